@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# The folders' arrows are written here once more, as link lines: a library that
+# may not include another one cannot link it either (tests/arch/arrows.sh checks the includes).
+
+# sf_library(NAME LIBS…): every .c of this folder but main.c, as static library sf_NAME.
+function(sf_library name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+  add_library(sf_${name} STATIC ${sources})
+  target_link_libraries(sf_${name} PUBLIC sf_flags ${ARGN})
+endfunction()
+
+# sf_program(NAME LIBS…): main.c of this folder as program NAME in build/<preset>/bin.
+function(sf_program name)
+  add_executable(${name} main.c)
+  target_link_libraries(${name} PRIVATE ${ARGN})
+  target_link_options(${name} PRIVATE -pie)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()

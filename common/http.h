@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP out: libcurl's multi interface in the loop. Answers and streams have
+ * ceilings and deadlines; redirects are not followed; TLS is verified.
+ * Single-threaded; nothing here blocks. */
+#ifndef SANDFLEET_COMMON_HTTP_H
+#define SANDFLEET_COMMON_HTTP_H
+
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/loop.h"
+
+struct http;     /* opaque: the connection pool of a process */
+struct http_req; /* opaque: one request under way */
+
+struct http_answer { /* borrowed for the call */
+    int status;
+    struct str body;            /* empty when it was streamed */
+    const char *content_type;   /* NULL: none */
+    int64_t retry_after_ms;     /* 0: none or unreadable */
+    int64_t content_range_size; /* the SIZE of "Content-Range: bytes … /SIZE"; -1: none */
+};
+
+struct http_events { /* called from the loop */
+    /* A piece of the body of a 2xx answer. NULL: it is collected for done. */
+    void (*data)(void *ctx, struct str piece);
+    /* Exactly once, unless cancelled. e->code ERR_OK: an HTTP answer came, of
+     * whatever status; else a->status is what was seen before the failure, or 0.
+     * The request is gone when this returns. */
+    void (*done)(void *ctx, const struct http_answer *a, const struct err *e);
+};
+
+struct http_call { /* all borrowed until http_start returns */
+    const char *method, *url;
+    const char *const *headers; /* "Name: value" */
+    size_t n_headers;
+    struct str body;    /* copied; p NULL: none */
+    int64_t connect_ms; /* 0: 10 s */
+    int64_t total_ms;   /* 0: no limit, for streams */
+    int64_t silence_ms; /* fails with ERR_TIMEOUT when no byte came for so long; 0: never */
+    size_t max_body;    /* of a collected answer; 0: 1 MiB. More is ERR_TOO_BIG */
+};
+
+enum err_code http_new(struct loop *l, struct http **out, struct err *err) MUST_USE;
+void http_free(struct http *h); /* cancels what is under way */
+
+/* ERR_OK: ev->done will be called, never from inside this call. */
+enum err_code http_start(struct http *h, const struct http_call *call, const struct http_events *ev,
+                         void *ctx, struct http_req **out, struct err *err) MUST_USE;
+void http_cancel(struct http_req *r); /* NULL is fine; done is not called */
+
+void http_escape(struct buf *out, struct str s); /* percent-encoding of a query value */
+
+#endif

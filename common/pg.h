@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PostgreSQL: one connection in the loop that reconnects by itself, with a
+ * bounded queue of commands. Single-threaded; nothing here blocks. */
+#ifndef SANDFLEET_COMMON_PG_H
+#define SANDFLEET_COMMON_PG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libpq-fe.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/loop.h"
+
+struct pg;
+
+struct pg_events {                                /* called from the loop; each may be NULL */
+    void (*up)(void *ctx);                        /* connected, also again: re-LISTEN, re-read */
+    void (*down)(void *ctx, const struct err *e); /* lost or refused; it tries again with backoff */
+    void (*notify)(void *ctx, const char *channel, const char *payload);
+};
+
+struct pg_opts {
+    const char *conninfo; /* libpq's; target_session_attrs=read-write is added */
+    const char *name;     /* application_name */
+    bool pipeline;        /* commands go out without waiting for answers; no COPY then */
+    size_t max_queued;    /* commands; 0: 1024 */
+    int64_t statement_ms; /* statement_timeout and the answer's deadline; 0: 30 s */
+};
+
+/* Text parameters; NULL is SQL NULL. */
+#define PG_MAX_PARAMS 24
+struct pg_cmd {
+    const char *sql;
+    int n;
+    const char *v[PG_MAX_PARAMS];
+};
+
+/* e->code ERR_OK: res is the command's result, borrowed for the call. Else res is
+ * NULL or the server's error, and e->code follows SQLSTATE: 08 53 57 40 55P03 25006
+ * and a lost connection ERR_UNAVAILABLE (retry: whether it took effect is unknown
+ * after a loss), 22 23 ERR_INVALID (23505 ERR_CONFLICT), 42 3F ERR_CONFIG. */
+typedef void (*pg_fn)(void *ctx, PGresult *res, const struct err *e);
+
+enum err_code pg_new(struct loop *l, const struct pg_opts *opts, const struct pg_events *ev,
+                     void *ctx, struct pg **out, struct err *err) MUST_USE;
+bool pg_is_up(const struct pg *p);
+size_t pg_queued(const struct pg *p);
+
+/* Copies sql and parameters. In order; each its own transaction unless BEGIN
+ * was sent (not in pipeline mode). While the connection is down a command
+ * fails at once with ERR_UNAVAILABLE; all that were queued at its loss fail too.
+ * fn is never called from inside this call. ERR_THROTTLED: the queue is full. */
+enum err_code pg_send(struct pg *p, const struct pg_cmd *cmd, pg_fn fn, void *ctx,
+                      struct err *err) MUST_USE;
+/* COPY … FROM STDIN: sends *data (taken, left empty) and ends the copy. */
+enum err_code pg_copy(struct pg *p, const char *sql, struct buf *data, pg_fn fn, void *ctx,
+                      struct err *err) MUST_USE;
+void pg_reset(struct pg *p); /* drops the connection (a transaction in doubt) and connects anew */
+void pg_free(struct pg *p);  /* callbacks of what is queued are not called */
+
+/* Results: NULL / 0 for SQL NULL. */
+const char *pg_text(const PGresult *res, int row, int col);
+int64_t pg_int(const PGresult *res, int row, int col);
+
+/* Fills err from a result or connection; returns the code. */
+enum err_code pg_error(const PGresult *res, const PGconn *conn, struct err *err);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A secret in locked memory, wiped when freed. Never in argv, a log or an error. */
+#ifndef SANDFLEET_COMMON_SECRET_H
+#define SANDFLEET_COMMON_SECRET_H
+
+#include "common/buf.h"
+#include "common/err.h"
+
+struct secret; /* opaque; sodium_malloc'ed */
+
+enum { SECRET_MAX_BYTES = 16384 };
+
+/* First thing in main: libsodium, RLIMIT_CORE 0, PR_SET_DUMPABLE 0. */
+enum err_code secret_init(struct err *err) MUST_USE;
+
+/* Copies; control bytes and an empty value are refused (ERR_INVALID). */
+enum err_code secret_new(struct str value, struct secret **out, struct err *err) MUST_USE;
+/* From a regular file that group and others cannot read; one trailing newline is dropped. */
+enum err_code secret_from_file(const char *path, struct secret **out, struct err *err) MUST_USE;
+/* From an environment variable, which is then overwritten and unset. *out NULL: not set. */
+enum err_code secret_from_env(const char *name, struct secret **out, struct err *err) MUST_USE;
+
+struct str secret_value(const struct secret *s); /* borrowed */
+void secret_free(struct secret *s);
+
+/* Overwrites each occurrence of the secrets in text by same-length filler
+ * ('*'), so that lengths, quotes and offsets stay. Returns how many. Secrets
+ * of fewer than 8 bytes are not looked for. */
+size_t secret_mask(char *text, size_t n, struct secret *const *secrets, size_t n_secrets);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An event record: CloudEvents 1.0, structured JSON in the value and the same
+ * attributes as ce_* headers (Kafka protocol binding), so that a consumer can
+ * filter, and the sink can store, without parsing the value. The contract is
+ * event.schema.json; this is its only codec. Pure.
+ *
+ * Two streams are numbered in each run:
+ *   lines    what Claude printed: id {run}.{attempt}.l{line}; line from 1 in its
+ *            attempt. Whoever reads the file derives the same number.
+ *   control  what the fleet did: id {run}.{attempt}.c{epoch}-{n}; n from 1 in its
+ *            epoch: an epoch has one owner.
+ * schema/judge.h says which records count. */
+#ifndef SANDFLEET_SCHEMA_EVENT_H
+#define SANDFLEET_SCHEMA_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/kafka.h"
+#include "common/clock.h"
+#include "common/uuid.h"
+
+enum {
+    EVENT_MAX_BYTES = 1000 * 1000, /* of the value: librdkafka's default message.max.bytes */
+    EVENT_DATA_MAX_BYTES = 960 * 1000,
+    EVENT_HEADERS = 24
+};
+
+/* name, type on the wire, is it a line, is it a terminal.
+ * A terminal is the last record of its run. */
+#define EVENT_MAP(X)                                                                               \
+    X(RUN_HELD, "sandfleet.run.held", false, false)                                                \
+    X(RUN_RETRYING, "sandfleet.run.retrying", false, false)                                        \
+    X(RUN_RESUMED, "sandfleet.run.resumed", false, false)                                          \
+    X(RUN_WARNING, "sandfleet.run.warning", false, false)                                          \
+    X(RUN_CANCELLING, "sandfleet.run.cancelling", false, false)                                    \
+    X(RUN_COMPLETED, "sandfleet.run.completed", false, true)                                       \
+    X(RUN_FAILED, "sandfleet.run.failed", false, true)                                             \
+    X(RUN_TIMED_OUT, "sandfleet.run.timed_out", false, true)                                       \
+    X(RUN_CANCELLED, "sandfleet.run.cancelled", false, true)                                       \
+    X(RUN_EXPIRED, "sandfleet.run.expired", false, true)                                           \
+    X(ATTEMPT_STARTING, "sandfleet.attempt.starting", false, false)                                \
+    X(ATTEMPT_STARTED, "sandfleet.attempt.started", false, false)                                  \
+    X(ATTEMPT_ENDED, "sandfleet.attempt.ended", false, false)                                      \
+    X(SANDBOX_CREATED, "sandfleet.sandbox.created", false, false)                                  \
+    X(SANDBOX_KILLED, "sandfleet.sandbox.killed", false, false)                                    \
+    X(SANDBOX_LOST, "sandfleet.sandbox.lost", false, false)                                        \
+    X(AGENT_INIT, "sandfleet.agent.init", true, false)                                             \
+    X(AGENT_MESSAGE, "sandfleet.agent.message", true, false)                                       \
+    X(AGENT_TOOL_USE, "sandfleet.agent.tool_use", true, false)                                     \
+    X(AGENT_TOOL_RESULT, "sandfleet.agent.tool_result", true, false)                               \
+    X(AGENT_DELTA, "sandfleet.agent.delta", true, false)                                           \
+    X(AGENT_RESULT, "sandfleet.agent.result", true, false)                                         \
+    X(AGENT_RATE_LIMIT, "sandfleet.agent.rate_limit", true, false)                                 \
+    X(AGENT_SYSTEM, "sandfleet.agent.system", true, false)                                         \
+    X(AGENT_PROGRESS, "sandfleet.agent.progress", true, false)                                     \
+    X(AGENT_OTHER, "sandfleet.agent.other", true, false)                                           \
+    X(AGENT_TEXT, "sandfleet.agent.text", true, false)                                             \
+    X(AGENT_STDERR, "sandfleet.agent.stderr", false, false)
+
+#define EVENT_ENUM(name, type, line, terminal) EVENT_##name,
+enum event_type { EVENT_MAP(EVENT_ENUM) EVENT_TYPES };
+#undef EVENT_ENUM
+
+const char *event_type_name(enum event_type t); /* "sandfleet.run.held" */
+bool event_type_parse(struct str s, enum event_type *out);
+bool event_is_line(enum event_type t);
+bool event_is_terminal(enum event_type t);
+
+/* What all events of a run share. Borrowed. */
+struct event_run {
+    const char *tenant, *run_id;
+    const char *batch_id, *custom_id, *traceparent; /* NULL: absent */
+    int64_t created_ms; /* the request's; its UTC day is the run's partition */
+};
+
+struct event {
+    enum event_type type;
+    int64_t attempt; /* from 1; 0: before the first */
+    int64_t epoch;   /* from 1 */
+    int64_t n;       /* line number, or number in the epoch; from 1 */
+    int64_t offset;  /* lines: the byte offset behind this line in out.ndjson */
+    int64_t time_ms; /* when it was seen */
+    struct str data; /* JSON object, verbatim the value's last member */
+    /* columns of their own for filters; empty or 0: absent */
+    struct str tool, model;
+    int64_t input_tokens, output_tokens;
+    double cost_usd;
+};
+
+/* A record ready for producer_send: views into `text` and `value`. Reuse it. */
+struct event_record {
+    struct buf value, text;
+    struct kafka_header headers[EVENT_HEADERS];
+    size_t n_headers;
+};
+
+void event_record_init(struct event_record *r);
+void event_record_release(struct event_record *r);
+
+/* ERR_TOO_BIG when the data is over EVENT_DATA_MAX_BYTES: shorten it first. */
+enum err_code event_write(const struct event_run *run, const struct event *e,
+                          struct event_record *out, struct err *err) MUST_USE;
+
+/* A record read back, from its headers alone; views into the record. */
+struct event_view {
+    struct event event;
+    struct str id, type_text, tenant, run_id, batch_id, custom_id;
+    int64_t created_day_ms; /* 00:00 UTC of the run's creation day */
+    bool known_type;        /* false: event.type is meaningless, type_text tells */
+};
+
+/* ERR_INVALID "<reason>: …" (malformed, missing_header, bad_header, unsupported_version):
+ * the reason of the sink's dead letter. Never trusts a header: the data slice is
+ * checked to lie in the value, behind "data":. */
+enum err_code event_read(const struct kafka_record *r, struct event_view *out,
+                         struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run request: what a producer puts on runs.interactive or runs.batch.
+ * The contract is run_request.schema.json; this is its only codec. Pure. */
+#ifndef SANDFLEET_SCHEMA_RUN_REQUEST_H
+#define SANDFLEET_SCHEMA_RUN_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/json.h"
+
+enum {
+    RUN_REQUEST_VERSION = 1,
+    RUN_REQUEST_MAX_BYTES = 512 * 1024, /* of the record's value */
+    RUN_PROMPT_MAX_BYTES = 100 * 1024,
+    RUN_NAME_MAX_BYTES = 128, /* tenant, session, custom_id, template, … */
+    RUN_WARN_MAX = 8,
+    RUN_ATTEMPTS_MAX = 20
+};
+#define RUN_TIMEOUT_MAX_S (24 * 3600)
+
+enum run_lane { LANE_INTERACTIVE, LANE_BATCH, LANES };
+const char *run_lane_name(enum run_lane lane); /* "interactive" */
+
+enum on_busy { ON_BUSY_ENQUEUE, ON_BUSY_REJECT, ON_BUSY_INTERRUPT };
+
+/* Strings are borrowed from `tree` after run_request_parse, or from the caller
+ * who fills one to write it. NULL: absent. */
+struct run_request {
+    const char *run_id; /* UUID, canonical text */
+    const char *tenant; /* default "default" */
+    const char *batch_id, *custom_id, *idempotency_key;
+    const char *prompt;
+    const char *session_id;
+    enum on_busy on_busy;
+    const char *project_id, *user_id;
+    const char *credential; /* default "default" */
+    const char *model;
+    int64_t max_turns;     /* 0: no limit */
+    double max_budget_usd; /* 0: no limit */
+    const char *system_prompt;
+    const char *working_dir; /* relative to the sandbox's home; default "work" */
+    const char *template;    /* default "claude" */
+    int64_t timeout_s;       /* default 3600 */
+    int64_t warn_at_s[RUN_WARN_MAX];
+    size_t n_warn;        /* default 1800, 3000 */
+    int64_t max_attempts; /* default 3 */
+    int64_t priority;     /* 0..9, default 5 */
+    const char *fairness_key;
+    const char *traceparent;
+    int64_t created_ms, not_before_ms, expires_ms; /* Unix ms; 0: absent */
+    const cJSON *allowed_tools, *json_schema, *env, *files, *repo, *tags, *webhook, *metadata;
+    cJSON *tree; /* owned by run_request_parse's result */
+};
+
+#define RUN_REQUEST_INIT ((struct run_request){0})
+
+void run_request_defaults(struct run_request *r); /* fills what is absent, but run_id and prompt */
+
+/* Checks every field and range; unknown fields are refused by name with the nearest
+ * known one. err->msg is "<reason>: <text>" where reason is one word of
+ * run_request_reason(): the dead letter's dlq.reason. */
+enum err_code run_request_parse(struct str json, struct run_request *out, struct err *err) MUST_USE;
+
+/* empty malformed unsupported_version missing_run_id invalid_run_id missing_prompt
+ * empty_prompt too_large secret_in_record unknown_field invalid_field key_mismatch. */
+struct str run_request_reason(const struct err *err);
+
+/* The record's value; the inverse of parse. */
+enum err_code run_request_write(const struct run_request *r, struct buf *out,
+                                struct err *err) MUST_USE;
+
+/* The record's key: session id, else run id. Borrowed from r. */
+struct str run_request_key(const struct run_request *r);
+
+/* BLAKE2b-256 of what makes the request the same work (all but run_id, created,
+ * idempotency_key, traceparent), in canonical order. */
+void run_request_hash(const struct run_request *r, uint8_t out[32]);
+
+/* The id every door hands out for (tenant, idempotency key). out: UUID_TEXT bytes. */
+void run_request_derive_id(const char *tenant, const char *idempotency_key, char *out);
+
+void run_request_release(struct run_request *r);
+
+/* The prompt's own rules, for the doors: empty, over RUN_PROMPT_MAX_BYTES, not
+ * UTF-8 (offset named), NUL. */
+enum err_code run_prompt_check(struct str prompt, struct err *err) MUST_USE;
+/* Names (tenant, session, custom_id …): 1..RUN_NAME_MAX_BYTES of
+ * [A-Za-z0-9._:@/+-], no leading '-' or '.'. */
+bool run_name_ok(struct str s);
+
+#endif

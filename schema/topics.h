@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The topics of topics.yaml (embedded), with the installation's prefix. */
+#ifndef SANDFLEET_SCHEMA_TOPICS_H
+#define SANDFLEET_SCHEMA_TOPICS_H
+
+#include <stdio.h>
+
+#include "common/err.h"
+#include "common/kafka.h"
+#include "schema/run_request.h"
+
+enum topic { TOPIC_INTERACTIVE, TOPIC_BATCH, TOPIC_EVENTS, TOPIC_DLQ, TOPICS };
+
+struct topics {
+    char name[TOPICS][128]; /* with the prefix */
+    int32_t partitions[TOPICS];
+    int32_t replication[TOPICS];
+    char *config[TOPICS][8]; /* "retention.ms=…" */
+    size_t n_config[TOPICS];
+};
+
+/* Reads the embedded topics.yaml. */
+enum err_code topics_load(const char *prefix, struct topics *out, struct err *err) MUST_USE;
+void topics_release(struct topics *t);
+enum topic topic_of_lane(enum run_lane lane);
+
+/* Creates what is missing, checks what is there; refuses to shrink or, unless
+ * `repartition`, to add partitions. Says on `out` what it did, a line a topic.
+ * Blocks; for commands. */
+enum err_code topics_apply(const struct topics *t, struct kafka_admin *a, bool repartition,
+                           FILE *out, struct err *err) MUST_USE;
+
+/* Start-up: ERR_CONFIG names the missing topic and `sandfleet topics apply`;
+ * ERR_UNAVAILABLE when the broker is not there. Blocks up to timeout_ms. */
+enum err_code topics_check(const struct topics *t, struct kafka_admin *a, int64_t timeout_ms,
+                           struct err *err) MUST_USE;
+
+#endif
