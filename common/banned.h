@@ -4,6 +4,8 @@
 #ifndef SANDFLEET_COMMON_BANNED_H
 #define SANDFLEET_COMMON_BANNED_H
 
+#undef sprintf /* macros of the C library's own checks, under clang */
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gmtime localtime atoi atol atof gets
 
 #endif

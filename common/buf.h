@@ -52,7 +52,8 @@ void buf_grew(struct buf *b, size_t n);
 void buf_drop(struct buf *b, size_t n);  /* forgets the first n bytes; n <= len */
 void buf_clear(struct buf *b);           /* empty again, memory kept, rc OK */
 struct str buf_str(const struct buf *b); /* borrowed until the next change */
-char *buf_take(struct buf *b);           /* yours, NUL-terminated ("" when empty); b is empty */
-void buf_release(struct buf *b);         /* frees; b is empty with the same ceiling */
+/* Yours, NUL-terminated ("" when empty); NULL when rc is set or memory is out. b is empty. */
+char *buf_take(struct buf *b);
+void buf_release(struct buf *b); /* frees; b is empty with the same ceiling */
 
 #endif

@@ -20,8 +20,9 @@ char *clock_day(int64_t wall_ms, char out[CLOCK_TEXT]); /* "2026-11-21" */
 /* RFC 3339 with any offset and fraction; false when it is not one. */
 bool clock_parse_rfc3339(struct str s, int64_t *wall_ms);
 
-/* "90s" "5m" "1h30m" "250ms" "1d", or a plain number of milliseconds when bare is true. */
+/* "90s" "5m" "1h30m" "250ms" "1.5s" "1d"; units fall from left to right, a plain number has
+ * none and is refused, but for "0". */
 bool clock_parse_duration(struct str s, int64_t *ms);
-char *clock_duration(int64_t ms, char out[CLOCK_TEXT]); /* "1m04s", "250ms", "2h05m" */
+char *clock_duration(int64_t ms, char out[CLOCK_TEXT]); /* "1m04s", "250ms", "2h05m", "1.5s" */
 
 #endif
