@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# A Postgres cluster of the stack's own, on 127.0.0.1 only. The server refuses to run as
+# root, so there it runs as the package's user `postgres`.
+
+PG_BIN=${PG_BIN:-/usr/lib/postgresql/15/bin}
+
+postgres_user() { if is_root; then echo postgres; else id -un; fi; }
+postgres_data() { echo "$(data_dir)/postgres"; }
+
+postgres_configure() {
+    local data
+    data=$(postgres_data)
+    {
+        echo "listen_addresses = '127.0.0.1'"
+        echo "port = ${PORT[postgres]}"
+        echo "unix_socket_directories = ''"
+        echo "max_connections = 200"
+        echo "log_line_prefix = '%m [%p] '"
+        echo "log_min_messages = warning"
+    } | write_file 600 "$data/sandfleet.conf"
+    chown "$(postgres_user)" "$data/sandfleet.conf"
+}
+
+# initdb into a folder beside, renamed at the end: an interrupted one is not half there.
+postgres_init() {
+    local data new user
+    data=$(postgres_data)
+    user=$(postgres_user)
+    [ ! -d "$data" ] || return 0
+    new=$data.new
+    rm -rf "$new"
+    install -d -m 700 -o "$user" "$new"
+    secret_of postgres | install -m 600 -o "$user" /dev/stdin "$new.password"
+    as_user "$user" "$PG_BIN/initdb" -D "$new" -U sandfleet -E UTF8 --locale=C.UTF-8 \
+        -A scram-sha-256 --pwfile="$new.password" --no-sync
+    rm "$new.password"
+    echo "include = 'sandfleet.conf'" >>"$new/postgresql.conf"
+    mv -T "$new" "$data"
+}
+
+postgres_prepare() {
+    ports_need postgres postgres
+    postgres_init >>"$(log_file postgres)" 2>&1 ||
+        die "the Postgres cluster could not be made" "see $(log_file postgres)"
+    postgres_configure
+}
+
+postgres_digest() { { "$PG_BIN/postgres" --version && cat "$(postgres_data)/sandfleet.conf"; } | digest; }
+
+postgres_start() {
+    local -a as=()
+    if is_root; then as=(setpriv --reuid postgres --regid postgres --init-groups); fi
+    proc_start postgres "$1" "${as[@]}" "$PG_BIN/postgres" -D "$(postgres_data)"
+}
+
+# The first query makes the database; later ones only ask.
+postgres_ready() {
+    postgres_sql sandfleet 'select 1' >/dev/null 2>&1 ||
+        { postgres_sql postgres 'create database sandfleet' >/dev/null 2>&1 && false; }
+}
+
+# postgres_sql DATABASE SQL
+postgres_sql() {
+    PGPASSWORD=$(secret_of postgres) PGCONNECT_TIMEOUT=5 "$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 \
+        -h 127.0.0.1 -p "${PORT[postgres]}" -U sandfleet -d "$1" -c "$2"
+}
+
+postgres_conninfo() {
+    echo "host=127.0.0.1 port=${PORT[postgres]} dbname=sandfleet user=sandfleet password=$(secret_of postgres)"
+}
