@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/banned.h"
+
+enum { CONNECT_MS = 10000 };
+
+/* What to do next, where the error's code tells. */
+static const char *next_step(enum err_code code)
+{
+    switch (code) {
+    case ERR_UNAVAILABLE:
+    case ERR_TIMEOUT:
+        return "nothing more was accepted; check --brokers (SANDFLEET_BROKERS) and that the "
+               "stack is up: ops/dev status";
+    case ERR_USAGE:
+        return "try --help";
+    case ERR_OK:
+    case ERR_INVALID:
+    case ERR_TOO_BIG:
+    case ERR_CONFLICT:
+    case ERR_NOT_FOUND:
+    case ERR_UNAUTHORIZED:
+    case ERR_THROTTLED:
+    case ERR_CAPACITY:
+    case ERR_PROTOCOL:
+    case ERR_GONE:
+    case ERR_IO:
+    case ERR_CANCELLED:
+    case ERR_CONFIG:
+    case ERR_NOMEM:
+    case ERR_INTERNAL:
+    case ERR_CODES:
+        break;
+    }
+    return NULL;
+}
+
+int client_fail(const struct err *e)
+{
+    const char *next = next_step(e->code);
+
+    fprintf(stderr, "sandfleet: %s\n", e->msg[0] ? e->msg : err_meaning(e->code));
+    if (next)
+        fprintf(stderr, "sandfleet: %s\n", next);
+    return err_exit_status(e->code);
+}
+
+void client_note(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("sandfleet: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+struct kafka_conf client_kafka(const struct client *c)
+{
+    return (struct kafka_conf){.brokers = c->brokers, .client_id = "sandfleet", .props = &c->props};
+}
+
+enum err_code client_connect(const struct client *c, struct topics *topics,
+                             struct kafka_admin **admin, struct err *err)
+{
+    struct kafka_conf conf = client_kafka(c);
+
+    if (topics_load(c->prefix, topics, err) != ERR_OK)
+        return err->code;
+    if (kafka_admin_new(&conf, admin, err) != ERR_OK ||
+        topics_check(topics, *admin, CONNECT_MS, err) != ERR_OK) {
+        kafka_admin_free(*admin);
+        *admin = NULL;
+        topics_release(topics);
+        return err->code;
+    }
+    return ERR_OK;
+}
+
+bool client_put(const char *p, size_t n, bool *gone, struct err *err)
+{
+    while (n > 0 && !*gone) {
+        ssize_t w = write(STDOUT_FILENO, p, n);
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w < 0 && errno == EPIPE) {
+            *gone = true;
+            return true;
+        }
+        if (w < 0) {
+            err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+            return false;
+        }
+        p += w;
+        n -= (size_t)w;
+    }
+    return true;
+}

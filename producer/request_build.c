@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/request_build.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/uuid.h"
+#include "common/banned.h"
+
+enum { LINE_MEMBERS = 48, DERIVED_KEY_BYTES = 2 * RUN_NAME_MAX_BYTES + 2 };
+
+/* Which of our members the user's own line already has: those are not written. */
+struct given {
+    const struct json_member *members;
+    size_t n;
+};
+
+static bool absent(const struct given *g, const char *key)
+{
+    return json_member(g->members, g->n, key).n == 0;
+}
+
+static void put_text(struct buf *b, const struct given *g, const char *key, const char *value)
+{
+    if (value && absent(g, key))
+        json_kv(b, key, value);
+}
+
+static void put_int(struct buf *b, const struct given *g, const char *key, int64_t value)
+{
+    if (value && absent(g, key))
+        json_kv_int(b, key, value);
+}
+
+static void put_list(struct buf *b, const char *key, const struct opt_list *list)
+{
+    json_key(b, key);
+    buf_addc(b, '[');
+    for (size_t i = 0; i < list->n; i++) {
+        if (i)
+            buf_addc(b, ',');
+        json_put_string(b, str_of(list->items[i]));
+    }
+    buf_addc(b, ']');
+}
+
+static enum err_code put_env(struct buf *b, const struct opt_list *list, struct err *err)
+{
+    json_key(b, "env");
+    buf_addc(b, '{');
+    for (size_t i = 0; i < list->n; i++) {
+        struct str rest = str_of(list->items[i]), name;
+        if (!str_next(&rest, '=', &name) || name.n == 0 || !memchr(list->items[i], '=', name.n + 1))
+            return err_set(err, ERR_USAGE, "--env takes NAME=value, not '%.40s'", list->items[i]);
+        if (i)
+            buf_addc(b, ',');
+        json_put_string(b, name);
+        buf_addc(b, ':');
+        json_put_string(b, rest);
+    }
+    buf_addc(b, '}');
+    return ERR_OK;
+}
+
+static void put_session(struct buf *b, const char *id)
+{
+    json_key(b, "session");
+    buf_addc(b, '{');
+    json_kv(b, "id", id);
+    buf_addc(b, '}');
+}
+
+/* The flags' part of the object, without what the line gives itself. */
+static enum err_code put_flags(struct buf *b, const struct request_defaults *d,
+                               const struct given *g, struct err *err)
+{
+    const struct client *c = d->flags;
+
+    put_text(b, g, "tenant", c->tenant);
+    put_text(b, g, "model", c->model);
+    put_text(b, g, "system_prompt", c->system_prompt);
+    put_text(b, g, "template", c->template);
+    put_text(b, g, "working_dir", c->working_dir);
+    put_text(b, g, "credential", c->credential);
+    put_int(b, g, "max_turns", c->max_turns);
+    put_int(b, g, "timeout_s", c->timeout_ms / 1000);
+    put_int(b, g, "max_attempts", c->max_attempts);
+    if (c->priority >= 0 && absent(g, "priority"))
+        json_kv_int(b, "priority", c->priority);
+    if (c->max_budget_usd > 0 && absent(g, "max_budget_usd"))
+        json_kv_num(b, "max_budget_usd", c->max_budget_usd);
+    if (c->session && absent(g, "session"))
+        put_session(b, c->session);
+    if (c->allowed_tools.n && absent(g, "allowed_tools"))
+        put_list(b, "allowed_tools", &c->allowed_tools);
+    if (c->env.n && absent(g, "env"))
+        return put_env(b, &c->env, err);
+    return ERR_OK;
+}
+
+/* The members that are never the user's: version, id, time, batch. */
+static void put_head(struct buf *b, const struct request_defaults *d, const char *tenant,
+                     const char *key)
+{
+    char id[UUID_TEXT], now[CLOCK_TEXT];
+    int64_t ms = clock_wall_ms();
+
+    if (key)
+        run_request_derive_id(tenant ? tenant : "default", key, id);
+    else
+        uuid_v7(ms, id);
+    buf_addc(b, '{');
+    json_kv_int(b, "v", RUN_REQUEST_VERSION);
+    json_kv(b, "run_id", id);
+    json_kv(b, "created_at", clock_rfc3339(ms, now));
+    json_kv(b, "batch_id", d->batch_id);
+    json_kv(b, "idempotency_key", key);
+}
+
+enum err_code request_from_flags(const struct request_defaults *d, struct str prompt,
+                                 struct run_request *out, struct err *err)
+{
+    const struct client *c = d->flags;
+    const struct given nothing = {0};
+    AUTO_BUF text = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
+
+    if (run_prompt_check(prompt, err) != ERR_OK)
+        return err->code;
+    put_head(&text, d, c->tenant, c->idempotency_key);
+    json_kv(&text, "custom_id", c->custom_id);
+    json_kv_str(&text, "prompt", prompt);
+    if (put_flags(&text, d, &nothing, err) != ERR_OK)
+        return err->code;
+    buf_addc(&text, '}');
+    if (text.rc != ERR_OK)
+        return err_set(err, text.rc, "the request is over %d bytes", 2 * RUN_REQUEST_MAX_BYTES);
+    return run_request_parse(buf_str(&text), out, err);
+}
+
+/* "<batch>/<custom_id>": submitting the same file again derives the same ids. */
+static enum err_code line_key(const struct request_defaults *d, const struct given *g,
+                              struct buf *out, struct err *err)
+{
+    struct str quoted = json_member(g->members, g->n, "custom_id");
+
+    if (!d->batch_id || quoted.n == 0 || !absent(g, "idempotency_key"))
+        return ERR_OK;
+    buf_addf(out, "%s/", d->batch_id);
+    if (json_unquote(quoted, out, err) != ERR_OK)
+        return err_set(err, ERR_INVALID, "custom_id must be a string");
+    if (out->rc != ERR_OK)
+        return err_set(err, ERR_INVALID, "custom_id is over %d bytes", RUN_NAME_MAX_BYTES);
+    return ERR_OK;
+}
+
+static enum err_code line_shape(struct str line, struct json_member *members, size_t *n,
+                                struct err *err)
+{
+    struct json_scan scan;
+    size_t bad_at;
+
+    if (!str_utf8(line, &bad_at)) {
+        bool utf16 = line.n >= 2 && ((unsigned char)line.p[0] == 0xff || line.p[1] == '\0');
+        return err_set(err, ERR_INVALID, "it is not UTF-8 at byte %zu%s", bad_at,
+                       utf16 ? ", it looks like UTF-16" : "");
+    }
+    if (line.p[0] == '[')
+        return err_set(err, ERR_INVALID, "it is an array; write one object a line");
+    if (json_scan(line, members, LINE_MEMBERS, &scan, err) != ERR_OK)
+        return err->code;
+    if (!scan.is_object)
+        return err_set(err, ERR_INVALID, "it is no object; write {\"prompt\": …}");
+    *n = scan.n_members < LINE_MEMBERS ? scan.n_members : LINE_MEMBERS;
+    return ERR_OK;
+}
+
+static enum err_code line_own_only(const struct given *g, struct err *err)
+{
+    static const char *const ours[] = {"v", "run_id", "created_at", "batch_id", "tenant"};
+
+    for (size_t i = 0; i < COUNTOF(ours); i++)
+        if (!absent(g, ours[i]))
+            return err_set(err, ERR_INVALID, "'%s' is not for a line to say%s", ours[i],
+                           strcmp(ours[i], "batch_id") == 0 ? "; use --batch" : "");
+    return ERR_OK;
+}
+
+enum err_code request_from_line(const struct request_defaults *d, struct str line,
+                                struct run_request *out, struct err *err)
+{
+    struct json_member members[LINE_MEMBERS];
+    struct given g = {.members = members};
+    AUTO_BUF key = BUF_INIT(DERIVED_KEY_BYTES);
+    AUTO_BUF text = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
+
+    if (line_shape(line, members, &g.n, err) != ERR_OK || line_own_only(&g, err) != ERR_OK ||
+        line_key(d, &g, &key, err) != ERR_OK)
+        return err->code;
+    put_head(&text, d, d->flags->tenant, key.len ? key.p : NULL);
+    if (put_flags(&text, d, &g, err) != ERR_OK)
+        return err->code;
+    if (g.n)
+        buf_addc(&text, ',');
+    /* the line's own members follow as they stand: `{` is dropped, its `}` ends ours */
+    const char *open = memchr(line.p, '{', line.n);
+    buf_add(&text, open + 1, line.n - (size_t)(open + 1 - line.p));
+    if (text.rc != ERR_OK)
+        return err_set(err, text.rc, "it is over %d bytes", 2 * RUN_REQUEST_MAX_BYTES);
+    return run_request_parse(buf_str(&text), out, err);
+}
