@@ -59,15 +59,16 @@ group.min.session.timeout.ms=1000
 END
 }
 
-kafka_java() {
-    java -Xms64m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$KAFKA_JARS/*" "$@"
-}
+# A small heap and no optimizing compiler: 275 MB, and ready in 2 s.
+KAFKA_JAVA=(java -Xms64m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$KAFKA_JARS/*"
+    -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true
+    -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info)
 
 kafka_format() {
     local id
     [ ! -f "$(data_dir)/kafka/meta.properties" ] || return 0
     id=c$(head -c 15 /dev/urandom | base64 | tr '+/' '-_')w # 22 letters, never a leading "-"
-    quietly "$(log_file kafka)" kafka_java kafka.tools.StorageTool format -t "$id" \
+    quietly "$(log_file kafka-format)" "${KAFKA_JAVA[@]}" kafka.tools.StorageTool format -t "$id" \
         -c "$DIR/kafka.properties" --ignore-formatted
 }
 
@@ -83,10 +84,7 @@ kafka_start() {
     kafka_verify "$KAFKA_JARS" >&2 ||
         die "Kafka's jars in $KAFKA_JARS were changed" "remove that folder; the next start fetches them again"
     kafka_format
-    proc_start kafka "$1" java -Xms64m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-        -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true \
-        -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info \
-        -cp "$KAFKA_JARS/*" kafka.Kafka "$DIR/kafka.properties"
+    proc_start kafka "$1" "${KAFKA_JAVA[@]}" kafka.Kafka "$DIR/kafka.properties"
 }
 
 # "started" comes after the broker was unfenced: from here on it serves.

@@ -41,8 +41,8 @@ postgres_init() {
 
 postgres_prepare() {
     ports_need postgres postgres
-    postgres_init >>"$(log_file postgres)" 2>&1 ||
-        die "the Postgres cluster could not be made" "see $(log_file postgres)"
+    postgres_init >>"$(log_file postgres-init)" 2>&1 ||
+        die "the Postgres cluster could not be made" "see $(log_file postgres-init)"
     postgres_configure
 }
 
@@ -50,8 +50,17 @@ postgres_digest() { { "$PG_BIN/postgres" --version && cat "$(postgres_data)/sand
 
 postgres_start() {
     local -a as=()
+    await 10 postgres_alone || warn "a process of a killed Postgres still holds $(postgres_data)"
     if is_root; then as=(setpriv --reuid postgres --regid postgres --init-groups); fi
     proc_start postgres "$1" "${as[@]}" "$PG_BIN/postgres" -D "$(postgres_data)"
+}
+
+# After a crash of the server its sessions end by themselves, a moment later. Until then they
+# hold the shared memory that line 7 of the old pid file names, and no new server may start.
+postgres_alone() {
+    local id
+    id=$(awk 'NR == 7 { print $2 }' "$(postgres_data)/postmaster.pid" 2>/dev/null) || return 0
+    awk -v id="$id" '$2 == id && $7 > 0 { held = 1 } END { exit held }' /proc/sysvipc/shm
 }
 
 # The first query makes the database; later ones only ask.

@@ -63,14 +63,24 @@ proc_stop() {
         kill -s "$signal" "$pid" 2>/dev/null || true
         if ! await "$seconds" proc_gone "$name"; then
             warn "$name (pid $pid) ignored SIG$signal for $seconds s and was killed"
-            kill -s KILL "$pid" 2>/dev/null || true
-            await 10 proc_gone "$name" || die "$name (pid $pid) does not end"
+            proc_kill "$name"
         fi
     fi
     rm -f "$(pid_file "$name")" "$(stamp_file "$name")"
 }
 
+# A process that ended but that pid 1 has not reaped yet counts as gone; servers that look
+# for their predecessor by kill(pid, 0) do not think so, hence the second, short wait.
+proc_kill() {
+    local pid
+    pid=$(proc_pid "$1") || return 0
+    kill -s KILL "$pid" 2>/dev/null || true
+    await 10 proc_gone "$1" || die "$1 (pid $pid) does not end"
+    await 2 proc_reaped "$pid" || true
+}
+
 proc_gone() { ! proc_alive "$1"; }
+proc_reaped() { [ ! -e "/proc/$1" ]; }
 
 # proc_names: every part with a pid file, alive or not.
 proc_names() {

@@ -50,6 +50,12 @@ data_make() {
 
 others_reach() { setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$1"; }
 
+# Only a folder that `up` made is removed.
+stack_wipe() {
+    [ -f "$DIR/options" ] || return 0
+    rm -rf "$(data_dir)" "$DIR"
+}
+
 # secret_of NAME: made once, 0600.
 secret_of() {
     local file=$DIR/secret/$1

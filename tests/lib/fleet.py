@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole stack for one end-to-end test, started by ops/dev in a folder of its own.
+
+    with Stack("kill_worker", workers=2) as stack:
+        done = stack.sandfleet("run", "say hello")
+        stack.kill("worker-1")
+        stack.wait_rows("select * from fleet.runs where state = 'completed'", 1, seconds=30)
+
+Python is no part of the product, so a mistake of the product cannot hide in here.
+Nothing sleeps for a fixed time: every wait has a condition, a deadline and a name.
+"""
+
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEV = str(ROOT / "ops" / "dev")
+PSQL = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin") + "/psql"
+
+
+class Stack:
+    """Kafka, Postgres, sandboxd, sink and `workers` workers.
+
+    claude   the program that sandboxes find as `claude`; None: the simulated one
+    only     names of the parts to start; None: all
+    env      further variables for every part, such as a worker's SANDFLEET_LEASE
+    """
+
+    def __init__(self, name, claude=None, workers=1, only=None, env=None):
+        self.dir = ROOT / ".test" / f"{name}-{os.getpid()}"
+        self.claude = str(claude or programs() / "claude-simulated")
+        self.workers, self.only = workers, only
+        self.extra = dict(env or {})
+        self.env = None  # what DIR/env exports, on top of ours; there after up()
+
+    def __enter__(self):
+        try:
+            return self.up()
+        except BaseException:
+            self.down()
+            raise
+
+    def __exit__(self, kind, _value, _trace):
+        """Keeps the folder of a failed test, and shows where its logs are."""
+        if kind is not None:
+            self.show_logs()
+        self.down(wipe=kind is None)
+
+    # --- life -----------------------------------------------------------
+
+    def up(self):
+        words = ["up", "--claude", self.claude, "--workers", str(self.workers)]
+        if self.only:
+            words += ["--only", ",".join(self.only)]
+        self.dev(*words)
+        self.env = read_env(self.dir / "env")
+        return self
+
+    def down(self, wipe=False):
+        self.dev("down", *(["--wipe"] if wipe else []))
+
+    def start(self, *parts):
+        self.dev("start", *parts)
+
+    def stop(self, *parts):
+        """SIGTERM, and waits for the end."""
+        self.dev("stop", *parts)
+
+    def restart(self, *parts):
+        self.dev("restart", *parts)
+
+    def kill(self, *parts):
+        """SIGKILL, and waits until they are gone."""
+        self.dev("kill", *parts)
+
+    def pid(self, part):
+        return int((self.dir / "run" / f"{part}.pid").read_text())
+
+    def rss_kib(self, part):
+        status = pathlib.Path(f"/proc/{self.pid(part)}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
+    def log(self, part):
+        path = self.dir / "log" / f"{part}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def show_logs(self, lines=30):
+        for path in sorted((self.dir / "log").glob("*.log")):
+            tail = path.read_text(errors="replace").splitlines()[-lines:]
+            print(f"--- {path}", *tail, sep="\n", file=sys.stderr)
+
+    def dev(self, command, *words):
+        env = {**os.environ, **self.extra, "SANDFLEET_BIN": str(programs())}
+        done = subprocess.run([DEV, command, "--dir", str(self.dir), *words], env=env, timeout=300,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(f"ops/dev {command} {shlex.join(words)}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    # --- its doors ------------------------------------------------------
+
+    def environ(self, **more):
+        return {**os.environ, **self.env, **more}
+
+    def sandfleet(self, *words, status=0, stdin="", timeout=120, **env):
+        """Runs the client to its end and checks its exit status (None: any)."""
+        data = stdin if isinstance(stdin, bytes) else stdin.encode()
+        done = subprocess.run(["sandfleet", *words], env=self.environ(**env), input=data,
+                              capture_output=True, timeout=timeout)
+        done.stdout, done.stderr = (out.decode(errors="replace") for out in (done.stdout, done.stderr))
+        if status is not None and done.returncode != status:
+            raise AssertionError(f"sandfleet {shlex.join(words)} ended with {done.returncode}, "
+                                 f"not {status}:\n{done.stdout}{done.stderr}")
+        return done
+
+    def sandfleet_start(self, *words, **env):
+        """The client in the background; the caller waits for it or kills it."""
+        return subprocess.Popen(["sandfleet", *words], env=self.environ(**env), text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def rows(self, query, **params):
+        """The rows of a SELECT as dicts of JSON values. A parameter x is written :'x'."""
+        query = f"select coalesce(json_agg(t), '[]') from (\n{query.rstrip().rstrip(';')}\n) t"
+        return json.loads(self.execute(query, **params) or "[]")
+
+    def value(self, query, **params):
+        """The one value of the one row."""
+        (row,) = self.rows(query, **params)
+        (value,) = row.values()
+        return value
+
+    def execute(self, statement, **params):
+        words = [f"--set={name}={value}" for name, value in params.items()]
+        done = subprocess.run([PSQL, "-XqAt", "-v", "ON_ERROR_STOP=1", *words, "-d",
+                               self.env["SANDFLEET_DATABASE"]], input=statement, text=True,
+                              capture_output=True, timeout=60)
+        if done.returncode != 0:
+            raise AssertionError(f"{done.stderr}\n{statement}")
+        return done.stdout.strip()
+
+    def produce(self, topic, value, key=None, headers=()):
+        """One record with these very bytes, past the client and its checks."""
+        words = ["kcat", "-P", "-b", self.env["SANDFLEET_BROKERS"], "-t", self.topic(topic),
+                 "-D", "", "-e"]
+        words += ["-k", key] if key else []
+        for name, text in headers:
+            words += ["-H", f"{name}={text}"]
+        subprocess.run(words, input=value, check=True, timeout=60, capture_output=True)
+
+    def records(self, topic):
+        """Every record of a topic as kcat's JSON envelopes, in order per partition."""
+        done = subprocess.run(["kcat", "-C", "-J", "-q", "-e", "-o", "beginning", "-b",
+                               self.env["SANDFLEET_BROKERS"], "-t", self.topic(topic)],
+                              check=True, timeout=120, capture_output=True)
+        return [json.loads(line) for line in done.stdout.decode(errors="replace").splitlines()]
+
+    def topic(self, name):
+        return self.env["SANDFLEET_PREFIX"] + name
+
+    # --- waiting --------------------------------------------------------
+
+    def wait(self, what, condition, seconds=60):
+        """Polls until condition() is true and returns that value; else fails naming `what`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = condition()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise AssertionError(f"after {seconds} s still waiting for: {what}")
+            time.sleep(0.05)
+
+    def wait_rows(self, query, count, seconds=60, **params):
+        """Waits until the query gives at least `count` rows, and returns them."""
+        def enough():
+            rows = self.rows(query, **params)
+            return rows if len(rows) >= count else None
+        return self.wait(f"{count} rows of: {query} {params or ''}", enough, seconds)
+
+    def wait_log(self, part, text, seconds=60):
+        return self.wait(f"'{text}' in {part}.log", lambda: text in self.log(part), seconds)
+
+
+def programs():
+    """The folder of the programs under test: CTest says which; by hand it is preset ci's."""
+    return pathlib.Path(os.environ.get("SANDFLEET_BIN", ROOT / "build" / "ci" / "bin"))
+
+
+def read_env(path):
+    """What sourcing `path` exports."""
+    shell = subprocess.run(["bash", "-c", '. "$1"; env -0', "-", str(path)], check=True,
+                           capture_output=True, env={"PATH": os.environ["PATH"]})
+    pairs = (pair.split("=", 1) for pair in shell.stdout.decode().split("\0") if pair)
+    return {name: value for name, value in pairs if name not in ("_", "SHLVL", "PWD")}
