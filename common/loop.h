@@ -16,6 +16,7 @@ struct watch; /* opaque; a file descriptor in the loop */
 
 typedef void (*loop_fn)(void *ctx);
 
+/* From here on SIGPIPE is ignored in this process (and in what it executes). */
 enum err_code loop_new(struct loop **out, struct err *err) MUST_USE;
 void loop_run(struct loop *l); /* until loop_stop(), or nothing is left */
 void loop_stop(struct loop *l);
@@ -25,7 +26,8 @@ int64_t loop_now_ms(const struct loop *l); /* monotonic, read once per turn */
 /* Calls fn once, later in this turn or the next, never from inside this call. */
 enum err_code loop_defer(struct loop *l, loop_fn fn, void *ctx, struct err *err) MUST_USE;
 
-/* SIGTERM and SIGINT; count is 1 for the first, 2 for the second… SIGPIPE is ignored. */
+/* SIGTERM and SIGINT; count is 1 for the first, 2 for the second… Signals alone
+ * do not keep loop_run() going. */
 enum err_code loop_on_stop(struct loop *l, void (*fn)(void *ctx, int count), void *ctx,
                            struct err *err) MUST_USE;
 /* SIGCHLD and others by number. */
@@ -34,7 +36,7 @@ enum err_code loop_on_signal(struct loop *l, int signum, loop_fn fn, void *ctx,
 
 /* A timer at rest; timer_start() sets or resets it. Freeing stops it. */
 struct timer *timer_new(struct loop *l, loop_fn fn, void *ctx); /* yours; NULL: no memory */
-void timer_start(struct timer *t, int64_t delay_ms);            /* < 0 counts as 0 */
+void timer_start(struct timer *t, int64_t delay_ms);            /* <= 0: as loop_defer() */
 void timer_stop(struct timer *t);
 bool timer_pending(const struct timer *t);
 void timer_free(struct timer *t);

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool and the life of a request. While curl is on the stack a request is
+ * only moved between lists; settle() acts on them once curl has returned. */
+#include "common/http_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "common/banned.h"
+
+struct http_socket { /* one of curl's, in the loop */
+    LIST_ENTRY(http_socket) link;
+    struct http *h;
+    curl_socket_t fd;
+    struct watch *watch;
+};
+
+/* --- lists --- */
+
+static struct http_reqs *list_of(struct http *h, enum req_state state)
+{
+    struct http_reqs *lists[] = {&h->waiting, &h->running, &h->dropped, NULL};
+    return lists[state];
+}
+
+static void req_move(struct http_req *r, enum req_state to)
+{
+    struct http_reqs *from_list = list_of(r->h, r->state), *to_list = list_of(r->h, to);
+    if (from_list)
+        TAILQ_REMOVE(from_list, r, link);
+    if (to_list)
+        TAILQ_INSERT_TAIL(to_list, r, link);
+    r->state = to;
+}
+
+/* curl's ceiling counts connections in use, too. */
+static void count_req(struct http *h, long change)
+{
+    h->n_reqs += change;
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, h->n_reqs + HTTP_IDLE_CONNECTIONS);
+}
+
+/* --- the end of a request --- */
+
+static void req_release(struct http_req *r)
+{
+    timer_free(r->silence);
+    if (r->easy)
+        curl_easy_cleanup(r->easy);
+    curl_slist_free_all(r->headers);
+    buf_release(&r->body);
+    free(r->name);
+    free(r);
+}
+
+/* Out of curl and of the lists; curl is not on the stack. */
+static void req_detach(struct http_req *r)
+{
+    assert(!r->h->in_curl);
+    if (r->state == REQ_RUNNING || r->state == REQ_DROPPED)
+        curl_multi_remove_handle(r->h->multi, r->easy);
+    req_move(r, REQ_DONE);
+    if (r->silence)
+        timer_stop(r->silence);
+    count_req(r->h, -1);
+}
+
+static void req_finish(struct http_req *r, CURLcode code)
+{
+    struct err e = ERR_INIT;
+    struct http_answer a = {.content_range_size = -1};
+    http_read_answer(r, &a);
+    http_judge(r, code, &e);
+    req_detach(r);
+    r->ev.done(r->ctx, &a, &e);
+    req_release(r);
+}
+
+void http_cancel(struct http_req *r)
+{
+    if (!r || r->state == REQ_DROPPED || r->state == REQ_DONE)
+        return;
+    if (r->h->in_curl && r->state == REQ_RUNNING) {
+        req_move(r, REQ_DROPPED);
+        return;
+    }
+    req_detach(r);
+    req_release(r);
+}
+
+/* --- after curl --- */
+
+static void drop_cancelled(struct http *h)
+{
+    struct http_req *r;
+    while ((r = TAILQ_FIRST(&h->dropped))) {
+        req_detach(r);
+        req_release(r);
+    }
+}
+
+static void finish_done(struct http *h)
+{
+    CURLMsg *m;
+    int left;
+    while ((m = curl_multi_info_read(h->multi, &left))) {
+        struct http_req *r = NULL;
+        CURLcode code = m->data.result;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
+        req_finish(r, code);
+    }
+}
+
+static void start_waiting(struct http *h)
+{
+    struct http_req *r;
+    while ((r = TAILQ_FIRST(&h->waiting))) {
+        if (curl_multi_add_handle(h->multi, r->easy) == CURLM_OK)
+            req_move(r, REQ_RUNNING);
+        else
+            req_finish(r, CURLE_OUT_OF_MEMORY); /* all that can go wrong with a fresh handle */
+    }
+}
+
+static void cancel_all(struct http_reqs *list)
+{
+    struct http_req *r;
+    while ((r = TAILQ_FIRST(list)))
+        http_cancel(r);
+}
+
+static void pool_release(struct http *h)
+{
+    struct http_socket *s;
+    cancel_all(&h->waiting);
+    cancel_all(&h->running);
+    curl_multi_cleanup(h->multi); /* may still call on_socket() for what it closes */
+    while ((s = LIST_FIRST(&h->sockets))) {
+        LIST_REMOVE(s, link);
+        watch_free(s->watch);
+        free(s);
+    }
+    timer_free(h->timer);
+    timer_free(h->kick);
+    free(h);
+    curl_global_cleanup();
+}
+
+static void enter(struct http *h)
+{
+    h->busy++;
+}
+
+static void leave(struct http *h)
+{
+    if (--h->busy == 0 && h->freed)
+        pool_release(h);
+}
+
+static void settle(struct http *h)
+{
+    enter(h);
+    drop_cancelled(h);
+    finish_done(h);
+    start_waiting(h);
+    leave(h);
+}
+
+static void curl_turn(struct http *h, curl_socket_t fd, int events)
+{
+    int running;
+    enter(h);
+    h->in_curl = true;
+    curl_multi_socket_action(h->multi, fd, events, &running);
+    h->in_curl = false;
+    settle(h);
+    leave(h);
+}
+
+/* --- curl in the loop --- */
+
+static void on_ready(void *ctx, int events)
+{
+    struct http_socket *s = ctx;
+    curl_turn(s->h, s->fd,
+              (events & WATCH_READ ? CURL_CSELECT_IN : 0) |
+                  (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
+{
+    struct http *h = ctx;
+    struct http_socket *s = of_socket;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (s) {
+            LIST_REMOVE(s, link);
+            watch_free(s->watch);
+            free(s);
+        }
+        return 0;
+    }
+    if (!s) {
+        s = calloc(1, sizeof *s);
+        if (!s)
+            return -1;
+        *s = (struct http_socket){.h = h, .fd = fd};
+        s->watch = watch_new(h->loop, fd, on_ready, s);
+        if (!s->watch) {
+            free(s);
+            return -1;
+        }
+        LIST_INSERT_HEAD(&h->sockets, s, link);
+        curl_multi_assign(h->multi, fd, s);
+    }
+    watch_set(s->watch,
+              (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
+    return 0;
+}
+
+static void on_curl_timer(void *ctx)
+{
+    curl_turn(ctx, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int set_curl_timer(CURLM *multi, long ms, void *ctx)
+{
+    struct http *h = ctx;
+    (void)multi;
+    if (ms < 0)
+        timer_stop(h->timer);
+    else
+        timer_start(h->timer, ms);
+    return 0;
+}
+
+static void on_kick(void *ctx)
+{
+    settle(ctx);
+}
+
+/* The deadline moves with every byte; the timer only looks when it fires. */
+static void on_silence(void *ctx)
+{
+    struct http_req *r = ctx;
+    struct http *h = r->h;
+    int64_t left = r->last_byte_ms + r->silence_ms - loop_now_ms(h->loop);
+    if (left > 0) {
+        timer_start(r->silence, left);
+        return;
+    }
+    enter(h);
+    r->failure = ERR_TIMEOUT;
+    req_finish(r, CURLE_OPERATION_TIMEDOUT);
+    settle(h);
+    leave(h);
+}
+
+/* --- public --- */
+
+enum err_code http_new(struct loop *l, struct http **out, struct err *err)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(err, ERR_NOMEM, "start libcurl");
+    struct http *h = calloc(1, sizeof *h);
+    if (h) {
+        h->loop = l;
+        h->multi = curl_multi_init();
+        h->timer = timer_new(l, on_curl_timer, h);
+        h->kick = timer_new(l, on_kick, h);
+    }
+    if (!h || !h->multi || !h->timer || !h->kick) {
+        if (h) {
+            curl_multi_cleanup(h->multi);
+            timer_free(h->timer);
+            timer_free(h->kick);
+        }
+        free(h);
+        curl_global_cleanup();
+        return err_set(err, ERR_NOMEM, "make the HTTP pool");
+    }
+    TAILQ_INIT(&h->waiting);
+    TAILQ_INIT(&h->running);
+    TAILQ_INIT(&h->dropped);
+    LIST_INIT(&h->sockets);
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_curl_timer);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+    *out = h;
+    return ERR_OK;
+}
+
+void http_free(struct http *h)
+{
+    if (!h || h->freed)
+        return;
+    if (h->busy == 0) {
+        pool_release(h);
+        return;
+    }
+    h->freed = true; /* leave() does the rest */
+    cancel_all(&h->waiting);
+    cancel_all(&h->running);
+}
+
+enum err_code http_start(struct http *h, const struct http_call *call, const struct http_events *ev,
+                         void *ctx, struct http_req **out, struct err *err)
+{
+    char *name;
+    if (http_call_check(call, &name, err) != ERR_OK)
+        return err->code;
+    struct http_req *r = calloc(1, sizeof *r);
+    if (!r) {
+        free(name);
+        return err_set(err, ERR_NOMEM, "start an HTTP request");
+    }
+    *r = (struct http_req){.h = h, .state = REQ_DONE, .ev = *ev, .ctx = ctx, .name = name};
+    r->body = BUF_INIT(call->max_body ? call->max_body : HTTP_MAX_BODY);
+    r->silence_ms = call->silence_ms;
+    r->last_byte_ms = loop_now_ms(h->loop);
+    r->easy = curl_easy_init();
+    if (call->silence_ms > 0)
+        r->silence = timer_new(h->loop, on_silence, r);
+    if (!r->easy || (call->silence_ms > 0 && !r->silence) ||
+        http_call_setup(r, call, err) != ERR_OK) {
+        req_release(r);
+        return err_set(err, ERR_NOMEM, "start an HTTP request");
+    }
+    if (r->silence)
+        timer_start(r->silence, r->silence_ms);
+    req_move(r, REQ_WAITING);
+    count_req(h, 1);
+    timer_start(h->kick, 0);
+    *out = r;
+    return ERR_OK;
+}
