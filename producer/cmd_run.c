@@ -148,11 +148,10 @@ static enum err_code submit(struct watcher *w, const struct run_request *r, stru
     struct submitter *s = NULL;
 
     if (submitter_new(w->loop, w->client, &w->topics, &nothing, NULL, &s, err) == ERR_OK &&
-        submitter_send(s, r, LANE_INTERACTIVE, err) == ERR_OK)
-        submitter_finish(s, err);
-    submitter_free(s);
-    if (err->code == ERR_OK && !w->client->quiet)
+        submitter_send(s, r, LANE_INTERACTIVE, err) == ERR_OK &&
+        submitter_finish(s, err) == ERR_OK && !w->client->quiet)
         fprintf(stderr, "run %s\n", r->run_id);
+    submitter_free(s);
     return err->code;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sandfleet topics apply` and `sandfleet migrate`: what an installation needs before its first
  * run. */
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "producer/client.h"
@@ -16,12 +17,12 @@ int command_topics_apply(struct client *c, int n, char **words)
 
     (void)n;
     (void)words;
-    if (topics_load(c->prefix, &topics, &err) == ERR_OK &&
-        kafka_admin_new(&conf, &admin, &err) == ERR_OK)
-        topics_apply(&topics, admin, c->repartition, stdout, &err);
+    bool done = topics_load(c->prefix, &topics, &err) == ERR_OK &&
+                kafka_admin_new(&conf, &admin, &err) == ERR_OK &&
+                topics_apply(&topics, admin, c->repartition, stdout, &err) == ERR_OK;
     kafka_admin_free(admin);
     topics_release(&topics);
-    return err.code == ERR_OK ? 0 : client_fail(&err);
+    return done ? 0 : client_fail(&err);
 }
 
 int command_migrate(struct client *c, int n, char **words)

@@ -21,6 +21,7 @@ struct job { /* one call of submit */
     struct submitter *submitter;
     struct request_defaults defaults;
     struct batch_counts counts;
+    int64_t bad_shown;
     bool progress; /* a terminal to show it on */
     int64_t shown_ms;
     bool gone;      /* nobody reads standard output any more */
@@ -141,7 +142,7 @@ static void on_bad(void *ctx, int64_t line, const struct err *e)
 {
     struct job *j = ctx;
 
-    if (j->counts.bad++ < BAD_SHOWN)
+    if (j->bad_shown++ < BAD_SHOWN)
         client_note("%s:%lld: %s", j->client->file, (long long)line, e->msg);
 }
 
