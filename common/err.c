@@ -34,7 +34,7 @@ enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...)
     va_end(ap);
     e->code = code;
     e->retry_ms = 0;
-    memcpy(e->msg, text, sizeof text);
+    memcpy(e->msg, text, strlen(text) + 1);
     return code;
 }
 

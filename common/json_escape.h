@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading one JSON string, shared by the files of json.h. Pure. */
+#ifndef SANDFLEET_COMMON_JSON_ESCAPE_H
+#define SANDFLEET_COMMON_JSON_ESCAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static inline bool json_is_high(uint32_t code)
+{
+    return (code & 0xfffffc00) == 0xd800;
+}
+
+static inline bool json_is_low(uint32_t code)
+{
+    return (code & 0xfffffc00) == 0xdc00;
+}
+
+/* What jsonb refuses: U+0000 and half a surrogate pair. */
+static inline bool json_is_unsafe(uint32_t code)
+{
+    return code == 0 || json_is_high(code) || json_is_low(code);
+}
+
+/* The number behind "\u" at p, or UINT32_MAX when none stands there. */
+static inline uint32_t json_hex4(const char *p, const char *end)
+{
+    uint32_t v = 0;
+
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+        return UINT32_MAX;
+    for (int i = 2; i < 6; i++) {
+        char c = p[i];
+
+        if (c >= '0' && c <= '9')
+            v = v << 4 | (uint32_t)(c - '0');
+        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            v = v << 4 | (uint32_t)((c | 0x20) - 'a' + 10);
+        else
+            return UINT32_MAX;
+    }
+    return v;
+}
+
+/* The escape at p, which is a backslash: its bytes (2, 6, or 12 for a surrogate
+ * pair) and its code point, or 0 when it is none. Half a pair is its own code point. */
+static inline size_t json_escape(const char *p, const char *end, uint32_t *code)
+{
+    static const char plain[128] = {
+        ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+        ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
+    };
+    uint32_t second;
+
+    if (end - p < 2)
+        return 0;
+    if (p[1] != 'u') {
+        unsigned char c = (unsigned char)p[1];
+
+        *code = c < 128 ? (unsigned char)plain[c] : 0;
+        return *code ? 2 : 0;
+    }
+    *code = json_hex4(p, end);
+    if (*code == UINT32_MAX)
+        return 0;
+    if (!json_is_high(*code))
+        return 6;
+    second = json_hex4(p + 6, end);
+    if (!json_is_low(second))
+        return 6;
+    *code = 0x10000 + ((*code & 0x3ff) << 10 | (second & 0x3ff));
+    return 12;
+}
+
+#endif
