@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger's statements, each one transaction. Parameters are named beside each text in
+ * ledger_sql.c. Every change of a run is conditional on (run_id, epoch); it returns its
+ * row, so no row means that we are deposed. All may be repeated when it is unknown whether
+ * they took effect, except the takings: ledger_sql_disown repairs those. */
+#ifndef SANDFLEET_WORKER_LEDGER_SQL_H
+#define SANDFLEET_WORKER_LEDGER_SQL_H
+
+/* intake */
+extern const char ledger_sql_insert[];
+extern const char ledger_sql_conflicts[];
+/* taking; all four return claims as ledger_claim_read() reads them */
+extern const char ledger_sql_take[];
+extern const char ledger_sql_take_over[];
+extern const char ledger_sql_adopt[];
+extern const char ledger_sql_outbox[];
+extern const char ledger_sql_backlog[];
+/* one run */
+extern const char ledger_sql_sandbox[];
+extern const char ledger_sql_started[];
+extern const char ledger_sql_positions[];
+extern const char ledger_sql_requeue[];
+extern const char ledger_sql_close[];
+extern const char ledger_sql_published[];
+extern const char ledger_sql_freed[];
+extern const char ledger_sql_hand_out[];
+/* this worker and its peers */
+extern const char ledger_sql_beat[];
+extern const char ledger_sql_peers[];
+extern const char ledger_sql_bury[];
+extern const char ledger_sql_mine[];
+extern const char ledger_sql_disown[];
+extern const char ledger_sql_leave[];
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run's life in one worker as a table, state x event. Pure: run.c moves it and does
+ * what each state is for. The states follow the order of writes, so that a crash
+ * between any two leaves the next owner exactly one thing to do. */
+#ifndef SANDFLEET_WORKER_RUN_STATE_H
+#define SANDFLEET_WORKER_RUN_STATE_H
+
+#include <stdbool.h>
+
+/* name, what the run waits for there */
+#define RUN_STATE_MAP(X)                                                                           \
+    X(NONE, "nothing: the event is illegal in that state")                                         \
+    X(CLAIMED, "our own look at the request")                                                      \
+    X(BOOTING, "a sandbox")                                                                        \
+    X(OWNING, "the sandbox's id in the ledger")                                                    \
+    X(STARTING, "the supervisor's start")                                                          \
+    X(STREAMING, "lines, and the agent's end")                                                     \
+    X(SUSPENDED, "our lease: it lapsed, nothing may be published")                                 \
+    X(SETTLING, "acknowledgements of all that was said so far")                                    \
+    X(RELEASING, "the sandbox's kill or parking, before the next attempt")                         \
+    X(REQUEUEING, "the claim's way back to waiting")                                               \
+    X(PARKING, "the session's sandbox to get its parking time")                                    \
+    X(CLOSING, "the terminal in the ledger")                                                       \
+    X(PUBLISHING, "the broker's acknowledgement of the terminal")                                  \
+    X(CLEANING, "the outbox mark and the sandbox's kill")                                          \
+    X(GONE, "nothing: the run is no longer ours")
+
+/* name, what happened */
+#define RUN_EVENT_MAP(X)                                                                           \
+    X(GO, "the request is fit to run")                                                             \
+    X(REFUSED, "it ends without an agent")                                                         \
+    X(SANDBOX, "the sandbox is there")                                                             \
+    X(SAVED, "the ledger took the change")                                                         \
+    X(STARTED, "the supervisor started")                                                           \
+    X(ENDED, "the agent ended, or could not be started or followed")                               \
+    X(RETRY, "all is acknowledged; another attempt follows")                                       \
+    X(END, "all is acknowledged; the run is over")                                                 \
+    X(FREED, "the sandbox is killed, parked, or left to the outbox")                               \
+    X(ACKED, "the broker has the terminal")                                                        \
+    X(LAPSED, "our lease could not be renewed in time")                                            \
+    X(CONFIRMED, "the ledger says that the run is still ours")                                     \
+    X(DEPOSED, "another owner has it")                                                             \
+    X(RELEASED, "this worker goes; another one goes on")
+
+#define RUN_STATE_ENUM(name, text) RUN_##name,
+enum run_state { RUN_STATE_MAP(RUN_STATE_ENUM) RUN_STATES };
+#undef RUN_STATE_ENUM
+
+#define RUN_EVENT_ENUM(name, text) RUN_EV_##name,
+enum run_event { RUN_EVENT_MAP(RUN_EVENT_ENUM) RUN_EVENTS };
+#undef RUN_EVENT_ENUM
+
+/* RUN_NONE: the event is illegal in that state. The same state: nothing to do. */
+enum run_state run_state_next(enum run_state s, enum run_event e);
+const char *run_state_name(enum run_state s); /* "BOOTING" */
+const char *run_event_name(enum run_event e);
+
+#endif
