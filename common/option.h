@@ -19,12 +19,14 @@ enum opt_type {
     OPT_BYTES,  /* int64_t bytes; typed as "64KiB" "1MiB" "512" */
     OPT_BOOL,   /* bool; the flag takes no argument */
     OPT_MONEY,  /* double US dollars */
-    OPT_LIST    /* struct opt_list; the flag may come several times */
+    OPT_LIST    /* struct opt_list; the flag may come several times and then replaces the
+                   default and the environment, which have commas between the items */
 };
 
 enum {
     OPT_REQUIRED = 1 << 0,
-    OPT_SECRET = 1 << 1, /* no flag: environment, or a file by --NAME-file; shown as *** */
+    OPT_SECRET = 1 << 1, /* struct secret *, of type OPT_STRING. No flag: environment (wiped
+                            when read), or a file by --NAME-file; shown as *** */
     OPT_NO_ENV = 1 << 2, /* flag only (things of one call, not of an installation) */
     OPT_RELOAD = 1 << 3
 };
@@ -47,6 +49,7 @@ struct opt {
 };
 
 /* Defaults, then environ, then argv[1..], into `settings` (zeroed by the caller).
+ * Flags: --name=value, --name value, -x value, -xvalue; an empty variable counts as not set.
  * Words that are no flag, and all after "--", stay in order in argv[1..*n_words].
  * ERR_USAGE names the flag, the value, and the range or the nearest flag. */
 enum err_code option_parse(const struct opt *rows, size_t n, void *settings, int argc, char **argv,

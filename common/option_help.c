@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the rows say about themselves: --help and --print-config. */
+#include "common/option.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/option_value.h"
+#include "common/banned.h"
+
+enum { INDENT = 10, COLUMNS = 80, PARAGRAPH_MAX = 4096 };
+
+/* Words of `text`, broken into indented lines. */
+static void print_paragraph(struct str text, FILE *to)
+{
+    size_t column = 0;
+    struct str word;
+
+    while (str_next(&text, ' ', &word)) {
+        if (column > 0 && column + 1 + word.n > COLUMNS) {
+            (void)fputc('\n', to);
+            column = 0;
+        }
+        if (column == 0)
+            column = (size_t)fprintf(to, "%*s", INDENT, "");
+        else
+            column += (size_t)fprintf(to, " ");
+        (void)fprintf(to, STR_FMT, STR_ARG(word));
+        column += word.n;
+    }
+    (void)fputc('\n', to);
+}
+
+static void print_flag(const struct opt *row, FILE *to)
+{
+    bool secret = (row->flags & OPT_SECRET) != 0;
+
+    if (row->letter)
+        (void)fprintf(to, "  -%c, ", row->letter);
+    else
+        (void)fprintf(to, "      ");
+    (void)fprintf(to, "--%s%s", row->name, secret ? "-file" : "");
+    if (secret)
+        (void)fprintf(to, " <file>");
+    else if (row->type != OPT_BOOL)
+        (void)fprintf(to, " %s", row->arg ? row->arg : "<value>");
+    (void)fputc('\n', to);
+}
+
+void option_help(const struct opt *rows, size_t n, FILE *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct opt *row = &rows[i];
+        AUTO_BUF text = BUF_INIT(PARAGRAPH_MAX);
+        char env[OPTION_ENV_MAX];
+
+        buf_adds(&text, row->help);
+        if (row->type == OPT_LIST)
+            buf_adds(&text, " May come several times.");
+        if (row->def && *row->def && !(row->flags & OPT_SECRET))
+            buf_addf(&text, " Default: %s.", row->def);
+        if (!(row->flags & OPT_NO_ENV))
+            buf_addf(&text, " [%s]", option_env(row, env));
+        print_flag(row, to);
+        print_paragraph(buf_str(&text), to);
+    }
+}
+
+static void print_one(const struct opt *row, const void *field, FILE *to)
+{
+    AUTO_BUF number = BUF_INIT(64);
+
+    switch (row->type) {
+    case OPT_STRING:
+    case OPT_LIST:
+        break; /* their own lines, below */
+    case OPT_INT:
+    case OPT_MS:
+    case OPT_BYTES:
+        option_write(&number, row->type, *(const int64_t *)field);
+        break;
+    case OPT_BOOL:
+        buf_adds(&number, *(const bool *)field ? "true" : "false");
+        break;
+    case OPT_MONEY:
+        buf_addf(&number, "%.15g", *(const double *)field);
+        break;
+    }
+    (void)fprintf(to, "%s=%s\n", row->name, number.p ? number.p : "");
+}
+
+static void print_list(const struct opt *row, const struct opt_list *list, FILE *to)
+{
+    for (size_t i = 0; i < list->n; i++)
+        (void)fprintf(to, "%s=%s\n", row->name, list->items[i]);
+}
+
+void option_print(const struct opt *rows, size_t n, const void *settings, FILE *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct opt *row = &rows[i];
+        const void *field = option_get(row, settings);
+        bool empty = option_is_empty(row, settings);
+
+        if (row->flags & OPT_SECRET)
+            (void)fprintf(to, "%s=%s\n", row->name, empty ? "" : "***");
+        else if (row->type == OPT_STRING)
+            (void)fprintf(to, "%s=%s\n", row->name, empty ? "" : *(char *const *)field);
+        else if (row->type == OPT_LIST)
+            print_list(row, field, to);
+        else
+            print_one(row, field, to);
+    }
+}
+
+void option_release(const struct opt *rows, size_t n, void *settings)
+{
+    for (size_t i = 0; i < n; i++)
+        option_clear(&rows[i], settings);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One setting's value: from text, and back to the text one would type.
+ * Inside of option.h; the rows come from there. */
+#ifndef SANDFLEET_COMMON_OPTION_VALUE_H
+#define SANDFLEET_COMMON_OPTION_VALUE_H
+
+#include "common/option.h"
+
+struct secret;
+
+enum { OPTION_ENV_MAX = 96 };
+
+/* The row's variable: its own, or SANDFLEET_<NAME>. Returns out. */
+const char *option_env(const struct opt *row, char out[OPTION_ENV_MAX]);
+
+/* Reads text into the row's field; what stood there is freed, a list gets one item more.
+ * `from` names the source in messages: "--timeout", "SANDFLEET_TIMEOUT". ERR_USAGE, ERR_NOMEM. */
+enum err_code option_set(const struct opt *row, void *settings, const char *from, const char *text,
+                         struct err *err) MUST_USE;
+
+/* Frees what the field holds and empties it. */
+void option_clear(const struct opt *row, void *settings);
+bool option_is_empty(const struct opt *row, const void *settings); /* numbers never are */
+
+void option_write(struct buf *out, enum opt_type type, int64_t v); /* "1h30m" "64KiB" "7" */
+
+/* The row's field, by its type. */
+void *option_at(const struct opt *row, void *settings);
+const void *option_get(const struct opt *row, const void *settings);
+
+#endif

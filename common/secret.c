@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "common/banned.h"
+
+enum { LEAST_MASKED = 8 };
+
+struct secret {
+    size_t n;
+    char value[];
+};
+
+/* The leak checker of a sanitized build has to look into its own process. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MAY_BE_TRACED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MAY_BE_TRACED 1
+#endif
+#endif
+#ifndef MAY_BE_TRACED
+#define MAY_BE_TRACED 0
+#endif
+
+enum err_code secret_init(struct err *err)
+{
+    if (sodium_init() < 0)
+        return err_set(err, ERR_INTERNAL, "libsodium cannot be initialized");
+    if (setrlimit(RLIMIT_CORE, &(struct rlimit){0}) != 0)
+        return err_errno(err, errno, "cannot switch core files off");
+    if (!MAY_BE_TRACED && prctl(PR_SET_DUMPABLE, 0) != 0)
+        return err_errno(err, errno, "cannot hide the process's memory");
+    return ERR_OK;
+}
+
+static bool has_control(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
+enum err_code secret_new(struct str value, struct secret **out, struct err *err)
+{
+    size_t align = _Alignof(struct secret);
+    struct secret *s;
+
+    if (value.n == 0)
+        return err_set(err, ERR_INVALID, "the secret is empty");
+    if (value.n > SECRET_MAX_BYTES)
+        return err_set(err, ERR_TOO_BIG, "the secret is over %d bytes", SECRET_MAX_BYTES);
+    if (has_control(value))
+        return err_set(err, ERR_INVALID, "the secret holds a control byte");
+    if (sodium_init() < 0)
+        return err_set(err, ERR_INTERNAL, "libsodium cannot be initialized");
+    /* The guard page follows at once: a rounded size keeps the start aligned. */
+    s = sodium_malloc((sizeof *s + value.n + align - 1) / align * align);
+    if (!s)
+        return err_set(err, ERR_NOMEM, "secret: no locked memory");
+    s->n = value.n;
+    memcpy(s->value, value.p, value.n);
+    *out = s;
+    return ERR_OK;
+}
+
+/* --- from a file ---------------------------------------------------------------- */
+
+static enum err_code check_file(int fd, const char *path, struct err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return err_errno(err, errno, "cannot look at '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_CONFIG, "'%s' is no regular file", path);
+    if (st.st_mode & (S_IRWXG | S_IRWXO))
+        return err_set(err, ERR_CONFIG, "others may read '%s': chmod 600 it", path);
+    return ERR_OK;
+}
+
+static enum err_code read_all(int fd, const char *path, char *text, size_t room, size_t *len,
+                              struct err *err)
+{
+    *len = 0;
+    while (*len < room) {
+        ssize_t n = read(fd, text + *len, room - *len);
+
+        if (n == 0)
+            return ERR_OK;
+        if (n > 0)
+            *len += (size_t)n;
+        else if (errno != EINTR)
+            return err_errno(err, errno, "cannot read '%s'", path);
+    }
+    return err_set(err, ERR_TOO_BIG, "'%s' is over %d bytes", path, SECRET_MAX_BYTES);
+}
+
+static enum err_code read_secret(int fd, const char *path, struct secret **out, struct err *err)
+{
+    char text[SECRET_MAX_BYTES + 2]; /* a newline more, and one byte to see that it is too long */
+    enum err_code rc = check_file(fd, path, err);
+    size_t n;
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = read_all(fd, path, text, sizeof text, &n, err);
+    if (rc == ERR_OK && n > 0 && text[n - 1] == '\n')
+        n--;
+    if (rc == ERR_OK && secret_new((struct str){text, n}, out, err) != ERR_OK)
+        rc = err_wrap(err, "'%s'", path);
+    sodium_memzero(text, sizeof text);
+    return rc;
+}
+
+enum err_code secret_from_file(const char *path, struct secret **out, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    enum err_code rc;
+
+    if (fd < 0)
+        return err_errno(err, errno, "cannot open '%s'", path);
+    rc = read_secret(fd, path, out, err);
+    (void)close(fd);
+    return rc;
+}
+
+/* --- from the environment --------------------------------------------------------- */
+
+enum err_code secret_from_env(const char *name, struct secret **out, struct err *err)
+{
+    char *value = getenv(name);
+    enum err_code rc = ERR_OK;
+
+    *out = NULL;
+    if (!value)
+        return ERR_OK;
+    if (*value && secret_new(str_of(value), out, err) != ERR_OK)
+        rc = err_wrap(err, "%s", name);
+    sodium_memzero(value, strlen(value)); /* /proc/PID/environ shows this very memory */
+    (void)unsetenv(name);
+    return rc;
+}
+
+struct str secret_value(const struct secret *s)
+{
+    return s ? (struct str){s->value, s->n} : (struct str){0};
+}
+
+void secret_free(struct secret *s)
+{
+    sodium_free(s);
+}
+
+/* --- masking ---------------------------------------------------------------------- */
+
+/* Which secrets may begin with two given bytes: bit i % 8 of both tables for secret i. */
+struct starts {
+    uint8_t first[256], second[256];
+};
+
+static bool is_masked(const struct secret *s)
+{
+    return s && s->n >= LEAST_MASKED;
+}
+
+static bool find_starts(struct starts *t, struct secret *const *secrets, size_t n)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++)
+        if (is_masked(secrets[i])) {
+            uint8_t bit = (uint8_t)(1U << i % 8);
+
+            t->first[(unsigned char)secrets[i]->value[0]] |= bit;
+            t->second[(unsigned char)secrets[i]->value[1]] |= bit;
+            any = true;
+        }
+    return any;
+}
+
+/* Bytes of the longest secret that stands at the start of text; counts all that do. */
+static size_t match(struct str text, struct secret *const *secrets, size_t n, size_t *found)
+{
+    size_t longest = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct secret *s = secrets[i];
+
+        if (is_masked(s) && s->n <= text.n && memcmp(text.p, s->value, s->n) == 0) {
+            (*found)++;
+            longest = s->n > longest ? s->n : longest;
+        }
+    }
+    return longest;
+}
+
+/* A byte is overwritten only once the search is past it: secrets may overlap. */
+size_t secret_mask(char *text, size_t n, struct secret *const *secrets, size_t n_secrets)
+{
+    struct starts t = {0};
+    size_t found = 0, mask_to = 0;
+
+    if (n < LEAST_MASKED || !find_starts(&t, secrets, n_secrets))
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i + 1 < n && (t.first[(unsigned char)text[i]] & t.second[(unsigned char)text[i + 1]])) {
+            size_t len = match((struct str){text + i, n - i}, secrets, n_secrets, &found);
+
+            mask_to = i + len > mask_to ? i + len : mask_to;
+        }
+        if (i < mask_to)
+            text[i] = '*';
+    }
+    return found;
+}
