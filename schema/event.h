@@ -17,16 +17,19 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/kafka.h"
-#include "common/clock.h"
 #include "common/uuid.h"
 
 enum {
     EVENT_MAX_BYTES = 1000 * 1000, /* of the value: librdkafka's default message.max.bytes */
     EVENT_DATA_MAX_BYTES = 960 * 1000,
-    EVENT_HEADERS = 24
+    EVENT_HEADERS = 24,
+    EVENT_COST_MAX = 1000 * 1000 /* US dollars; above: not a cost */
 };
+#define EVENT_NUMBER_MAX ((int64_t)1 << 53)       /* of n and offset: exact in any JSON reader */
+#define EVENT_TIME_MAX   INT64_C(253402300799999) /* the last millisecond of the year 9999 */
 
 /* name, type on the wire, is it a line, is it a terminal.
  * A terminal is the last record of its run. */
@@ -100,7 +103,10 @@ struct event_record {
 void event_record_init(struct event_record *r);
 void event_record_release(struct event_record *r);
 
-/* ERR_TOO_BIG when the data is over EVENT_DATA_MAX_BYTES: shorten it first. */
+/* ERR_TOO_BIG when the data is over EVENT_DATA_MAX_BYTES: shorten it first. ERR_INVALID:
+ * a name, number or day that the contract does not allow. A tool or model that is not
+ * 1..128 printable bytes gets no column of its own; data still has it. No allocation
+ * once out's buffers have grown. */
 enum err_code event_write(const struct event_run *run, const struct event *e,
                           struct event_record *out, struct err *err) MUST_USE;
 
@@ -109,13 +115,18 @@ struct event_view {
     struct event event;
     struct str id, type_text, tenant, run_id, batch_id, custom_id;
     int64_t created_day_ms; /* 00:00 UTC of the run's creation day */
-    bool known_type;        /* false: event.type is meaningless, type_text tells */
+    /* false: a newer program's type, told by type_text. event.type stands in, so that the
+     * judge can number it: AGENT_OTHER for a line, AGENT_STDERR for a control record. */
+    bool known_type;
 };
 
 /* ERR_INVALID "<reason>: …" (malformed, missing_header, bad_header, unsupported_version):
  * the reason of the sink's dead letter. Never trusts a header: the data slice is
- * checked to lie in the value, behind "data":. */
+ * checked to lie in the value, behind "data":; whether it is JSON is not. */
 enum err_code event_read(const struct kafka_record *r, struct event_view *out,
                          struct err *err) MUST_USE;
+
+/* The reason word of event_read's error, "malformed" when there is none. */
+struct str event_reason(const struct err *err);
 
 #endif

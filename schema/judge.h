@@ -2,10 +2,11 @@
 /* Which records of a run count: decided by the log alone, so that every reader
  * of the events topic, live or rebuilding, comes to the same rows. Pure.
  *
- * The rule: a record of (run, epoch) is superseded if and only if a higher epoch
- * of that run, or a terminal, stands earlier in the partition. Of the rest, a line
- * (attempt, n) already seen, or a control record (epoch, n) already seen, is a repeat.
- * A line past the next expected one is a gap: stored, recorded, alarmed. */
+ * The rule: a record of (run, epoch) is superseded if and only if a record of a higher
+ * epoch of that run, or a terminal, counted earlier in the partition; so is a line of an
+ * attempt when a record of a later one did. Of the rest, a line (attempt, n) already seen,
+ * or a control record (epoch, n) already seen, is a repeat. A line past the next expected
+ * one is a gap: stored, recorded, alarmed. Control numbers may jump. */
 #ifndef SANDFLEET_SCHEMA_JUDGE_H
 #define SANDFLEET_SCHEMA_JUDGE_H
 

@@ -17,9 +17,15 @@ enum {
     RUN_PROMPT_MAX_BYTES = 100 * 1024,
     RUN_NAME_MAX_BYTES = 128, /* tenant, session, custom_id, template, … */
     RUN_WARN_MAX = 8,
-    RUN_ATTEMPTS_MAX = 20
+    RUN_ATTEMPTS_MAX = 20,
+    RUN_TURNS_MAX = 10000,
+    RUN_BUDGET_MAX_USD = 10000,
+    RUN_SYSTEM_PROMPT_MAX_BYTES = 64 * 1024,
+    RUN_KEY_MAX_BYTES = 320, /* idempotency_key: a batch id, a custom_id and what joins them */
+    RUN_LIST_MAX = 64        /* entries of allowed_tools, tags, env */
 };
 #define RUN_TIMEOUT_MAX_S (24 * 3600)
+#define RUN_AHEAD_MAX_MS  (INT64_C(366) * 24 * 3600 * 1000) /* of not_before, from created_ms */
 
 enum run_lane { LANE_INTERACTIVE, LANE_BATCH, LANES };
 const char *run_lane_name(enum run_lane lane); /* "interactive" */
@@ -47,15 +53,17 @@ struct run_request {
     int64_t warn_at_s[RUN_WARN_MAX];
     size_t n_warn;        /* default 1800, 3000 */
     int64_t max_attempts; /* default 3 */
-    int64_t priority;     /* 0..9, default 5 */
+    int64_t priority;     /* 0..9, default 5; -1: absent */
     const char *fairness_key;
     const char *traceparent;
-    int64_t created_ms, not_before_ms, expires_ms; /* Unix ms; 0: absent */
+    /* Unix ms; 0: absent. created_ms is parsed as the time in a UUIDv7 run_id when absent. */
+    int64_t created_ms, not_before_ms, expires_ms;
+    /* files, repo and webhook are not supported yet: refused by parse, so always NULL */
     const cJSON *allowed_tools, *json_schema, *env, *files, *repo, *tags, *webhook, *metadata;
     cJSON *tree; /* owned by run_request_parse's result */
 };
 
-#define RUN_REQUEST_INIT ((struct run_request){0})
+#define RUN_REQUEST_INIT ((struct run_request){.priority = -1})
 
 void run_request_defaults(struct run_request *r); /* fills what is absent, but run_id and prompt */
 
@@ -64,19 +72,33 @@ void run_request_defaults(struct run_request *r); /* fills what is absent, but r
  * run_request_reason(): the dead letter's dlq.reason. */
 enum err_code run_request_parse(struct str json, struct run_request *out, struct err *err) MUST_USE;
 
+/* The same for a line that is not a record yet: `v` and `run_id` may be absent. */
+enum err_code run_request_parse_draft(struct str json, struct run_request *out,
+                                      struct err *err) MUST_USE;
+
+/* Says "key_mismatch: …" unless the record's key is run_request_key(). */
+enum err_code run_request_check_key(const struct run_request *r, struct str key,
+                                    struct err *err) MUST_USE;
+
 /* empty malformed unsupported_version missing_run_id invalid_run_id missing_prompt
  * empty_prompt too_large secret_in_record unknown_field invalid_field key_mismatch. */
 struct str run_request_reason(const struct err *err);
 
-/* The record's value; the inverse of parse. */
+/* Overwrites each token that begins with "sk-ant-" by '*', escaped spellings included;
+ * the length stays, and JSON stays JSON. For what goes to the dead letters. Returns how many. */
+size_t run_request_mask(char *json, size_t n);
+
+/* The record's value; the inverse of parse. Appends to out. Checks nothing but the size
+ * (ERR_TOO_BIG): run_id and prompt must be there. */
 enum err_code run_request_write(const struct run_request *r, struct buf *out,
                                 struct err *err) MUST_USE;
 
 /* The record's key: session id, else run id. Borrowed from r. */
 struct str run_request_key(const struct run_request *r);
 
-/* BLAKE2b-256 of what makes the request the same work (all but run_id, created,
- * idempotency_key, traceparent), in canonical order. */
+/* BLAKE2b-256 of what makes the request the same work: all fields but run_id, created_at,
+ * idempotency_key and traceparent, with defaults filled in; the order of members in
+ * metadata and the like is of no account. */
 void run_request_hash(const struct run_request *r, uint8_t out[32]);
 
 /* The id every door hands out for (tenant, idempotency key). out: UUID_TEXT bytes. */
@@ -84,11 +106,12 @@ void run_request_derive_id(const char *tenant, const char *idempotency_key, char
 
 void run_request_release(struct run_request *r);
 
-/* The prompt's own rules, for the doors: empty, over RUN_PROMPT_MAX_BYTES, not
- * UTF-8 (offset named), NUL. */
+/* The prompt's own rules, for the doors: empty (or only white space), over
+ * RUN_PROMPT_MAX_BYTES, not UTF-8 (offset named), NUL. */
 enum err_code run_prompt_check(struct str prompt, struct err *err) MUST_USE;
 /* Names (tenant, session, custom_id …): 1..RUN_NAME_MAX_BYTES of
  * [A-Za-z0-9._:@/+-], no leading '-' or '.'. */
 bool run_name_ok(struct str s);
+bool run_traceparent_ok(struct str s); /* W3C: "00-<32 hex>-<16 hex>-<2 hex>" */
 
 #endif

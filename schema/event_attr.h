@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to event_*.c: the attributes of an event record, in the order in which they
+ * are written, once as a JSON member and once as header ce_<name>. */
+#ifndef SANDFLEET_SCHEMA_EVENT_ATTR_H
+#define SANDFLEET_SCHEMA_EVENT_ATTR_H
+
+#include "schema/event.h"
+
+#define EVENT_SPECVERSION  "1.0"
+#define EVENT_CONTENT_TYPE "application/cloudevents+json; charset=UTF-8"
+#define EVENT_DATA_AT      "sf_data_at" /* header: where the data object begins in the value */
+#define EVENT_DATA_KEY     ",\"data\":"
+
+/* name, on the wire, opening quote in JSON or none, must a reader find it.
+ * CloudEvents integers have 32 bits: what may pass them, and fractions, are strings. */
+// clang-format off
+#define EVENT_ATTR_MAP(X)                          \
+    X(SPECVERSION,  "specversion",   "\"", true)   \
+    X(ID,           "id",            "\"", true)   \
+    X(SOURCE,       "source",        "\"", true)   \
+    X(TYPE,         "type",          "\"", true)   \
+    X(TIME,         "time",          "\"", true)   \
+    X(RECORDEDTIME, "recordedtime",  "\"", false)  \
+    X(TENANT,       "tenant",        "\"", true)   \
+    X(RUNID,        "runid",         "\"", true)   \
+    X(RUNDAY,       "runday",        "\"", true)   \
+    X(BATCHID,      "batchid",       "\"", false)  \
+    X(CUSTOMID,     "customid",      "\"", false)  \
+    X(ATTEMPT,      "attempt",       "",   true)   \
+    X(EPOCH,        "epoch",         "",   true)   \
+    X(SEQUENCE,     "sequence",      "\"", true)   \
+    X(LOGOFFSET,    "logoffset",     "\"", false)  \
+    X(TOOL,         "tool",          "\"", false)  \
+    X(MODEL,        "model",         "\"", false)  \
+    X(INPUTTOKENS,  "inputtokens",   "",   false)  \
+    X(OUTPUTTOKENS, "outputtokens",  "",   false)  \
+    X(COSTUSD,      "costusd",       "\"", false)  \
+    X(TRACEPARENT,  "traceparent",   "\"", false)
+// clang-format on
+
+#define EVENT_ATTR_ENUM(name, wire, quote, required) ATTR_##name,
+enum event_attr { EVENT_ATTR_MAP(EVENT_ATTR_ENUM) EVENT_ATTRS };
+#undef EVENT_ATTR_ENUM
+
+/* Bytes of everything but data, at most: 21 names of at most 16 bytes with quotes, and
+ * values bounded by RUN_NAME_MAX_BYTES (tenant twice), a UUID (three times) and numbers. */
+enum { EVENT_ENVELOPE_MAX = 2560 };
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An event record back from its headers. The value is looked at in two places only:
+ * its ends, and what stands before the data. */
+#include "schema/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/event_attr.h"
+#include "schema/run_request.h"
+#include "common/banned.h"
+
+static const struct {
+    const char *header;
+    bool required;
+} attrs[EVENT_ATTRS] = {
+#define ROW(name, wire, quote, required) {"ce_" wire, required},
+    EVENT_ATTR_MAP(ROW)
+#undef ROW
+};
+
+enum { HEADER_MAX = 512 };
+
+struct headers {
+    struct str attr[EVENT_ATTRS]; /* p NULL: absent */
+    struct str data_at;
+};
+
+static enum err_code malformed(struct err *err, const char *what)
+{
+    return err_set(err, ERR_INVALID, "malformed: %s", what);
+}
+
+static enum err_code bad(struct err *err, const char *header, const char *what)
+{
+    return err_set(err, ERR_INVALID, "bad_header: %s %s", header, what);
+}
+
+/* --- collecting --------------------------------------------------------------- */
+
+/* The attribute of this header; `hint` is tried first, since the order is ours. */
+static bool find_attr(const char *name, size_t hint, size_t *out)
+{
+    if (strncmp(name, "ce_", 3) != 0)
+        return false;
+    for (size_t i = 0; i < EVENT_ATTRS; i++) {
+        size_t a = (hint + i) % EVENT_ATTRS;
+
+        if (strcmp(name + 3, attrs[a].header + 3) == 0) {
+            *out = a;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* No control bytes: neither a log nor a text column would take them. */
+static bool is_plain(struct str s)
+{
+    if (s.n == 0 || s.n > HEADER_MAX)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return false;
+    return str_utf8(s, NULL);
+}
+
+static enum err_code collect(const struct kafka_record *r, struct headers *out, struct err *err)
+{
+    size_t a = 0;
+
+    for (size_t i = 0; i < r->n_headers; i++) {
+        const struct kafka_header *h = &r->headers[i];
+        bool is_attr = find_attr(h->name, a, &a);
+        struct str *slot = is_attr ? &out->attr[a] : &out->data_at;
+
+        if (!is_attr && strcmp(h->name, EVENT_DATA_AT) != 0)
+            continue;
+        if (slot->p)
+            return bad(err, is_attr ? attrs[a].header : EVENT_DATA_AT, "stands twice");
+        if (!is_plain(h->value))
+            return bad(err, is_attr ? attrs[a].header : EVENT_DATA_AT, "is not plain text");
+        *slot = h->value;
+        a += is_attr;
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_required(const struct headers *h, struct err *err)
+{
+    for (size_t a = 0; a < EVENT_ATTRS; a++)
+        if (attrs[a].required && !h->attr[a].p)
+            return err_set(err, ERR_INVALID, "missing_header: %s", attrs[a].header);
+    if (!h->data_at.p)
+        return err_set(err, ERR_INVALID, "missing_header: " EVENT_DATA_AT);
+    if (!str_is(h->attr[ATTR_SPECVERSION], EVENT_SPECVERSION))
+        return err_set(err, ERR_INVALID, "unsupported_version: ce_specversion is not 1.0");
+    return ERR_OK;
+}
+
+/* --- values ------------------------------------------------------------------- */
+
+static bool parse_number(struct str s, int64_t least, int64_t most, int64_t *out)
+{
+    int64_t n = 0;
+
+    if (s.n == 0 || s.n > 18)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+        n = n * 10 + (s.p[i] - '0');
+    }
+    *out = n;
+    return n >= least && n <= most;
+}
+
+static bool parse_cost(struct str s, double *out)
+{
+    char text[32], *end;
+
+    if (s.n >= sizeof(text))
+        return false;
+    memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    *out = strtod(text, &end);
+    return strspn(text, "0123456789.e-+") == s.n && end == text + s.n && *out >= 0 &&
+           *out <= (double)EVENT_COST_MAX;
+}
+
+static bool parse_day(struct str s, int64_t *day_ms)
+{
+    char text[] = "0000-00-00T00:00:00Z";
+
+    if (s.n != 10)
+        return false;
+    memcpy(text, s.p, s.n);
+    return clock_parse_rfc3339(str_of(text), day_ms) && *day_ms >= 0;
+}
+
+static bool parse_time(struct str s, int64_t *ms)
+{
+    return clock_parse_rfc3339(s, ms) && *ms >= 0 && *ms <= EVENT_TIME_MAX;
+}
+
+/* Numbers and where they go. */
+static const struct number {
+    enum event_attr attr;
+    size_t at;
+    int64_t least, most;
+} numbers[] = {
+    {ATTR_ATTEMPT, offsetof(struct event, attempt), 0, INT32_MAX},
+    {ATTR_EPOCH, offsetof(struct event, epoch), 1, INT32_MAX},
+    {ATTR_SEQUENCE, offsetof(struct event, n), 1, EVENT_NUMBER_MAX},
+    {ATTR_LOGOFFSET, offsetof(struct event, offset), 0, EVENT_NUMBER_MAX},
+    {ATTR_INPUTTOKENS, offsetof(struct event, input_tokens), 0, INT32_MAX},
+    {ATTR_OUTPUTTOKENS, offsetof(struct event, output_tokens), 0, INT32_MAX},
+};
+
+static enum err_code read_numbers(const struct headers *h, struct event *e, struct err *err)
+{
+    for (size_t i = 0; i < COUNTOF(numbers); i++) {
+        const struct number *n = &numbers[i];
+        struct str s = h->attr[n->attr];
+
+        if (s.p && !parse_number(s, n->least, n->most, (int64_t *)(void *)((char *)e + n->at)))
+            return bad(err, attrs[n->attr].header, "is not a number in its range");
+    }
+    if (h->attr[ATTR_COSTUSD].p && !parse_cost(h->attr[ATTR_COSTUSD], &e->cost_usd))
+        return bad(err, "ce_costusd", "is not an amount of US dollars");
+    return ERR_OK;
+}
+
+static bool day_ok(struct str s)
+{
+    int64_t ms;
+
+    return parse_day(s, &ms);
+}
+
+static bool time_ok(struct str s)
+{
+    int64_t ms;
+
+    return parse_time(s, &ms);
+}
+
+static bool type_ok(struct str s)
+{
+    if (s.n > RUN_NAME_MAX_BYTES)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+              s.p[i] == '.' || s.p[i] == '_'))
+            return false;
+    return true;
+}
+
+static bool column_ok(struct str s)
+{
+    return s.n <= RUN_NAME_MAX_BYTES;
+}
+
+/* Texts and their rules. */
+static const struct {
+    enum event_attr attr;
+    bool (*ok)(struct str s);
+    const char *what;
+} texts[] = {
+    {ATTR_TYPE, type_ok, "is not an event type"},
+    {ATTR_RUNID, uuid_valid, "is not a UUID"},
+    {ATTR_TENANT, run_name_ok, "is not a name"},
+    {ATTR_BATCHID, run_name_ok, "is not a name"},
+    {ATTR_CUSTOMID, run_name_ok, "is not a name"},
+    {ATTR_TOOL, column_ok, "is too long"},
+    {ATTR_MODEL, column_ok, "is too long"},
+    {ATTR_TIME, time_ok, "is not an RFC 3339 time"},
+    {ATTR_RUNDAY, day_ok, "is not a day"},
+    {ATTR_TRACEPARENT, run_traceparent_ok, "is not a trace context"},
+};
+
+static enum err_code check_texts(const struct headers *h, struct err *err)
+{
+    for (size_t i = 0; i < COUNTOF(texts); i++) {
+        struct str s = h->attr[texts[i].attr];
+
+        if (s.p && !texts[i].ok(s))
+            return bad(err, attrs[texts[i].attr].header, texts[i].what);
+    }
+    return ERR_OK;
+}
+
+/* --- the id: {run}.{attempt}.l{line} or {run}.{attempt}.c{epoch}-{n} ---------- */
+
+static bool id_part(struct str *rest, char sep, int64_t want)
+{
+    struct str part;
+    int64_t n;
+
+    return str_next(rest, sep, &part) && parse_number(part, 0, EVENT_NUMBER_MAX, &n) && n == want;
+}
+
+/* Says of an unknown type whether it is a line; of a known one whether it lies. */
+static bool id_matches(const struct event_view *v, bool *is_line)
+{
+    const struct event *e = &v->event;
+    struct str rest = v->id, run;
+
+    if (!str_next(&rest, '.', &run) || !str_eq(run, v->run_id) || !id_part(&rest, '.', e->attempt))
+        return false;
+    *is_line = rest.n > 0 && rest.p[0] == 'l';
+    if (rest.n < 2 || (!*is_line && rest.p[0] != 'c'))
+        return false;
+    rest = (struct str){rest.p + 1, rest.n - 1};
+    if (!*is_line && !id_part(&rest, '-', e->epoch))
+        return false;
+    return id_part(&rest, '-', e->n) && !rest.p;
+}
+
+static enum err_code read_kind(struct event_view *v, struct err *err)
+{
+    bool is_line;
+
+    if (!id_matches(v, &is_line))
+        return bad(err, "ce_id", "does not say what the other headers say");
+    v->known_type = event_type_parse(v->type_text, &v->event.type);
+    if (!v->known_type)
+        v->event.type = is_line ? EVENT_AGENT_OTHER : EVENT_AGENT_STDERR;
+    else if (event_is_line(v->event.type) != is_line)
+        return bad(err, "ce_id", "is of the other stream than ce_type");
+    return ERR_OK;
+}
+
+/* --- the record --------------------------------------------------------------- */
+
+/* {"…","data":{…}} with the object at the offset the header says. */
+static enum err_code read_data(const struct kafka_record *r, struct str data_at, struct str *out,
+                               struct err *err)
+{
+    static const struct str key = {EVENT_DATA_KEY, sizeof(EVENT_DATA_KEY) - 1};
+    int64_t at;
+
+    if (!parse_number(data_at, (int64_t)key.n + 1, EVENT_MAX_BYTES, &at) ||
+        (size_t)at + 3 > r->value.n)
+        return bad(err, EVENT_DATA_AT, "points outside the value");
+    *out = (struct str){r->value.p + at, r->value.n - (size_t)at - 1};
+    if (memcmp(out->p - key.n, key.p, key.n) != 0 || out->p[0] != '{' || out->p[out->n - 1] != '}')
+        return bad(err, EVENT_DATA_AT, "does not point at the data object");
+    return ERR_OK;
+}
+
+static enum err_code check_value(struct str value, struct err *err)
+{
+    if (value.n == 0)
+        return malformed(err, "the record has no value");
+    if (value.n > EVENT_MAX_BYTES)
+        return malformed(err, "the value is over the ceiling of an event record");
+    if (value.p[0] != '{' || value.p[value.n - 1] != '}')
+        return malformed(err, "the value is not a JSON object");
+    return ERR_OK;
+}
+
+static void fill(struct event_view *v, const struct headers *h)
+{
+    v->id = h->attr[ATTR_ID];
+    v->type_text = h->attr[ATTR_TYPE];
+    v->tenant = h->attr[ATTR_TENANT];
+    v->run_id = h->attr[ATTR_RUNID];
+    v->batch_id = h->attr[ATTR_BATCHID];
+    v->custom_id = h->attr[ATTR_CUSTOMID];
+    v->event.tool = h->attr[ATTR_TOOL];
+    v->event.model = h->attr[ATTR_MODEL];
+    (void)parse_time(h->attr[ATTR_TIME], &v->event.time_ms); /* check_texts saw both */
+    (void)parse_day(h->attr[ATTR_RUNDAY], &v->created_day_ms);
+}
+
+enum err_code event_read(const struct kafka_record *r, struct event_view *out, struct err *err)
+{
+    struct headers h = {0};
+    enum err_code rc;
+
+    *out = (struct event_view){0};
+    if ((rc = check_value(r->value, err)) != ERR_OK || (rc = collect(r, &h, err)) != ERR_OK ||
+        (rc = check_required(&h, err)) != ERR_OK || (rc = check_texts(&h, err)) != ERR_OK ||
+        (rc = read_numbers(&h, &out->event, err)) != ERR_OK)
+        return rc;
+    fill(out, &h);
+    if (!str_eq(r->key, out->run_id))
+        return malformed(err, "the record's key is not its run id");
+    if ((rc = read_kind(out, err)) != ERR_OK)
+        return rc;
+    return read_data(r, h.data_at, &out->event.data, err);
+}
+
+struct str event_reason(const struct err *err)
+{
+    static const struct str reasons[] = {
+        {"missing_header", 14}, {"bad_header", 10}, {"unsupported_version", 19}};
+
+    for (size_t i = 0; i < COUNTOF(reasons); i++)
+        if (str_starts(str_of(err->msg), reasons[i].p))
+            return reasons[i];
+    return STR("malformed");
+}
