@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promise: a worker's death loses no line, repeats none, and starts no second agent while the
+sandbox lives.
+Proof: SIGKILL at points of a run's life that the events name; then every line stands in
+Postgres exactly once, in order, and the agent has counted one start."""
+
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
+from fleet import Stack  # noqa: E402
+
+LEASE = "2s"
+
+
+class KillWorker(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = cls.enterClassContext(Stack("kill_worker", workers=1, env={"SANDFLEET_LEASE": LEASE}))
+
+    def setUp(self):
+        folder = tempfile.mkdtemp(prefix="sandfleet-starts-")
+        os.chmod(folder, 0o777)
+        self.starts = os.path.join(folder, "starts")
+
+    def submit(self, lines, delay_ms):
+        done = self.stack.sandfleet("submit", f"[[sim:lines={lines} delay_ms={delay_ms}]]",
+                                    "--env", f"SIM_STARTS_FILE={self.starts}")
+        return done.stdout.split()[0]
+
+    def wait_events(self, run_id, kind, count=1):
+        return self.stack.wait_rows("select 1 from fleet.events where run_id = :'id'::uuid and type = :'kind'",
+                                    count, id=run_id, kind=kind)
+
+    def check(self, run_id, epochs):
+        self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, 90, id=run_id)
+        (run,) = self.stack.rows("select * from fleet.runs where run_id = :'id'::uuid", id=run_id)
+        rows = self.stack.rows("select * from fleet.events where run_id = :'id'::uuid order by sequence", id=run_id)
+        self.assertEqual((run["state"], run["missing_lines"], run["attempt"]), ("completed", 0, 1))
+        self.assertEqual([r["sequence"] for r in rows], list(range(1, len(rows) + 1)))
+        lines = [r["line"] for r in rows if r["line"] is not None]
+        self.assertEqual(lines, list(range(1, len(lines) + 1)))
+        self.assertEqual(rows[-1]["type"], "sandfleet.run.completed")
+        self.assertGreaterEqual(len({r["epoch"] for r in rows}), epochs)
+        with open(self.starts) as starts:
+            self.assertEqual(len(starts.readlines()), 1, "the agent was started once")
+        return len(lines)
+
+    def test_in_the_middle_of_the_stream(self):
+        run_id = self.submit(400, 10)
+        self.wait_events(run_id, "sandfleet.agent.message", 50)
+        self.stack.kill("worker-1")
+        self.stack.start("worker-1")
+        self.assertGreaterEqual(self.check(run_id, 2), 400)
+
+    def test_twice_in_one_run(self):
+        run_id = self.submit(600, 10)
+        for before in (40, 250):
+            self.wait_events(run_id, "sandfleet.agent.message", before)
+            self.stack.kill("worker-1")
+            self.stack.start("worker-1")
+        self.assertGreaterEqual(self.check(run_id, 3), 600)
+
+    def test_after_the_agent_has_ended(self):
+        """The run ends while no worker is there: the file keeps all of it."""
+        run_id = self.submit(100, 5)
+        self.wait_events(run_id, "sandfleet.agent.message", 5)
+        self.stack.kill("worker-1")
+        pid = self.stack.value("select count(*) as n from ledger.claims where run_id = :'id'::uuid "
+                               "and state = 'running'", id=run_id)
+        self.assertEqual(pid, 1)
+        self.stack.start("worker-1")
+        self.assertGreaterEqual(self.check(run_id, 2), 100)
+
+    def test_another_worker_takes_over(self):
+        run_id = self.submit(400, 10)
+        self.wait_events(run_id, "sandfleet.agent.message", 50)
+        self.stack.dev("up", "--workers", "2", "--claude", self.stack.claude)
+        self.stack.kill("worker-1")
+        self.assertGreaterEqual(self.check(run_id, 2), 400)
+        self.stack.start("worker-1")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promise: Kafka, Postgres or the sandbox service missing at start or gone for a while costs
+time, never a run: the client says so and ends with 75, the processes wait and go on.
+Proof: each is killed while a run is under way and comes back."""
+
+import concurrent.futures
+import sys
+import time
+import unittest
+
+sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
+from fleet import Stack  # noqa: E402
+
+LONG = "[[sim:lines=300 delay_ms=20]]"
+
+
+class Outage(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = cls.enterClassContext(Stack("outage", env={"SANDFLEET_LEASE": "3s"}))
+
+    def submit(self, prompt=LONG):
+        return self.stack.sandfleet("submit", prompt).stdout.split()[0]
+
+    def wait_lines(self, run_id, count):
+        self.stack.wait_rows("select 1 from fleet.events where run_id = :'id'::uuid and line is not null",
+                             count, id=run_id)
+
+    def check_whole(self, run_id, lines=300):
+        self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, 120, id=run_id)
+        (run,) = self.stack.rows("select * from fleet.runs where run_id = :'id'::uuid", id=run_id)
+        self.assertEqual((run["state"], run["missing_lines"], run["attempt"]), ("completed", 0, 1))
+        rows = self.stack.rows("select sequence, line from fleet.events where run_id = :'id'::uuid "
+                               "order by sequence", id=run_id)
+        self.assertEqual([r["sequence"] for r in rows], list(range(1, len(rows) + 1)))
+        stored = [r["line"] for r in rows if r["line"] is not None]
+        self.assertEqual(stored, list(range(1, len(stored) + 1)))
+        self.assertGreaterEqual(len(stored), lines)
+
+    def test_kafka_gone_in_the_middle_of_a_run(self):
+        run_id = self.submit()
+        self.wait_lines(run_id, 30)
+        self.stack.kill("kafka")
+        began = time.monotonic()
+        done = self.stack.sandfleet("submit", "x", status=75)
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertIn("ops/dev status", done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.stack.start("kafka")
+        self.check_whole(run_id)
+        self.check_whole(self.submit("short"), lines=1)
+
+    def test_postgres_gone_in_the_middle_of_a_run(self):
+        run_id = self.submit()
+        self.wait_lines(run_id, 30)
+        self.stack.kill("postgres")
+        queued = self.submit("queued while the ledger is down")
+        self.stack.start("postgres")
+        self.check_whole(run_id)
+        self.check_whole(queued, lines=1)
+
+    def test_postgres_restarted_in_the_middle_of_a_run(self):
+        run_id = self.submit()
+        self.wait_lines(run_id, 30)
+        self.stack.restart("postgres")
+        self.check_whole(run_id)
+
+    def test_processes_start_before_their_servers(self):
+        self.stack.stop("worker-1", "sink")
+        self.stack.kill("postgres")
+        self.stack.kill("kafka")
+        with concurrent.futures.ThreadPoolExecutor() as pool:  # `start` waits until it is ready
+            starting = [pool.submit(self.stack.start, part) for part in ("worker-1", "sink")]
+            for part in ("worker-1", "sink"):
+                self.stack.wait_log(part, "ops/dev status")
+            self.stack.start("kafka")
+            self.stack.start("postgres")
+            for part in starting:
+                part.result()
+        self.check_whole(self.submit("after the storm"), lines=1)
+
+    def test_sink_killed_in_the_middle_of_a_run(self):
+        run_id = self.submit()
+        self.wait_lines(run_id, 30)
+        self.stack.kill("sink")
+        self.stack.start("sink")
+        self.check_whole(run_id)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

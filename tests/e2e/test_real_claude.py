@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promise: the real Claude Code CLI runs in the sandboxes, and all it prints arrives.
+Proof: the pinned CLI against a scripted stand-in for the Messages API on loopback (no account,
+no network): tools, files, a resumed session, failures of the API, a line of a megabyte, and the
+credential in no event, no table and no argument list."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.request
+
+sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
+from fleet import ROOT, Stack  # noqa: E402
+
+KEY = "sk-ant-api03-" + "canary0123456789" * 3
+
+
+class Api:
+    """The scripted Messages API."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="sandfleet-api-")
+        port_file = pathlib.Path(self.folder.name) / "port"
+        self.log = pathlib.Path(self.folder.name) / "log"
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests/lib/anthropic_stub.py"), "--port", str(free_port()),
+             "--port-file", str(port_file), "--log", str(self.log)], stdin=subprocess.DEVNULL)
+        Stack.wait(None, "the Messages API stand-in", port_file.exists, 20)
+        self.url = f"http://127.0.0.1:{port_file.read_text().strip()}"
+
+    def post(self, path, **body):
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), method="POST")
+        urllib.request.urlopen(request, timeout=10).read()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(10)
+        self.folder.cleanup()
+
+
+def free_port():
+    done = subprocess.run(["bash", "-c", '. ops/lib/base.sh; . ops/lib/ports.sh; port_free'],
+                          cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1])
+
+
+class RealClaude(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        claude = subprocess.run([str(ROOT / "ops/claude-cli")], check=True, stdout=subprocess.PIPE,
+                                text=True).stdout.strip()
+        cls.api = cls.enterClassContext(Api())
+        cls.stack = cls.enterClassContext(Stack("real_claude", claude=claude, env={
+            "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": cls.api.url}))
+
+    def run_of(self, *words, status=0):
+        words = ("run", "-o", "jsonl", "--model", "claude-opus-5-5", *words)
+        done = self.stack.sandfleet(*words, status=status, timeout=180)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def natives(self, events, kind):
+        return [e["data"]["native"] for e in events if e["type"] == "sandfleet.agent." + kind]
+
+    def check_stored(self, events):
+        run_id = events[0]["runid"]
+        self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, id=run_id)
+        rows = self.stack.rows("select sequence, line, data from fleet.events where run_id = :'id'::uuid "
+                               "order by sequence", id=run_id)
+        self.assertEqual([r["sequence"] for r in rows], list(range(1, len(events) + 1)))
+        self.assertEqual([r["data"] for r in rows], [e["data"] for e in events])
+        return rows
+
+    def test_bash(self):
+        events = self.run_of("[[stub:bash cmd='echo out; echo err >&2; pwd']] please")
+        (use,) = self.natives(events, "tool_use")
+        (result,) = self.natives(events, "tool_result")
+        self.assertEqual(use["message"]["content"][0]["name"], "Bash")
+        self.assertIn("out", json.dumps(result["message"]))
+        self.assertEqual(events[-1]["type"], "sandfleet.run.completed")
+        self.assertGreater(events[-1]["data"]["cost_usd"], 0)
+        self.check_stored(events)
+
+    def test_files(self):
+        events = self.run_of("[[stub:files]] please")
+        tools = [u["message"]["content"][0]["name"] for u in self.natives(events, "tool_use")]
+        self.assertEqual(tools, ["Write", "Read", "Edit", "Bash"])
+        self.assertEqual([e.get("tool") for e in events if e["type"] == "sandfleet.agent.tool_use"], tools)
+        self.check_stored(events)
+
+    def test_a_resumed_session(self):
+        first = self.run_of("[[stub:text]] remember", "--session", "talk")
+        second = self.run_of("[[stub:bash]] and again", "--session", "talk")
+        sessions = {n["session_id"] for events in (first, second) for n in self.natives(events, "init")}
+        self.assertEqual(len(sessions), 1)
+        one, two = (events[-1]["data"]["cost_usd"] for events in (first, second))
+        total = self.natives(second, "result")[-1]["total_cost_usd"]
+        self.assertAlmostEqual(one + two, total, places=6, msg="each run costs what it added")
+
+    def test_the_api_fails_and_recovers(self):
+        self.api.post("/__stub/fault", status=529, times=3, type="overloaded_error", message="Overloaded")
+        events = self.run_of("[[stub:text]] please")
+        (retry,) = [e for e in events if e["type"] == "sandfleet.run.retrying"]
+        self.assertEqual((retry["data"]["outcome"], retry["data"]["counted"]), ("overloaded", False))
+        self.assertEqual(events[-1]["type"], "sandfleet.run.completed")
+        self.check_stored(events)
+
+    def test_the_api_refuses(self):
+        for status, outcome in ((401, "auth"), (400, "invalid_request")):
+            with self.subTest(outcome):
+                events = self.run_of(f"[[stub:fail status={status}]] please", status=1)
+                self.assertEqual(events[-1]["data"]["outcome"], outcome)
+                self.check_stored(events)
+
+    def test_a_line_of_a_megabyte(self):
+        events = self.run_of("[[stub:bigedit bytes=1000000]] please")
+        (big,) = [e for e in events if e["data"].get("truncated")]
+        self.assertGreater(big["data"]["bytes"], 1000000)
+        self.assertEqual(big["type"], "sandfleet.agent.tool_result")
+        self.assertEqual(events[-1]["type"], "sandfleet.run.completed")
+        self.check_stored(events)
+
+    def test_awkward_characters(self):
+        events = self.run_of("[[stub:unicode]] please")
+        self.assertEqual(events[-1]["type"], "sandfleet.run.completed")
+        self.assertTrue([e for e in events if e["data"].get("sanitized")])
+        self.check_stored(events)
+
+    def test_the_credential_stays_out(self):
+        events = self.run_of("[[stub:bash cmd='env; cat /proc/*/cmdline /proc/$PPID/environ; ls -laR ~/.sandfleet']] x")
+        said = json.dumps(events)
+        self.assertIn("PATH=", said)
+        self.assertNotIn("canary", said)
+        self.check_stored(events)
+        for table in ("ledger.claims", "fleet.runs", "fleet.attempts", "fleet.events"):
+            self.assertEqual(self.stack.value(f"select count(*) as n from {table} t where t::text like '%canary%'"), 0)
+        for topic in ("runs.interactive", "events"):
+            self.assertNotIn("canary", json.dumps(self.stack.records(topic)))
+        for log in (self.stack.dir / "log").glob("*.log"):
+            self.assertNotIn("canary", log.read_text(errors="replace"), log.name)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
