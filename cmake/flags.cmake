@@ -11,6 +11,7 @@ set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g") # CMake's own would define NDEBUG: our asserts stay on
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
 
 add_library(sf_flags INTERFACE)
 target_include_directories(sf_flags INTERFACE ${PROJECT_SOURCE_DIR})
