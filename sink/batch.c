@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sink/batch.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/uuid.h"
+
+#include "common/banned.h"
+
+/* --- memory: blocks that never move, so that views stay valid ------------------ */
+
+enum { BLOCK_BYTES = 1 << 20 };
+
+struct batch_block {
+    struct batch_block *next;
+    size_t used, size;
+    alignas(max_align_t) char bytes[];
+};
+
+static void *batch_alloc(struct batch *b, size_t n)
+{
+    struct batch_block *block = b->blocks;
+    size_t need = (n + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+
+    if (!block || block->size - block->used < need) {
+        size_t size = need > BLOCK_BYTES ? need : BLOCK_BYTES;
+
+        block = malloc(sizeof(*block) + size);
+        if (!block)
+            return NULL;
+        block->next = b->blocks;
+        block->size = size;
+        block->used = 0;
+        b->blocks = block;
+    }
+    block->used += need;
+    return block->bytes + block->used - need;
+}
+
+/* One block stays: a quiet sink then allocates nothing, a busy one little. */
+static void keep_one_block(struct batch *b)
+{
+    struct batch_block *kept = NULL;
+
+    while (b->blocks) {
+        struct batch_block *block = b->blocks;
+
+        b->blocks = block->next;
+        if (!kept && block->size == BLOCK_BYTES) {
+            kept = block;
+            kept->next = NULL;
+            kept->used = 0;
+        } else {
+            free(block);
+        }
+    }
+    b->blocks = kept;
+}
+
+void batch_init(struct batch *b, const struct topics *t, size_t max_rows, size_t max_bytes)
+{
+    *b = (struct batch){.topics = t, .max_rows = max_rows, .max_bytes = max_bytes};
+}
+
+void batch_clear(struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->items[i].request)
+            run_request_release(b->items[i].request);
+    b->n = b->bytes = b->refused = 0;
+    keep_one_block(b);
+}
+
+void batch_release(struct batch *b)
+{
+    batch_clear(b);
+    free(b->blocks);
+    free(b->items);
+    batch_init(b, b->topics, b->max_rows, b->max_bytes);
+}
+
+bool batch_full(const struct batch *b)
+{
+    return b->n >= b->max_rows || b->bytes >= b->max_bytes;
+}
+
+bool batch_knows(const struct batch *b, const char *topic, enum topic *out)
+{
+    for (size_t t = 0; t < TOPIC_DLQ; t++) {
+        if (strcmp(b->topics->name[t], topic) == 0) {
+            *out = (enum topic)t;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- copying in ---------------------------------------------------------------- */
+
+static size_t record_bytes(const struct kafka_record *r)
+{
+    size_t n = r->key.n + r->value.n;
+
+    for (size_t i = 0; i < r->n_headers; i++)
+        n += strlen(r->headers[i].name) + 1 + r->headers[i].value.n;
+    return n;
+}
+
+static char *put(char *at, struct str from, struct str *view)
+{
+    if (!from.p)
+        return at;
+    *view = (struct str){memcpy(at, from.p, from.n), from.n};
+    return at + from.n;
+}
+
+static bool copy_record(struct batch *b, enum topic topic, const struct kafka_record *r,
+                        struct kafka_record *out)
+{
+    size_t bytes = record_bytes(r);
+    struct kafka_header *headers = batch_alloc(b, r->n_headers * sizeof(*headers) + bytes + 1);
+    char *at;
+
+    if (!headers)
+        return false;
+    *out = *r;
+    out->topic = b->topics->name[topic];
+    out->headers = headers;
+    at = put((char *)(headers + r->n_headers), r->value, &out->value);
+    at = put(at, r->key, &out->key);
+    for (size_t i = 0; i < r->n_headers; i++) {
+        size_t n = strlen(r->headers[i].name) + 1;
+
+        headers[i] = (struct kafka_header){.name = memcpy(at, r->headers[i].name, n)};
+        at = put(at + n, r->headers[i].value, &headers[i].value);
+    }
+    b->bytes += bytes;
+    return true;
+}
+
+/* --- decoding ------------------------------------------------------------------ */
+
+/* The data is stored as it came, so it is checked as a producer's word is: not at all
+ * trusted. What only jsonb would refuse becomes U+FFFD. */
+static enum err_code check_data(struct str data, struct err *err)
+{
+    struct json_scan scan;
+    enum err_code rc = json_scan(data, NULL, 0, &scan, err);
+
+    if (rc != ERR_OK)
+        return err_wrap(err, "malformed: data");
+    if (scan.unsafe > 0) {
+        char *mine;
+        memcpy(&mine, &data.p, sizeof(mine)); /* the batch's own copy */
+        (void)json_sanitize(mine, data.n);
+    }
+    return ERR_OK;
+}
+
+static enum err_code decode_event(struct batch *b, struct batch_item *item, struct err *err)
+{
+    struct err e = ERR_INIT;
+
+    item->kind = ITEM_EVENT;
+    if (event_read(&item->record, &item->event, &e) == ERR_OK &&
+        check_data(item->event.event.data, &e) == ERR_OK) {
+        (void)uuid_bytes(item->event.run_id, item->run);
+        return ERR_OK;
+    }
+    if (e.code == ERR_NOMEM)
+        return err_set(err, e.code, "batch");
+    return batch_poison(b, (size_t)(item - b->items), event_reason(&e), e.msg, err);
+}
+
+/* What the worker refuses must not make a run here: it would never end. */
+static enum err_code decode_request(struct batch *b, struct batch_item *item, struct err *err)
+{
+    struct run_request *request = batch_alloc(b, sizeof(*request));
+    struct err e = ERR_INIT;
+
+    if (!request)
+        return err_set(err, ERR_NOMEM, "batch");
+    *request = RUN_REQUEST_INIT;
+    if (run_request_parse(item->record.value, request, &e) == ERR_OK &&
+        str_eq(run_request_key(request), item->record.key) &&
+        uuid_bytes(str_of(request->run_id), item->run)) {
+        item->kind = ITEM_REQUEST;
+        item->request = request;
+        return ERR_OK;
+    }
+    run_request_release(request);
+    if (e.code == ERR_NOMEM)
+        return err_set(err, e.code, "batch");
+    item->kind = ITEM_REFUSED;
+    b->refused++;
+    return ERR_OK;
+}
+
+static bool room_for_one(struct batch *b)
+{
+    struct batch_item *bigger;
+    size_t cap = b->cap ? b->cap * 2 : 64;
+
+    if (b->n < b->cap)
+        return true;
+    bigger = reallocarray(b->items, cap, sizeof(*bigger));
+    if (!bigger)
+        return false;
+    b->items = bigger;
+    b->cap = cap;
+    return true;
+}
+
+enum err_code batch_add(struct batch *b, enum topic topic, const struct kafka_record *r,
+                        int64_t from, struct err *err)
+{
+    struct batch_item *item;
+    enum err_code rc;
+
+    if (!room_for_one(b))
+        return err_set(err, ERR_NOMEM, "batch");
+    item = &b->items[b->n];
+    *item = (struct batch_item){.topic = topic, .from = from};
+    if (!copy_record(b, topic, r, &item->record))
+        return err_set(err, ERR_NOMEM, "batch");
+    rc = topic == TOPIC_EVENTS ? decode_event(b, item, err) : decode_request(b, item, err);
+    if (rc == ERR_OK)
+        b->n++;
+    return rc;
+}
+
+/* Messages are cut to fit: not in the middle of a character. */
+static struct str whole_characters(const char *text)
+{
+    struct str s = str_of(text);
+    size_t bad_at;
+
+    if (!str_utf8(s, &bad_at))
+        s.n = bad_at;
+    return s;
+}
+
+enum err_code batch_poison(struct batch *b, size_t i, struct str reason, const char *detail,
+                           struct err *err)
+{
+    struct batch_item *item = &b->items[i];
+    struct str text = whole_characters(detail);
+    char *copy = batch_alloc(b, text.n + reason.n + 1);
+
+    if (!copy)
+        return err_set(err, ERR_NOMEM, "batch");
+    (void)put(put(copy, reason, &item->reason), text, &item->detail);
+    item->kind = ITEM_POISON;
+    return ERR_OK;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sink/projection_fold.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+#include "common/banned.h"
+
+static const char *const token_names[TOKENS] = {
+    [TOKENS_INPUT] = "input_tokens",
+    [TOKENS_OUTPUT] = "output_tokens",
+    [TOKENS_CACHE_READ] = "cache_read_tokens",
+    [TOKENS_CACHE_WRITE] = "cache_write_tokens",
+};
+
+/* A string member replaces *to; a missing one leaves it. */
+static void text(const cJSON *data, const char *member, struct str *to)
+{
+    const char *s = json_get_string(data, member);
+    if (s)
+        *to = str_of(s);
+}
+
+static void not_below(const cJSON *data, const char *member, int64_t *to)
+{
+    int64_t n;
+    if (json_get_int(data, member, &n) && n > *to)
+        *to = n;
+}
+
+static void first(int64_t *to, int64_t ms)
+{
+    if (*to == 0)
+        *to = ms;
+}
+
+/* A held run always has a reason, so that the writer can tell "held again, without
+ * an end" from "still held". */
+static void hold(struct run_row *run, struct str reason, int64_t until_ms)
+{
+    run->hold_reason = reason.n > 0 ? reason : STR("unspecified");
+    run->hold_until_ms = until_ms;
+}
+
+static void fold_held(const struct fold *f)
+{
+    struct str reason = {0}, until = {0};
+    int64_t until_ms = 0;
+
+    text(f->data, "reason", &reason);
+    text(f->data, "until", &until);
+    if (until.n > 0 && !clock_parse_rfc3339(until, &until_ms))
+        until_ms = 0;
+    hold(f->run, reason, until_ms);
+}
+
+static void fold_retrying(const struct fold *f)
+{
+    struct str reason = {0};
+    int64_t delay_ms = 0;
+
+    text(f->data, "reason", &reason);
+    text(f->data, "outcome", &reason); /* the class says more than the prose */
+    if (!json_get_int(f->data, "delay_ms", &delay_ms) || delay_ms < 0 || delay_ms > INT32_MAX)
+        delay_ms = 0;
+    hold(f->run, reason, f->event->time_ms + delay_ms);
+}
+
+static void fold_place(const struct fold *f)
+{
+    text(f->data, "worker", &f->run->worker);
+    text(f->data, "sandbox_id", &f->run->sandbox);
+    if (!f->attempt)
+        return;
+    text(f->data, "worker", &f->attempt->worker);
+    text(f->data, "sandbox_id", &f->attempt->sandbox);
+    text(f->data, "model", &f->attempt->model);
+}
+
+static void fold_attempt_starting(const struct fold *f)
+{
+    fold_place(f);
+    if (f->attempt)
+        first(&f->attempt->starting_ms, f->event->time_ms);
+}
+
+static void fold_attempt_started(const struct fold *f)
+{
+    fold_place(f);
+    first(&f->run->started_ms, f->event->time_ms);
+    if (f->attempt)
+        first(&f->attempt->started_ms, f->event->time_ms);
+}
+
+/* An attempt's end adds to the run's sums; the terminal has the last word on them. */
+static void fold_attempt_ended(const struct fold *f)
+{
+    struct attempt_row *a = f->attempt;
+    double cost = 0;
+
+    text(f->data, "claude_session", &f->run->session);
+    for (size_t i = 0; i < TOKENS; i++) {
+        int64_t n;
+        if (json_get_int(f->data, token_names[i], &n) && n > 0)
+            f->run->tokens[i] += n;
+    }
+    if (json_get_number(f->data, "cost_usd", &cost) && cost > 0)
+        f->run->cost_usd += cost;
+    if (!a)
+        return;
+    text(f->data, "outcome", &a->outcome);
+    text(f->data, "reason", &a->reason);
+    text(f->data, "model", &a->model);
+    text(f->data, "claude_version", &a->claude_version);
+    not_below(f->data, "lines", &a->lines);
+    not_below(f->data, "bytes", &a->bytes);
+    a->has_exit_code |= json_get_int(f->data, "exit_code", &a->exit_code);
+    if (cost > a->cost_usd)
+        a->cost_usd = cost;
+    a->ended_ms = f->event->time_ms;
+}
+
+/* A result that is no string is kept as its JSON text, which lives in the tree. */
+static void fold_result(const struct fold *f)
+{
+    const cJSON *result = json_get(f->data, "result");
+    char *printed;
+
+    if (!result || cJSON_IsNull(result))
+        return;
+    if (cJSON_IsString(result)) {
+        f->run->result = str_of(result->valuestring);
+        return;
+    }
+    printed = cJSON_PrintUnformatted(result);
+    if (!printed)
+        return;
+    if (cJSON_AddStringToObject(f->data, "result as text", printed))
+        text(f->data, "result as text", &f->run->result);
+    free(printed);
+}
+
+static void fold_terminal(const struct fold *f)
+{
+    struct run_row *run = f->run;
+    int64_t n;
+    double cost;
+
+    text(f->data, "outcome", &run->outcome);
+    text(f->data, "reason", &run->reason);
+    text(f->data, "claude_session", &run->session);
+    text(f->data, "output_tail", &run->output_tail);
+    fold_result(f);
+    if (json_get_number(f->data, "cost_usd", &cost) && cost >= 0)
+        run->cost_usd = cost;
+    for (size_t i = 0; i < TOKENS; i++)
+        if (json_get_int(f->data, token_names[i], &n) && n >= 0)
+            run->tokens[i] = n;
+    run->ended_ms = f->event->time_ms;
+}
+
+static void (*const folds[EVENT_TYPES])(const struct fold *) = {
+    [EVENT_RUN_HELD] = fold_held,
+    [EVENT_RUN_RETRYING] = fold_retrying,
+    [EVENT_RUN_RESUMED] = fold_place,
+    [EVENT_RUN_COMPLETED] = fold_terminal,
+    [EVENT_RUN_FAILED] = fold_terminal,
+    [EVENT_RUN_TIMED_OUT] = fold_terminal,
+    [EVENT_RUN_CANCELLED] = fold_terminal,
+    [EVENT_RUN_EXPIRED] = fold_terminal,
+    [EVENT_ATTEMPT_STARTING] = fold_attempt_starting,
+    [EVENT_ATTEMPT_STARTED] = fold_attempt_started,
+    [EVENT_ATTEMPT_ENDED] = fold_attempt_ended,
+    [EVENT_SANDBOX_CREATED] = fold_place,
+};
+
+bool fold_reads_data(enum event_type t)
+{
+    return folds[t] != NULL;
+}
+
+void fold_event(const struct fold *f)
+{
+    if (folds[f->event->type])
+        folds[f->event->type](f);
+}

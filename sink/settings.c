@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sink/settings.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#include "common/banned.h"
+
+#define AT(field) offsetof(struct settings, field)
+
+// clang-format off
+const struct opt settings_rows[] = {
+    {.name = "brokers", .type = OPT_STRING, .at = AT(brokers), .def = "127.0.0.1:9092",
+     .arg = "<host:port,...>", .help = "Kafka brokers to start from."},
+    {.name = "database", .type = OPT_STRING, .at = AT(database), .def = "",
+     .arg = "<conninfo>", .help = "PostgreSQL connection, as libpq reads it; what is missing comes from PGHOST, PGUSER and the like."},
+    {.name = "prefix", .type = OPT_STRING, .at = AT(prefix), .def = "sandfleet.", .min = 0, .max = 64,
+     .arg = "<text>", .help = "Stands before the names of topics and of the consumer group."},
+    {.name = "kafka-prop", .letter = 'X', .type = OPT_LIST, .at = AT(kafka_props), .flags = OPT_NO_ENV,
+     .arg = "<name=value>", .help = "A setting of librdkafka; may be given several times."},
+    {.name = "batch-rows", .type = OPT_INT, .at = AT(batch_rows), .def = "5000", .min = 1, .max = 100000,
+     .arg = "<n>", .help = "Records that one transaction takes at most."},
+    {.name = "batch-bytes", .type = OPT_BYTES, .at = AT(batch_bytes), .def = "8MiB", .min = 1024, .max = INT64_C(1) << 30,
+     .arg = "<size>", .help = "Bytes of records that one transaction takes at most; two batches are in memory."},
+    {.name = "batch-age", .type = OPT_MS, .at = AT(batch_age_ms), .def = "10ms", .min = 0, .max = 10000,
+     .arg = "<duration>", .help = "Longest that a record waits for others while the database is idle."},
+    {.name = "offsets-check", .type = OPT_MS, .at = AT(offsets_check_ms), .def = "500ms", .min = 10, .max = 600000,
+     .arg = "<duration>", .help = "How often an idle sink asks whether the database still has its last commit."},
+    {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",
+     .arg = "<level>", .help = "Least level that is logged: error, warn, info or debug."},
+    {.name = "log-format", .type = OPT_STRING, .at = AT(log_format), .def = "text",
+     .arg = "<text|json>", .help = "Shape of a log line."},
+    {.name = "log-user-data", .type = OPT_BOOL, .at = AT(log_user_data),
+     .help = "Shows user data in the log instead of its length and hash."},
+    {.name = "print-config", .type = OPT_BOOL, .at = AT(print_config), .flags = OPT_NO_ENV,
+     .help = "Prints the settings in effect and exits."},
+    {.name = "help", .letter = 'h', .type = OPT_BOOL, .at = AT(help), .flags = OPT_NO_ENV,
+     .help = "Prints this text and exits."},
+    {.name = "version", .type = OPT_BOOL, .at = AT(version), .flags = OPT_NO_ENV,
+     .help = "Prints the version and exits."},
+};
+// clang-format on
+const size_t settings_n = COUNTOF(settings_rows);
+
+static enum err_code read_log(const struct settings *s, struct err *err)
+{
+    enum log_level level;
+    bool json = str_is(str_of(s->log_format), "json");
+
+    if (!log_parse_level(str_of(s->log_level), &level))
+        return err_set(err, ERR_USAGE, "--log-level: '%s' is none of error, warn, info, debug",
+                       s->log_level);
+    if (!json && !str_is(str_of(s->log_format), "text"))
+        return err_set(err, ERR_USAGE, "--log-format: '%s' is neither text nor json",
+                       s->log_format);
+    log_setup(level, json ? LOG_JSON : LOG_TEXT, STDERR_FILENO);
+    log_user_data(s->log_user_data);
+    return ERR_OK;
+}
+
+enum err_code settings_read(struct settings *s, int argc, char **argv, struct err *err)
+{
+    int words = 0;
+    enum err_code rc = option_parse(settings_rows, settings_n, s, argc, argv, &words, err);
+
+    if (rc == ERR_OK && words > 0)
+        rc = err_set(err, ERR_USAGE, "'%s' is no option; sandfleet-sink takes no words", argv[1]);
+    return rc == ERR_OK ? read_log(s, err) : rc;
+}
+
+void settings_help(FILE *to)
+{
+    fputs("usage: sandfleet-sink [options]\n"
+          "Projects run requests and events from Kafka into PostgreSQL.\n\n",
+          to);
+    option_help(settings_rows, settings_n, to);
+}
+
+void settings_release(struct settings *s)
+{
+    option_release(settings_rows, settings_n, s);
+}
