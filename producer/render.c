@@ -48,7 +48,7 @@ void render_text(struct buf *out, struct str text)
     buf_add(out, text.p + from, text.n - from);
 }
 
-/* One line of a longer text, cut to the terminal's width at a character's end. */
+/* The first line of a text, cut to the terminal's width at a character's end. */
 static void put_cut(const struct render *r, struct buf *out, struct str line, int indent)
 {
     size_t room =
@@ -56,7 +56,8 @@ static void put_cut(const struct render *r, struct buf *out, struct str line, in
     size_t n = line.n, columns = 0;
 
     for (size_t i = 0; i < line.n; i++)
-        if (((unsigned char)line.p[i] & 0xc0) != 0x80 && columns++ == room - 1) {
+        if (line.p[i] == '\n' ||
+            (((unsigned char)line.p[i] & 0xc0) != 0x80 && columns++ == room - 1)) {
             n = i;
             break;
         }

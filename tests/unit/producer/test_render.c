@@ -28,7 +28,7 @@ static struct row rows[] = {
     {"tool call", EVENT_AGENT_TOOL_USE,
      "{\"native\":{\"message\":{\"content\":[{\"type\":\"tool_use\",\"name\":\"Bash\","
      "\"input\":{\"description\":\"x\",\"command\":\"ls -la\\nrm x\"}}]}}}",
-     "* Bash ls -la?rm x\n"},
+     "* Bash ls -la~\n"},
     {"tool result is folded", EVENT_AGENT_TOOL_RESULT,
      "{\"native\":{\"message\":{\"content\":[{\"type\":\"tool_result\",\"content\":"
      "\"1\\n2\\n3\\n4\\n5\\n6\"}]}}}",
