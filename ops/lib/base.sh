@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What every command of ops/ needs: where things are, how we talk, how we wait.
-# shellcheck disable=SC2034  # ROOT and CACHE are for those who source this
+# shellcheck disable=SC2034  # ROOT, CACHE and the colours are for those who source this
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/sandfleet

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Building a preset. SANDFLEET_BUILD_DIR puts it elsewhere than build/<preset>; with
+# Building a preset, in build/<preset> or $SANDFLEET_BUILD_DIR/<preset>. With
 # SANDFLEET_BIN (CTest sets it) the programs of that folder are taken as they are.
 
 PROGRAMS=(sandfleet sandfleet-worker sandfleet-sink sandfleet-sandboxd claude-simulated)
 
-build_dir() { echo "${SANDFLEET_BUILD_DIR:-$ROOT/build/${1:-$PRESET}}"; }
+build_dir() { echo "${SANDFLEET_BUILD_DIR:-$ROOT/build}/${1:-$PRESET}"; }
 build_bin() { echo "${SANDFLEET_BIN:-$(build_dir)/bin}"; }
 
 # build_preset PRESET LOG [TARGET…]

@@ -1,7 +1,110 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Our own parts of a stack: sandboxd, sink, workers, and which Claude the sandboxes get.
+# Our own parts of a stack: sandboxd, sink and workers.
 
 fleet_wanted() { parts_wanted | grep -qE 'sandboxd|sink|worker'; }
-fleet_setup() { :; }
-workers_retire() { :; }
+
+# Topics and tables before the first part that needs them; both do nothing when all is there.
+FLEET_SET_UP=no
+fleet_setup() {
+    [ "$FLEET_SET_UP" = no ] || return 0
+    fleet_run topics apply
+    fleet_run migrate
+    FLEET_SET_UP=yes
+}
+
+fleet_run() {
+    (
+        fleet_environ
+        quietly "$DIR/log/setup.log" "$BIN/sandfleet" "$@"
+    ) || die "'sandfleet $*' failed" "what runs: ops/dev status --dir $DIR"
+}
+
+# The stack's addresses and key, for a part of ours or the client. They go by environment:
+# an argument list can be read by every user of the machine.
+fleet_environ() {
+    local sandboxd=http://127.0.0.1:${PORT[sandboxd]:-1}
+    unset E2B_DOMAIN # the caller's own account is none of our business
+    export SANDFLEET_BROKERS=127.0.0.1:${PORT[kafka]:-1} SANDFLEET_PREFIX=$PREFIX
+    export E2B_API_URL=$sandboxd E2B_SANDBOX_URL=$sandboxd
+    SANDFLEET_DATABASE=$(postgres_conninfo)
+    E2B_API_KEY=$(secret_of e2b)
+    export SANDFLEET_DATABASE E2B_API_KEY
+}
+
+# fleet_digest PROGRAM WORD…: what a part was started from. The stamp keeps 64 bits of a
+# SHA-256 over all of it: nothing of a credential can be read back from that.
+fleet_digest() {
+    {
+        stat -L -c '%i %s %Y' "$1"
+        printf '%s\n' "$@"
+        fleet_environ
+        environ_clean
+        env | grep -E '^(SANDFLEET|E2B|CLAUDE|ANTHROPIC)_' | grep -vE '^SANDFLEET_(BIN|BUILD_DIR)=' | sort
+    } | digest
+}
+
+fleet_start() {
+    local name=$1 digest=$2
+    shift 2
+    (
+        fleet_environ
+        proc_start "$name" "$digest" "$@"
+    )
+}
+
+fleet_ready() { since "$(log_file "$1")" "$2" | grep -qE "event\"?[=:]\"?$3\.ready"; }
+
+# --- sandboxd -------------------------------------------------------------
+
+# Prints "" or the words that put sandboxes under a user of their own.
+sandboxd_run_as() { if is_root; then echo "--run-as $SANDBOX_USER"; fi; }
+
+sandboxd_words() {
+    # shellcheck disable=SC2207
+    WORDS=("$BIN/sandfleet-sandboxd" --listen "127.0.0.1:${PORT[sandboxd]}"
+        --data "$(data_dir)/sandboxd" --claude "$CLAUDE" --isolation none $(sandboxd_run_as))
+}
+
+sandboxd_prepare() {
+    ports_need sandboxd sandboxd
+    proc_gone sandboxd || return 0
+    warn "sandboxes are not isolated in this version: what Claude runs in them can reach this machine"
+}
+
+sandboxd_digest() {
+    sandboxd_words
+    fleet_digest "${WORDS[@]}"
+}
+
+sandboxd_start() {
+    sandboxd_words
+    fleet_start sandboxd "$1" "${WORDS[@]}"
+}
+
+sandboxd_ready() { fleet_ready sandboxd "$1" sandboxd; }
+
+# --- sink -----------------------------------------------------------------
+
+sink_prepare() { fleet_setup; }
+sink_digest() { fleet_digest "$BIN/sandfleet-sink"; }
+sink_start() { fleet_start sink "$1" "$BIN/sandfleet-sink"; }
+sink_ready() { fleet_ready sink "$1" sink; }
+
+# --- worker-N: the only parts that get Claude's credential --------------------
+
+worker_prepare() { fleet_setup; }
+worker_digest() { KEEP_CREDENTIALS=yes fleet_digest "$BIN/sandfleet-worker"; }
+worker_start() { KEEP_CREDENTIALS=yes fleet_start "$2" "$1" "$BIN/sandfleet-worker"; }
+worker_ready() { fleet_ready "$2" "$1" worker; }
+
+# Workers that an earlier `up` asked for and this one does not.
+workers_retire() {
+    local name
+    [ -z "$ONLY" ] || return 0
+    for name in $(proc_names | grep -E '^worker-'); do
+        [ "${name#worker-}" -gt "$WORKERS" ] || continue
+        note "$name: no longer wanted"
+        part_stop "$name"
+    done
+}

@@ -31,13 +31,14 @@ proc_digest_was() {
     { read -r _ digest <"$(stamp_file "$1")"; } 2>/dev/null && echo "$digest"
 }
 
-# proc_start NAME DIGEST COMMAND...: detached from the caller's session, terminal and
-# descriptors, with the signals that a shell ignores for its background jobs back at default.
+# proc_start NAME DIGEST COMMAND...: detached from the caller's session, terminal, descriptors
+# and environment, with the signals that a shell ignores for its background jobs at default.
 proc_start() {
     local name=$1 digest=$2 pid
     shift 2
     (
         drop_descriptors
+        environ_clean
         exec setsid env --default-signal=INT,QUIT "$@" </dev/null >>"$(log_file "$name")" 2>&1
     ) &
     pid=$!
@@ -53,6 +54,22 @@ drop_descriptors() {
     for fd in /proc/self/fd/*; do
         fd=${fd##*/}
         if [ "$fd" -gt 2 ] && [ "$fd" != 255 ]; then eval "exec $fd>&-"; fi
+    done
+}
+
+# What a server may see of the caller's environment: nothing but this. Claude's credential
+# only where KEEP_CREDENTIALS says so.
+environ_clean() {
+    local name keep=${KEEP_CREDENTIALS:-}
+    for name in $(compgen -e); do
+        case $name in
+        PATH | HOME | USER | LOGNAME | TMPDIR | TZ | LANG | LC_*) ;;
+        SANDFLEET_* | E2B_* | JAVA_HOME | SSL_CERT_* | *SAN_OPTIONS) ;;
+        CLAUDE_CODE_OAUTH_TOKEN | ANTHROPIC_API_KEY | ANTHROPIC_BASE_URL)
+            [ -n "$keep" ] || unset "$name"
+            ;;
+        *) unset "$name" 2>/dev/null || export -n "${name?}" ;;
+        esac
     done
 }
 

@@ -136,9 +136,11 @@ env_write() {
         env_line SANDFLEET_BROKERS "127.0.0.1:${PORT[kafka]:-}"
         env_line SANDFLEET_DATABASE "$(postgres_conninfo)"
         env_line SANDFLEET_PREFIX "$PREFIX"
-        env_line E2B_API_URL "http://127.0.0.1:${PORT[sandboxd]:-}"
-        env_line E2B_SANDBOX_URL "http://127.0.0.1:${PORT[sandboxd]:-}"
-        env_line E2B_API_KEY "$(secret_of e2b)"
+        if [ -n "${PORT[sandboxd]:-}" ]; then
+            env_line E2B_API_URL "http://127.0.0.1:${PORT[sandboxd]}"
+            env_line E2B_SANDBOX_URL "http://127.0.0.1:${PORT[sandboxd]}"
+            env_line E2B_API_KEY "$(secret_of e2b)"
+        fi
         # shellcheck disable=SC2016
         printf 'export PATH=%q:"$PATH"\n' "$BIN"
     } | write_file 600 "$DIR/env"

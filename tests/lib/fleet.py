@@ -32,7 +32,8 @@ class Stack:
     """
 
     def __init__(self, name, claude=None, workers=1, only=None, env=None):
-        self.dir = ROOT / ".test" / f"{name}-{os.getpid()}"
+        home = os.environ.get("SANDFLEET_TEST_DIR", ROOT / ".test" / f"run-{os.getpid()}")
+        self.dir = pathlib.Path(home) / name
         self.claude = str(claude or programs() / "claude-simulated")
         self.workers, self.only = workers, only
         self.extra = dict(env or {})
