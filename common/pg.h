@@ -22,7 +22,8 @@ struct pg_events {                                /* called from the loop; each 
 };
 
 struct pg_opts {
-    const char *conninfo; /* libpq's; target_session_attrs=read-write is added */
+    const char *conninfo; /* libpq's; target_session_attrs=read-write is added. A host by
+                           * name is looked up by libpq, which may block: prefer addresses */
     const char *name;     /* application_name */
     bool pipeline;        /* commands go out without waiting for answers; no COPY then */
     size_t max_queued;    /* commands; 0: 1024 */
@@ -38,9 +39,10 @@ struct pg_cmd {
 };
 
 /* e->code ERR_OK: res is the command's result, borrowed for the call. Else res is
- * NULL or the server's error, and e->code follows SQLSTATE: 08 53 57 40 55P03 25006
- * and a lost connection ERR_UNAVAILABLE (retry: whether it took effect is unknown
- * after a loss), 22 23 ERR_INVALID (23505 ERR_CONFLICT), 42 3F ERR_CONFIG. */
+ * NULL or the server's error, and e->code follows SQLSTATE (pg_error.c): 08 53 57 58
+ * XX 40 55P03 25006 and a lost connection ERR_UNAVAILABLE (retry: whether it took
+ * effect is unknown after a loss), 57014 ERR_TIMEOUT, 22 23 P0 ERR_INVALID (23505
+ * ERR_CONFLICT), 42 3F 3D 28 ERR_CONFIG. The message holds no value of a row. */
 typedef void (*pg_fn)(void *ctx, PGresult *res, const struct err *e);
 
 enum err_code pg_new(struct loop *l, const struct pg_opts *opts, const struct pg_events *ev,
@@ -49,16 +51,21 @@ bool pg_is_up(const struct pg *p);
 size_t pg_queued(const struct pg *p);
 
 /* Copies sql and parameters. In order; each its own transaction unless BEGIN
- * was sent (not in pipeline mode). While the connection is down a command
- * fails at once with ERR_UNAVAILABLE; all that were queued at its loss fail too.
- * fn is never called from inside this call. ERR_THROTTLED: the queue is full. */
+ * was sent (not in pipeline mode). Without parameters and pipeline, several
+ * statements may come at once; the last result or the first error counts.
+ * While the connection is down this returns ERR_UNAVAILABLE (fn is not called);
+ * all that were queued at its loss fail. fn is never called from inside this
+ * call. ERR_THROTTLED: the queue is full. */
 enum err_code pg_send(struct pg *p, const struct pg_cmd *cmd, pg_fn fn, void *ctx,
                       struct err *err) MUST_USE;
-/* COPY … FROM STDIN: sends *data (taken, left empty) and ends the copy. */
+/* COPY … FROM STDIN: sends *data (taken if ERR_OK, left empty) and ends the copy.
+ * Not in pipeline mode. */
 enum err_code pg_copy(struct pg *p, const char *sql, struct buf *data, pg_fn fn, void *ctx,
                       struct err *err) MUST_USE;
-void pg_reset(struct pg *p); /* drops the connection (a transaction in doubt) and connects anew */
-void pg_free(struct pg *p);  /* callbacks of what is queued are not called */
+/* Drops the connection (a transaction in doubt) and connects anew: what is queued
+ * fails, then down() and up() as after a loss, none of it from inside this call. */
+void pg_reset(struct pg *p);
+void pg_free(struct pg *p); /* callbacks of what is queued are not called */
 
 /* Results: NULL / 0 for SQL NULL. */
 const char *pg_text(const PGresult *res, int row, int col);
