@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Property: whatever a line holds, its event data is valid JSON that jsonb takes, under
+ * the ceiling; and counts never go down. */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "worker/outcome.h"
+#include "worker/stream_json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_data(char *line, size_t n, const struct stream_line *kind)
+{
+    AUTO_BUF out = BUF_INIT(EVENT_DATA_MAX_BYTES);
+    struct json_scan scan;
+    struct err err;
+
+    assert(stream_json_data(line, n, kind, 1, 2, (int64_t)n, 0, &out, &err) == ERR_OK);
+    assert(json_scan(buf_str(&out), NULL, 0, &scan, &err) == ERR_OK);
+    assert(scan.is_object && scan.unsafe == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct stream_state st = {0};
+    struct stream_line kind;
+    AUTO_BUF seen = BUF_INIT(16 << 20);
+    char *line;
+
+    if (size == 0) /* blank lines do not get here */
+        return 0;
+    line = malloc(size);
+    memcpy(line, data, size);
+    stream_json_line(&st, (struct str){line, size}, &kind);
+    assert(st.lines == 1 && st.cost_usd >= 0 && st.input_tokens >= 0 && st.output_tokens >= 0);
+    assert(outcome_of_exit(&st, 1, (struct str){line, size}) < OUTCOMES);
+    stream_json_render((struct str){line, size}, &kind, &seen);
+    check_data(line, size, &kind);
+    free(line);
+    return 0;
+}
