@@ -18,7 +18,6 @@ family() { case $1 in worker-[1-9]*) echo worker ;; *) echo "$1" ;; esac; }
 digest() { sha256sum | cut -c1-16; }
 
 stack_open() {
-    mkdir -p "$DIR"
     DIR=$(cd "$DIR" && pwd)
     mkdir -p "$DIR/run" "$DIR/log" "$DIR/secret"
     chmod 700 "$DIR/secret" "$DIR/log"

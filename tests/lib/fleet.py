@@ -15,7 +15,6 @@ import os
 import pathlib
 import shlex
 import subprocess
-import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -46,11 +45,9 @@ class Stack:
             self.down()
             raise
 
-    def __exit__(self, kind, _value, _trace):
-        """Keeps the folder of a failed test, and shows where its logs are."""
-        if kind is not None:
-            self.show_logs()
-        self.down(wipe=kind is None)
+    def __exit__(self, *_):
+        """The folder stays, with the logs: ops/test removes it when all is green."""
+        self.down()
 
     # --- life -----------------------------------------------------------
 
@@ -89,11 +86,6 @@ class Stack:
     def log(self, part):
         path = self.dir / "log" / f"{part}.log"
         return path.read_text(errors="replace") if path.exists() else ""
-
-    def show_logs(self, lines=30):
-        for path in sorted((self.dir / "log").glob("*.log")):
-            tail = path.read_text(errors="replace").splitlines()[-lines:]
-            print(f"--- {path}", *tail, sep="\n", file=sys.stderr)
 
     def dev(self, command, *words):
         env = {**os.environ, **self.extra, "SANDFLEET_BIN": str(programs())}
