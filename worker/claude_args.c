@@ -11,7 +11,7 @@ enum { TEXT_MAX_BYTES = 1 << 20 }; /* of one argument; the record's own ceiling 
 /* Always there. The queue retries better than the agent does, so it gives up early;
  * IS_SANDBOX lets it skip permissions where the sandbox's user is root. */
 static const char *const fixed_args[] = {
-    "--output-format",         "stream-json",        "--verbose", "--dangerously-skip-permissions",
+    "--output-format",          "stream-json",        "--verbose", "--dangerously-skip-permissions",
     "--disable-slash-commands", "--strict-mcp-config"};
 static const char *const fixed_env[] = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
                                         "DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_MAX_RETRIES=3",

@@ -22,7 +22,7 @@ struct lease_peer {
 
 struct lease {
     int64_t lease_ms;
-    int64_t beat_ms; /* when the newest beat that succeeded was SENT; 0: none yet */
+    int64_t beat_ms;               /* when the newest beat that succeeded was SENT; 0: none yet */
     int64_t asked_ms, answered_ms; /* the newest reading of the peers; 0: none yet */
     struct lease_peer *peers;
     size_t n, cap;

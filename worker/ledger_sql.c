@@ -85,8 +85,8 @@ const char ledger_sql_outbox[] =
 
 /* $1 at most so many: runs that could start now, interactive and batch */
 const char ledger_sql_backlog[] =
-    "SELECT (SELECT count(*) FROM (SELECT FROM ledger.claims c WHERE c.lane = 'interactive' AND " DUE
-    " LIMIT $1::bigint) i), (SELECT count(*) FROM (SELECT FROM ledger.claims c"
+    "SELECT (SELECT count(*) FROM (SELECT FROM ledger.claims c WHERE c.lane = 'interactive' "
+    "AND " DUE " LIMIT $1::bigint) i), (SELECT count(*) FROM (SELECT FROM ledger.claims c"
     " WHERE c.lane = 'batch' AND " DUE " LIMIT $1::bigint) b)";
 
 /* $1 run $2 epoch $3 sandbox */

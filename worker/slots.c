@@ -33,9 +33,9 @@ void slots_share(struct slots *s, const int64_t waiting[LANES], int64_t take[LAN
 
     take[LANE_INTERACTIVE] = take[LANE_BATCH] = 0;
     for (int64_t left = slots_free(s); left > 0; left--) {
-        int lane = next_lane(s, waiting[LANE_INTERACTIVE] > take[LANE_INTERACTIVE],
-                             waiting[LANE_BATCH] > take[LANE_BATCH] &&
-                                 take[LANE_BATCH] < batch_room);
+        int lane =
+            next_lane(s, waiting[LANE_INTERACTIVE] > take[LANE_INTERACTIVE],
+                      waiting[LANE_BATCH] > take[LANE_BATCH] && take[LANE_BATCH] < batch_room);
         if (lane == LANES)
             return;
         take[lane]++;
