@@ -12,10 +12,10 @@
 
 // clang-format off
 const struct opt settings_rows[] = {
-    {.name = "brokers", .type = OPT_STRING, .at = AT(brokers), .def = "127.0.0.1:9092",
+    {.name = "brokers", .type = OPT_STRING, .at = AT(brokers), .def = "127.0.0.1:9092", .min = 1, .max = 4096,
      .arg = "<host:port,...>", .help = "Kafka brokers to start from."},
-    {.name = "database", .type = OPT_STRING, .at = AT(database), .def = "",
-     .arg = "<conninfo>", .help = "PostgreSQL connection, as libpq reads it; what is missing comes from PGHOST, PGUSER and the like."},
+    {.name = "database", .type = OPT_STRING, .at = AT(database), .min = 1, .max = 4096,
+     .arg = "<conninfo>", .help = "PostgreSQL connection string, as libpq reads it."},
     {.name = "prefix", .type = OPT_STRING, .at = AT(prefix), .def = "sandfleet.", .min = 0, .max = 64,
      .arg = "<text>", .help = "Stands before the names of topics and of the consumer group."},
     {.name = "kafka-prop", .letter = 'X', .type = OPT_LIST, .at = AT(kafka_props), .flags = OPT_NO_ENV,
@@ -67,6 +67,8 @@ enum err_code settings_read(struct settings *s, int argc, char **argv, struct er
 
     if (rc == ERR_OK && words > 0)
         rc = err_set(err, ERR_USAGE, "'%s' is no option; sandfleet-sink takes no words", argv[1]);
+    if (rc == ERR_OK && !s->database && !s->help && !s->version && !s->print_config)
+        rc = err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
     return rc == ERR_OK ? read_log(s, err) : rc;
 }
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sink.c (life), sink_intake.c (records, batches) and sink_database.c (session,
+ * positions) share. */
+#ifndef SANDFLEET_SINK_SINK_INTERNAL_H
+#define SANDFLEET_SINK_SINK_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "common/backoff.h"
+#include "common/kafka.h"
+#include "common/loop.h"
+#include "common/pg.h"
+#include "schema/topics.h"
+#include "sink/batch.h"
+#include "sink/offsets.h"
+#include "sink/settings.h"
+#include "sink/writer.h"
+
+struct sink {
+    const struct settings *settings;
+    struct topics topics;
+    struct loop *loop;
+    struct consumer *consumer;
+    struct pg *pg;
+    struct writer *writer;
+    struct offsets offsets;
+    struct batch batches[2];
+    struct batch *forming;            /* the other one is the writer's, when it is busy */
+    struct timer *age, *tick, *start; /* batch due; idle check; try Kafka or load again */
+    struct backoff backoff;
+    bool session_ready;   /* connected, right schema, prepared */
+    bool assigned;        /* the group gave us partitions, perhaps none */
+    bool loaded;          /* positions are known, records count */
+    bool asking;          /* a question about positions is under way */
+    bool due, paused;     /* the forming batch's age is reached; the consumer is paused */
+    bool ready, stopping; /* said so once; SIGTERM came */
+    struct err fatal;     /* why the process ends, when not asked to */
+};
+
+/* sink.c */
+void sink_fail(struct sink *s, const struct err *e); /* ends the process with e */
+void sink_retry_later(struct sink *s);               /* sink_try() after a backoff */
+void sink_try(struct sink *s); /* whatever comes next: consumer, then positions */
+
+/* sink_intake.c */
+extern const struct consumer_events sink_consumer_events;
+extern const struct writer_events sink_writer_events;
+void sink_forget(struct sink *s); /* drops what is collected; positions are to be read again */
+void sink_pause(struct sink *s, bool paused);
+void sink_on_age(void *ctx);
+
+/* sink_database.c */
+extern const struct pg_events sink_pg_events;
+void sink_load(struct sink *s);         /* reads the positions and starts there */
+void sink_on_tick(void *ctx);           /* idle: does the database still have our last commit? */
+void sink_show_offsets(struct sink *s); /* commits to Kafka, for display */
+
+#endif
