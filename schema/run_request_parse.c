@@ -105,7 +105,7 @@ static enum err_code check_whole(struct run_request *r, struct err *err)
     if (r->not_before_ms > 0 && r->created_ms == 0)
         return run_field_refuse(not_before, err, "needs created_at");
     if (r->not_before_ms > r->created_ms && r->not_before_ms - r->created_ms > RUN_AHEAD_MAX_MS)
-        return run_field_refuse(not_before, err, "must be at most 366 days behind created_at");
+        return run_field_refuse(not_before, err, "must be at most 366 days after created_at");
     return ERR_OK;
 }
 
