@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/err.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,7 @@ enum err_code err_wrap(struct err *e, const char *fmt, ...)
     size_t n, keep;
     va_list ap;
 
+    assert(e);
     va_start(ap, fmt);
     (void)vsnprintf(before, sizeof before, fmt, ap);
     va_end(ap);

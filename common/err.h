@@ -52,7 +52,7 @@ struct err {
  * Message: what failed first, then the subject in quotes, no capital, no full stop. */
 enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
 
-/* Puts "<text>: " before the message e already has; returns its code. */
+/* Puts "<text>: " before the message e already has; returns its code, so e is not NULL. */
 enum err_code err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
 /* "<text>: <strerror(errnum)>" with ERR_IO, ERR_NOT_FOUND for ENOENT, ERR_NOMEM for ENOMEM. */

@@ -8,6 +8,8 @@
 
 #include "common/banned.h"
 
+enum { NUMBER_MAX = 63 };
+
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: up to here a double holds every integer */
 
 void json_delete(cJSON **tree)
@@ -60,6 +62,18 @@ static enum err_code check_strict(const cJSON *tree, struct err *err)
     return rc;
 }
 
+/* Some releases of cJSON read 63 bytes of a number and go on behind them as if it had ended there:
+ * inside of anything that fails, but at the top it looks like the end. */
+static cJSON *parse_whole(struct str text)
+{
+    const char *end = NULL;
+    cJSON *tree = cJSON_ParseWithLengthOpts(text.p, text.n, &end, false);
+
+    if (tree && str_trim((struct str){end, (size_t)(text.p + text.n - end)}).n > 0)
+        json_delete(&tree);
+    return tree;
+}
+
 /* cJSON cuts a string at \u0000 and refuses half a surrogate pair: it gets a sanitized copy. */
 static cJSON *parse_sanitized(struct str text)
 {
@@ -69,20 +83,20 @@ static cJSON *parse_sanitized(struct str text)
     if (!copy)
         return NULL;
     (void)json_sanitize(copy, text.n);
-    tree = cJSON_ParseWithLength(copy, text.n);
+    tree = parse_whole((struct str){copy, text.n});
     free(copy);
     return tree;
 }
 
-/* cJSON tells one failure from the other by nothing; after json_scan there are
- * two: memory, and a number longer than it reads. */
+/* After json_scan, a text can fail for two reasons that cJSON does not tell apart: memory,
+ * and a number longer than it reads. */
 static bool has_long_number(struct str text)
 {
     size_t run = 0;
 
     for (size_t i = 0; i < text.n; i++) {
         run = memchr("0123456789+-.eE", text.p[i], 15) ? run + 1 : 0;
-        if (run > 62)
+        if (run >= NUMBER_MAX)
             return true;
     }
     return false;
@@ -100,9 +114,9 @@ enum err_code json_parse(struct str text, unsigned flags, cJSON **out, struct er
         return rc;
     if (strict && scan.unsafe > 0)
         return err_set(err, ERR_INVALID, "\\u0000 or half a surrogate pair in a string");
-    tree = scan.unsafe > 0 ? parse_sanitized(text) : cJSON_ParseWithLength(text.p, text.n);
+    tree = scan.unsafe > 0 ? parse_sanitized(text) : parse_whole(text);
     if (!tree && has_long_number(text))
-        return err_set(err, ERR_INVALID, "a number is longer than 62 digits");
+        return err_set(err, ERR_INVALID, "a number has %d digits or more", NUMBER_MAX);
     if (!tree)
         return err_set(err, ERR_NOMEM, "JSON of %zu bytes: out of memory", text.n);
     if (strict && (rc = check_strict(tree, err)) != ERR_OK)

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -140,17 +141,16 @@ static void put_int(struct buf *b, const char *key, int64_t n)
 static void put_user(struct buf *b, const char *key, struct str s)
 {
     unsigned char hash[crypto_generichash_BYTES_MIN];
-    char text[USER_TEXT];
-    AUTO_BUF shown = BUF_INIT(USER_TEXT);
+    char hex[2 * 4 + 1], text[USER_TEXT];
 
     if (log_to.show_user) {
         put_str(b, key, s);
         return;
     }
     (void)crypto_generichash(hash, sizeof hash, (const unsigned char *)s.p, s.n, NULL, 0);
-    (void)sodium_bin2hex(text, sizeof text, hash, 4);
-    buf_addf(&shown, "%zuB#%s", s.n, text);
-    put_str(b, key, buf_str(&shown));
+    (void)sodium_bin2hex(hex, sizeof hex, hash, sizeof hex / 2);
+    (void)snprintf(text, sizeof text, "%zuB#%s", s.n, hex);
+    put_str(b, key, str_of(text));
 }
 
 static void put_err(struct buf *b, const char *key, const struct err *e)
@@ -225,18 +225,17 @@ static void send_line(struct str line)
         log_to.dropped++;
 }
 
+/* The line stands in memory of its own: also "out of memory" can be logged. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    AUTO_BUF line = BUF_INIT(LINE_MAX_BYTES - 2); /* room for what ends it */
+    static char room[LINE_MAX_BYTES + 1];
+    struct buf line = {.p = room, .cap = sizeof room, .max = LINE_MAX_BYTES - 2};
 
     if (level > log_to.least)
         return;
     put_head(&line, level, event);
     put_fields(&line, fields);
-    line.max += 2;
+    line.max = LINE_MAX_BYTES; /* the last two bytes were kept for the end */
     buf_adds(&line, log_to.format == LOG_JSON ? "}\n" : "\n");
-    if (line.rc == ERR_OK)
-        send_line(buf_str(&line));
-    else
-        log_to.dropped++; /* out of memory */
+    send_line(buf_str(&line));
 }

@@ -76,6 +76,14 @@ enum err_code secret_new(struct str value, struct secret **out, struct err *err)
     return ERR_OK;
 }
 
+/* rc, and on failure the source's name before the message. */
+static enum err_code named(enum err_code rc, const char *source, struct err *err)
+{
+    if (rc != ERR_OK && err)
+        (void)err_wrap(err, "'%s'", source);
+    return rc;
+}
+
 /* --- from a file ---------------------------------------------------------------- */
 
 static enum err_code check_file(int fd, const char *path, struct err *err)
@@ -119,8 +127,8 @@ static enum err_code read_secret(int fd, const char *path, struct secret **out, 
     rc = read_all(fd, path, text, sizeof text, &n, err);
     if (rc == ERR_OK && n > 0 && text[n - 1] == '\n')
         n--;
-    if (rc == ERR_OK && secret_new((struct str){text, n}, out, err) != ERR_OK)
-        rc = err_wrap(err, "'%s'", path);
+    if (rc == ERR_OK)
+        rc = named(secret_new((struct str){text, n}, out, err), path, err);
     sodium_memzero(text, sizeof text);
     return rc;
 }
@@ -147,8 +155,8 @@ enum err_code secret_from_env(const char *name, struct secret **out, struct err 
     *out = NULL;
     if (!value)
         return ERR_OK;
-    if (*value && secret_new(str_of(value), out, err) != ERR_OK)
-        rc = err_wrap(err, "%s", name);
+    if (*value)
+        rc = named(secret_new(str_of(value), out, err), name, err);
     sodium_memzero(value, strlen(value)); /* /proc/PID/environ shows this very memory */
     (void)unsetenv(name);
     return rc;

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a command line is understood exactly or refused with a text that says what to
+ * type; a secret is never taken from it, shown, or named in an error.
+ * Proof: a table of command lines with the value or the message; environment, words, help. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/option.h"
+#include "common/secret.h"
+#include "tests/lib/table.h"
+
+struct settings {
+    char *brokers;
+    int64_t attempts, timeout_ms, size;
+    bool dry;
+    double budget;
+    struct opt_list props;
+    struct secret *key;
+};
+
+#define AT(field) offsetof(struct settings, field)
+static const struct opt options[] = {
+    {"brokers", 'b', OPT_STRING, AT(brokers), "127.0.0.1:9092", 1, 40, 0, NULL, "<host:port>",
+     "Where Kafka is."},
+    {"max-attempts", 0, OPT_INT, AT(attempts), "3", 1, 100, 0, NULL, "<n>", "How often."},
+    {"timeout", 't', OPT_MS, AT(timeout_ms), "30m", 1000, 86400000, 0, NULL, "<duration>",
+     "How long."},
+    {"size", 0, OPT_BYTES, AT(size), "64KiB", 0, 1 << 20, 0, NULL, "<size>", "How much."},
+    {"dry-run", 'n', OPT_BOOL, AT(dry), NULL, 0, 0, 0, NULL, NULL, "Does nothing."},
+    {"budget", 0, OPT_MONEY, AT(budget), "1.5", 0, 1000, OPT_NO_ENV, NULL, "<usd>", "Most to pay."},
+    {"kafka-prop", 'X', OPT_LIST, AT(props), NULL, 0, 0, 0, NULL, "<key=value>",
+     "For the library."},
+    {"e2b-api-key", 0, OPT_STRING, AT(key), NULL, 0, 0, OPT_SECRET, "E2B_API_KEY", NULL,
+     "The key."},
+};
+
+static const char *const variables[] = {"SANDFLEET_BROKERS",    "SANDFLEET_MAX_ATTEMPTS",
+                                        "SANDFLEET_KAFKA_PROP", "SANDFLEET_BUDGET",
+                                        "SANDFLEET_DRY_RUN",    "E2B_API_KEY"};
+
+/* Splits `line` at single spaces into argv[1..]. */
+static enum err_code parse(char *line, struct settings *s, char **argv, int *words, struct err *err)
+{
+    static char name[] = "test";
+    int argc = 1;
+
+    argv[0] = name;
+    for (char *save, *p = strtok_r(line, " ", &save); p; p = strtok_r(NULL, " ", &save))
+        argv[argc++] = p;
+    return option_parse(options, COUNTOF(options), s, argc, argv, words, err);
+}
+
+static struct row {
+    const char *name; /* the command line */
+    const char *want; /* a line of option_print, or the whole error */
+} rows[] = {
+    {"", "brokers=127.0.0.1:9092"},
+    {"", "timeout=30m"},
+    {"", "size=64KiB"},
+    {"", "dry-run=false"},
+    {"", "budget=1.5"},
+    {"", "e2b-api-key="},
+    {"--brokers=a:1", "brokers=a:1"},
+    {"--brokers a:1", "brokers=a:1"},
+    {"-b a:1", "brokers=a:1"},
+    {"-ba:1", "brokers=a:1"},
+    {"--brokers a:1 --brokers b:2", "brokers=b:2"},
+    {"--brokers=a=b", "brokers=a=b"},
+    {"--max-attempts 100", "max-attempts=100"},
+    {"-t 90s", "timeout=90s"},
+    {"-t 1h30m", "timeout=90m"},
+    {"--size 1MiB", "size=1MiB"},
+    {"--size 512", "size=512B"},
+    {"--size 0", "size=0"},
+    {"-n", "dry-run=true"},
+    {"--budget 2.25", "budget=2.25"},
+    {"-X a=1 --kafka-prop b=2", "kafka-prop=b=2"},
+
+    {"--nosuchflag x", "unknown flag '--nosuchflag'"},
+    {"--max-atempts 5", "unknown flag '--max-atempts': did you mean '--max-attempts'?"},
+    {"--e2b-api-key-fil=hush",
+     "unknown flag '--e2b-api-key-fil': did you mean '--e2b-api-key-file'?"},
+    {"-z", "unknown flag '-z'"},
+    {"--max-attempts 0", "--max-attempts '0' is out of range: 1 to 100"},
+    {"--max-attempts -1", "--max-attempts '-1' is out of range: 1 to 100"},
+    {"--max-attempts 99999999999999999999",
+     "--max-attempts '99999999999999999999' is out of range: 1 to 100"},
+    {"--max-attempts 10x", "--max-attempts '10x' is not a whole number"},
+    {"--max-attempts +5", "--max-attempts '+5' is not a whole number"},
+    {"--max-attempts=", "--max-attempts '' is not a whole number"},
+    {"--timeout 10x", "--timeout '10x' is not a duration such as 90s, 5m or 1h30m"},
+    {"--timeout -1", "--timeout '-1' is out of range: 1s to 1d"},
+    {"--timeout 2d", "--timeout '2d' is out of range: 1s to 1d"},
+    {"--size 2GiB", "--size '2GiB' is out of range: 0 to 1MiB"},
+    {"--size 9999999999999GiB", "--size '9999999999999GiB' is out of range: 0 to 1MiB"},
+    {"--size 5kb", "--size '5kb' is not a size such as 512, 64KiB or 1MiB"},
+    {"--budget nan", "--budget 'nan' is not an amount in dollars such as 2.50"},
+    {"--budget 1.2.3", "--budget '1.2.3' is not an amount in dollars such as 2.50"},
+    {"--budget 1001", "--budget '1001' is out of range: 0 to 1000"},
+    {"--brokers=", "--brokers has 0 bytes: 1 to 40 are allowed"},
+    {"--brokers", "--brokers needs a value: <host:port>"},
+    {"--dry-run=true", "--dry-run takes no value"},
+    {"--e2b-api-key=hush", "--e2b-api-key: a secret is not taken from the command line: "
+                           "use --e2b-api-key-file or E2B_API_KEY"},
+    {"--e2b-api-key-file /nonexistent",
+     "--e2b-api-key-file: cannot open '/nonexistent': No such file or directory"},
+};
+
+static char *printed(const struct settings *s)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *to = open_memstream(&text, &n);
+
+    assert_non_null(to);
+    (void)fputc('\n', to);
+    option_print(options, COUNTOF(options), s, to);
+    (void)fclose(to);
+    return text;
+}
+
+static void clear_environment(void)
+{
+    for (size_t i = 0; i < COUNTOF(variables); i++)
+        (void)unsetenv(variables[i]);
+}
+
+static void check(void **state)
+{
+    const struct row *r = *state;
+    struct settings s = {0};
+    struct err err = ERR_INIT;
+    char line[200], *argv[20], *text;
+    AUTO_BUF want = BUF_INIT(300);
+    int words;
+
+    clear_environment();
+    (void)snprintf(line, sizeof line, "%s", r->name);
+    if (parse(line, &s, argv, &words, &err) != ERR_OK) {
+        assert_string_equal(err.msg, r->want);
+    } else {
+        text = printed(&s);
+        buf_addf(&want, "\n%s\n", r->want);
+        assert_non_null(strstr(text, want.p));
+        free(text);
+    }
+    option_release(options, COUNTOF(options), &s);
+    assert_null(s.brokers);
+}
+
+static void words_stay_in_order(void **state)
+{
+    struct settings s = {0};
+    char line[] = "submit -n - a -t 5s -- -n --brokers", *argv[20];
+    static const char *const want[] = {"submit", "-", "a", "-n", "--brokers"};
+    int words;
+
+    (void)state;
+    clear_environment();
+    assert_int_equal(parse(line, &s, argv, &words, NULL), ERR_OK);
+    assert_int_equal(words, COUNTOF(want));
+    for (size_t i = 0; i < COUNTOF(want); i++)
+        assert_string_equal(argv[i + 1], want[i]);
+    assert_true(s.dry);
+    option_release(options, COUNTOF(options), &s);
+}
+
+static void the_environment_stands_between(void **state)
+{
+    struct settings s = {0};
+    char line[] = "--max-attempts 7 -X c=3", *argv[20];
+    struct err err = ERR_INIT;
+    int words;
+
+    (void)state;
+    clear_environment();
+    setenv("SANDFLEET_BROKERS", "env:1", 1);
+    setenv("SANDFLEET_MAX_ATTEMPTS", "5", 1);
+    setenv("SANDFLEET_KAFKA_PROP", "a=1,b=2", 1);
+    setenv("SANDFLEET_BUDGET", "nonsense", 1); /* OPT_NO_ENV: not looked at */
+    setenv("SANDFLEET_DRY_RUN", "yes", 1);
+    setenv("E2B_API_KEY", "e2b_0123456789", 1);
+    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_OK);
+    assert_string_equal(s.brokers, "env:1");
+    assert_int_equal(s.attempts, 7);
+    assert_int_equal(s.props.n, 1);
+    assert_string_equal(s.props.items[0], "c=3");
+    assert_true(s.dry);
+    assert_true(str_is(secret_value(s.key), "e2b_0123456789"));
+    assert_null(getenv("E2B_API_KEY"));
+    option_release(options, COUNTOF(options), &s);
+    assert_null(s.key);
+
+    line[0] = '\0';
+    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_OK);
+    assert_int_equal(s.props.n, 2);
+    assert_string_equal(s.props.items[1], "b=2");
+    option_release(options, COUNTOF(options), &s);
+
+    setenv("SANDFLEET_MAX_ATTEMPTS", "500", 1);
+    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_USAGE);
+    assert_string_equal(err.msg, "SANDFLEET_MAX_ATTEMPTS '500' is out of range: 1 to 100");
+    option_release(options, COUNTOF(options), &s);
+    clear_environment();
+}
+
+static void a_secret_comes_from_its_file_and_is_not_shown(void **state)
+{
+    char path[] = "/tmp/sandfleet-option-XXXXXX", line[100], *argv[20], *text;
+    int fd = mkstemp(path), words;
+    struct settings s = {0};
+
+    (void)state;
+    clear_environment();
+    setenv("E2B_API_KEY", "from the environment", 1);
+    assert_true(fd >= 0 && write(fd, "hush-hush\n", 10) == 10);
+    (void)close(fd);
+    (void)snprintf(line, sizeof line, "--e2b-api-key-file=%s", path);
+    assert_int_equal(parse(line, &s, argv, &words, NULL), ERR_OK);
+    assert_true(str_is(secret_value(s.key), "hush-hush"));
+    text = printed(&s);
+    assert_non_null(strstr(text, "\ne2b-api-key=***\n"));
+    assert_null(strstr(text, "hush"));
+    free(text);
+    option_release(options, COUNTOF(options), &s);
+    (void)unlink(path);
+}
+
+static void what_is_required_is_asked_for(void **state)
+{
+    static const struct opt row = {
+        .name = "brokers", .type = OPT_STRING, .at = AT(brokers), .flags = OPT_REQUIRED};
+    struct settings s = {0};
+    struct err err = ERR_INIT;
+    char name[] = "test", *argv[] = {name, NULL};
+    int words;
+
+    (void)state;
+    clear_environment();
+    assert_int_equal(option_parse(&row, 1, &s, 1, argv, &words, &err), ERR_USAGE);
+    assert_string_equal(err.msg, "--brokers is missing: give it, or set SANDFLEET_BROKERS");
+}
+
+static void help_is_made_of_the_rows(void **state)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *to = open_memstream(&text, &n);
+
+    (void)state;
+    option_help(&options[2], 6, to);
+    (void)fclose(to);
+    assert_string_equal(text, "  -t, --timeout <duration>\n"
+                              "          How long. Default: 30m. [SANDFLEET_TIMEOUT]\n"
+                              "      --size <size>\n"
+                              "          How much. Default: 64KiB. [SANDFLEET_SIZE]\n"
+                              "  -n, --dry-run\n"
+                              "          Does nothing. [SANDFLEET_DRY_RUN]\n"
+                              "      --budget <usd>\n"
+                              "          Most to pay. Default: 1.5.\n"
+                              "  -X, --kafka-prop <key=value>\n"
+                              "          For the library. May come several times. "
+                              "[SANDFLEET_KAFKA_PROP]\n"
+                              "      --e2b-api-key-file <file>\n"
+                              "          The key. [E2B_API_KEY]\n");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_stay_in_order),
+        cmocka_unit_test(the_environment_stands_between),
+        cmocka_unit_test(a_secret_comes_from_its_file_and_is_not_shown),
+        cmocka_unit_test(what_is_required_is_asked_for),
+        cmocka_unit_test(help_is_made_of_the_rows),
+    };
+    int failed = TABLE_RUN("option lines", rows, check);
+
+    return failed + cmocka_run_group_tests_name("option", tests, NULL, NULL);
+}
