@@ -100,11 +100,12 @@ static enum err_code check_required(const struct headers *h, struct err *err)
 
 /* --- values ------------------------------------------------------------------- */
 
+/* As we write it, so that one record has one id: digits, no zeros in front. */
 static bool parse_number(struct str s, int64_t least, int64_t most, int64_t *out)
 {
     int64_t n = 0;
 
-    if (s.n == 0 || s.n > 18)
+    if (s.n == 0 || s.n > 18 || (s.n > 1 && s.p[0] == '0'))
         return false;
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] < '0' || s.p[i] > '9')

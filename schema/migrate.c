@@ -164,6 +164,7 @@ static enum err_code record(PGconn *conn, int64_t version, const struct migratio
 static enum err_code apply(PGconn *conn, int64_t version, struct err *err)
 {
     const struct migration *m = &schema_migrations[version - 1];
+    struct err ignored = ERR_INIT;
     enum err_code rc = run(conn, "BEGIN", err);
 
     if (rc == ERR_OK)
@@ -174,7 +175,7 @@ static enum err_code apply(PGconn *conn, int64_t version, struct err *err)
         rc = run(conn, "COMMIT", err);
     if (rc == ERR_OK)
         return ERR_OK;
-    (void)run(conn, "ROLLBACK", NULL);
+    (void)run(conn, "ROLLBACK", &ignored);
     (void)err_wrap(err, "migration %s", m->name);
     return rc;
 }

@@ -78,16 +78,13 @@ static enum err_code check_partitions(const struct apply *a, enum topic topic, i
 static enum err_code check_topic(const struct apply *a, enum topic topic, int32_t partitions,
                                  struct err *err)
 {
-    enum err_code first = check_partitions(a, topic, partitions, err), rc;
+    enum err_code rc = check_partitions(a, topic, partitions, err);
 
-    for (size_t i = 0; i < a->t->n_config[topic]; i++) {
-        rc = check_setting(a, topic, a->t->config[topic][i], first == ERR_OK ? err : NULL);
-        if (first == ERR_OK)
-            first = rc;
-    }
-    if (first == ERR_OK)
+    for (size_t i = 0; rc == ERR_OK && i < a->t->n_config[topic]; i++)
+        rc = check_setting(a, topic, a->t->config[topic][i], err);
+    if (rc == ERR_OK)
         (void)fprintf(a->out, "%s ok\n", a->t->name[topic]);
-    return first;
+    return rc;
 }
 
 static enum err_code apply_topic(const struct apply *a, enum topic topic, struct err *err)
@@ -116,16 +113,28 @@ static enum err_code apply_topic(const struct apply *a, enum topic topic, struct
     return rc;
 }
 
+/* The first failure is the caller's; people are told of the others, too. */
+static enum err_code keep_first(const struct apply *a, enum err_code first, const struct err *one,
+                                struct err *err)
+{
+    if (first == ERR_OK)
+        return err_set(err, one->code, "%s", one->msg);
+    (void)fprintf(a->out, "%s\n", one->msg);
+    return first;
+}
+
 enum err_code topics_apply(const struct topics *t, struct kafka_admin *a, bool repartition,
                            FILE *out, struct err *err)
 {
     const struct apply apply = {t, a, repartition, out};
-    enum err_code first = ERR_OK, rc;
+    enum err_code first = ERR_OK;
 
     for (size_t i = 0; i < TOPICS; i++) {
-        rc = apply_topic(&apply, (enum topic)i, first == ERR_OK ? err : NULL);
-        if (first == ERR_OK)
-            first = rc;
+        struct err one = ERR_INIT;
+        enum err_code rc = apply_topic(&apply, (enum topic)i, &one);
+
+        if (rc != ERR_OK)
+            first = keep_first(&apply, first, &one, err);
         if (rc == ERR_UNAVAILABLE)
             break; /* nor will the others be reached */
     }
