@@ -2,9 +2,10 @@
 /* One agent process in a sandbox, and its output: the sandbox keeps the truth in
  * files, this follows them (design: capture by file and offset).
  *
- * ~/.sandfleet/<run>/<attempt>/  prompt, args, env, token (unlinked once read), supervisor,
- * started/ (made by atomic mkdir: a second start is harmless), pid, out.ndjson, err.log,
- * rc ("<exit status>", written last, by rename).
+ * ~/.sandfleet/<run>/<attempt>/  prompt, token (unlinked once opened), job (the supervisor and
+ * its settings), started/ (made by atomic mkdir: a second start is harmless), pid (the
+ * supervisor), agent (the agent's group), out.ndjson, err.log, rc ("<exit status>", written
+ * last, by rename).
  *
  * A cut, silent or slow stream is dropped and opened again at the last complete line; after
  * repeated failures ranged GET /files takes over. The end is: rc exists and offset == size.

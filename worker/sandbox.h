@@ -63,6 +63,9 @@ enum err_code sandbox_kill(struct sandbox_service *s, const char *sandbox_id, sa
                            void *ctx, struct err *err) MUST_USE;
 
 const char *sandbox_id(const struct sandbox *sb); /* borrowed */
-void sandbox_free(struct sandbox *sb);            /* forgets it; does not kill it; NULL is fine */
+struct envd;
+struct envd *sandbox_envd(const struct sandbox *sb); /* its daemon; lives as long as sb */
+struct loop *sandbox_loop(const struct sandbox *sb);
+void sandbox_free(struct sandbox *sb); /* forgets it; does not kill it; NULL is fine */
 
 #endif

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs one agent in a sandbox, detached from every stream, and keeps its output in files.
+# The worker appends the job's own lines behind the marker at the end, uploads the whole as
+# `job` into the attempt's folder, and calls there:  sh ./job start
+# A second start is harmless: one mkdir decides. Needs coreutils and util-linux only.
+umask 077
+
+# The words of a job line: "\\" and "\n" (two characters each) stand for a backslash and a
+# newline; nothing else is special, and nothing of it is ever evaluated.
+decode() {
+    case $1 in
+    *\\*)
+        value=$(printf '%b.' "$1")
+        value=${value%.}
+        ;;
+    *) value=$1 ;;
+    esac
+}
+
+give_up() {
+    echo "sandfleet: $1" >>"$here/err.log"
+    finish 73
+}
+
+# By rename: whoever sees rc sees all of it, and the output was complete before.
+finish() {
+    echo "$1" >"$here/rc.tmp" && mv "$here/rc.tmp" "$here/rc"
+    exit
+}
+
+# Prints the supervisor's process id. The token is opened before the mkdir, so that a loser
+# who removes it cannot take it from the winner.
+start() {
+    chmod 700 ../.. .. .
+    chmod 600 job prompt
+    { command exec 3<token; } 2>/dev/null
+    mkdir started 2>/dev/null
+    won=$?
+    rm -f token
+    [ -d started ] || exit 73
+    if [ "$won" = 0 ]; then
+        : >out.ndjson
+        : >err.log
+        setsid sh ./job run </dev/null >/dev/null 2>&1 &
+        echo $! >pid.tmp && mv pid.tmp pid
+    fi
+    tries=0
+    until [ -s pid ] || [ "$tries" = 40 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    cat pid
+}
+
+read_job() {
+    limit=0 work=. descriptor= found=
+    set -- env -i "PATH=$HOME/.local/bin:$PATH" "HOME=$HOME" "USER=${USER:-$(id -un)}" \
+        "LANG=${LANG:-C.UTF-8}"
+    while IFS= read -r line; do
+        if [ -z "$found" ]; then
+            [ "$line" = '#:job' ] && found=1
+            continue
+        fi
+        decode "${line#* }"
+        case $line in
+        'limit '*) limit=$value ;;
+        'work '*) work=$value ;;
+        'descriptor '*) set -- "$@" "$value=3" ;;
+        'word '*) set -- "$@" "$value" ;; # NAME=value first, then the program and its arguments
+        esac
+    done <job
+    agent "$@"
+}
+
+# The agent leads a session of its own, so that a signal to its group spares this script.
+agent() {
+    mkdir -p -- "$HOME/$work" && cd -- "$HOME/$work" || give_up 'cannot make the working directory'
+    began=$(date +%s)
+    setsid timeout -k 10 "$limit" "$@" \
+        <"$here/prompt" >>"$here/out.ndjson" 2>>"$here/err.log" &
+    agent=$!
+    exec 3<&-
+    echo "$agent" >"$here/agent.tmp" && mv "$here/agent.tmp" "$here/agent"
+    trap : HUP INT TERM # a signal interrupts wait, nothing more
+    while :; do
+        wait "$agent"
+        status=$?
+        kill -0 "$agent" 2>/dev/null || break
+    done
+    # timeout dies by its own KILL when the agent did not heed TERM
+    [ "$status" = 137 ] && [ $(($(date +%s) - began)) -ge "$limit" ] && status=124
+    finish "$status"
+}
+
+here=$(pwd)
+case $1 in
+start) start ;;
+run) read_job ;;
+esac
+exit
+#:job
