@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline bool json_is_high(uint32_t code)
 {
@@ -71,6 +72,37 @@ static inline size_t json_escape(const char *p, const char *end, uint32_t *code)
         return 6;
     *code = 0x10000 + ((*code & 0x3ff) << 10 | (second & 0x3ff));
     return 12;
+}
+
+#define JSON_EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
+
+/* Not 0 when one of eight bytes ends a plain run: a control byte, quote, backslash, or
+ * one over 0x7f. May be fooled only by a borrow out of a lower byte that ends it anyway. */
+static inline uint64_t json_special_bytes(uint64_t w)
+{
+    uint64_t quote = w ^ JSON_EACH_BYTE('"'), backslash = w ^ JSON_EACH_BYTE('\\');
+
+    return ((w - JSON_EACH_BYTE(0x20)) | (quote - JSON_EACH_BYTE(1)) |
+            (backslash - JSON_EACH_BYTE(1)) | w) &
+           JSON_EACH_BYTE(0x80);
+}
+
+/* The first byte from p on that is not plain text of a string. */
+static inline const char *json_skip_plain(const char *p, const char *end)
+{
+    uint64_t w, special;
+
+    while (end - p >= (ptrdiff_t)sizeof w) {
+        memcpy(&w, p, sizeof w);
+        special = json_special_bytes(w);
+        if (special)
+            break;
+        p += sizeof w;
+    }
+    while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
+           *p != '\\')
+        p++;
+    return p;
 }
 
 #endif

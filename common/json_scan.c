@@ -39,36 +39,6 @@ static int peek(struct scanner *s)
 
 /* --- strings -------------------------------------------------------------- */
 
-#define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
-
-/* Not 0 when one of eight bytes ends a plain run: a control byte, quote, backslash, or
- * one over 0x7f. May be fooled only by a borrow out of a lower byte that ends it anyway. */
-static inline uint64_t special_bytes(uint64_t w)
-{
-    uint64_t quote = w ^ EACH_BYTE('"'), backslash = w ^ EACH_BYTE('\\');
-
-    return ((w - EACH_BYTE(0x20)) | (quote - EACH_BYTE(1)) | (backslash - EACH_BYTE(1)) | w) &
-           EACH_BYTE(0x80);
-}
-
-/* The first byte from p on that is not plain text of a string. */
-static const char *skip_plain(const char *p, const char *end)
-{
-    uint64_t w, special;
-
-    while (end - p >= (ptrdiff_t)sizeof w) {
-        memcpy(&w, p, sizeof w);
-        special = special_bytes(w);
-        if (special)
-            break;
-        p += sizeof w;
-    }
-    while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
-           *p != '\\')
-        p++;
-    return p;
-}
-
 static bool scan_escape(struct scanner *s)
 {
     uint32_t code;
@@ -87,7 +57,7 @@ static bool scan_string(struct scanner *s)
 {
     s->p++;
     for (;;) {
-        s->p = skip_plain(s->p, s->end);
+        s->p = json_skip_plain(s->p, s->end);
         if (s->p == s->end)
             return fail(s, "the string does not end");
         if (*s->p == '"') {

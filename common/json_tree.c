@@ -142,7 +142,7 @@ bool json_get_number(const cJSON *obj, const char *key, double *out)
 {
     const cJSON *item = json_get(obj, key);
 
-    if (!cJSON_IsNumber(item))
+    if (!item || !cJSON_IsNumber(item))
         return false;
     *out = item->valuedouble;
     return true;

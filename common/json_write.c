@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/json_escape.h"
 #include "common/utf8.h"
 #include "common/banned.h"
 
@@ -30,21 +31,13 @@ static void put_escape(struct buf *b, char c)
 /* The end of the bytes from p on that stand for themselves in a JSON string. */
 static const char *plain_end(const char *p, const char *end)
 {
-    while (p < end) {
-        unsigned char c = (unsigned char)*p;
+    size_t n;
 
-        if (c >= 0x80) {
-            size_t n = utf8_len(p, end);
-
-            if (n == 0)
-                break;
-            p += n;
-        } else {
-            if (c < 0x20 || c == '"' || c == '\\')
-                break;
-            p++;
-        }
-    }
+    do {
+        p = json_skip_plain(p, end);
+        n = p < end && (unsigned char)*p >= 0x80 ? utf8_len(p, end) : 0;
+        p += n;
+    } while (n > 0);
     return p;
 }
 

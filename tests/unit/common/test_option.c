@@ -203,6 +203,17 @@ static void the_environment_stands_between(void **state)
     assert_int_equal(parse(line, &s, argv, &words, &err), ERR_USAGE);
     assert_string_equal(err.msg, "SANDFLEET_MAX_ATTEMPTS '500' is out of range: 1 to 100");
     option_release(options, COUNTOF(options), &s);
+
+    setenv("SANDFLEET_MAX_ATTEMPTS", "", 1); /* empty is not set */
+    setenv("SANDFLEET_DRY_RUN", "perhaps", 1);
+    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_USAGE);
+    assert_string_equal(err.msg, "SANDFLEET_DRY_RUN 'perhaps' is not true or false");
+    option_release(options, COUNTOF(options), &s);
+    setenv("SANDFLEET_DRY_RUN", "off", 1);
+    setenv("E2B_API_KEY", "a\nb", 1);
+    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_INVALID);
+    assert_string_equal(err.msg, "'E2B_API_KEY': the secret holds a control byte");
+    option_release(options, COUNTOF(options), &s);
     clear_environment();
 }
 
@@ -230,17 +241,44 @@ static void a_secret_comes_from_its_file_and_is_not_shown(void **state)
 
 static void what_is_required_is_asked_for(void **state)
 {
-    static const struct opt row = {
-        .name = "brokers", .type = OPT_STRING, .at = AT(brokers), .flags = OPT_REQUIRED};
+    static const struct opt row = {.name = "brokers",
+                                   .letter = 'b',
+                                   .type = OPT_STRING,
+                                   .at = AT(brokers),
+                                   .flags = OPT_REQUIRED};
     struct settings s = {0};
     struct err err = ERR_INIT;
-    char name[] = "test", *argv[] = {name, NULL};
+    char name[] = "test", flag[] = "-ba:1", *argv[] = {name, NULL, NULL};
     int words;
 
     (void)state;
     clear_environment();
     assert_int_equal(option_parse(&row, 1, &s, 1, argv, &words, &err), ERR_USAGE);
     assert_string_equal(err.msg, "--brokers is missing: give it, or set SANDFLEET_BROKERS");
+    argv[1] = flag;
+    assert_int_equal(option_parse(&row, 1, &s, 2, argv, &words, &err), ERR_OK);
+    option_release(&row, 1, &s);
+}
+
+static void long_help_is_broken_into_lines(void **state)
+{
+    static const struct opt row = {.name = "x",
+                                   .type = OPT_BOOL,
+                                   .flags = OPT_NO_ENV,
+                                   .help = "one two three four five six seven eight nine ten "
+                                           "eleven twelve thirteen fourteen fifteen."};
+    char *text = NULL;
+    size_t n = 0;
+    FILE *to = open_memstream(&text, &n);
+
+    (void)state;
+    option_help(&row, 1, to);
+    (void)fclose(to);
+    assert_string_equal(text, "      --x\n"
+                              "          one two three four five six seven eight nine ten "
+                              "eleven twelve\n"
+                              "          thirteen fourteen fifteen.\n");
+    free(text);
 }
 
 static void help_is_made_of_the_rows(void **state)
@@ -275,6 +313,7 @@ int main(void)
         cmocka_unit_test(the_environment_stands_between),
         cmocka_unit_test(a_secret_comes_from_its_file_and_is_not_shown),
         cmocka_unit_test(what_is_required_is_asked_for),
+        cmocka_unit_test(long_help_is_broken_into_lines),
         cmocka_unit_test(help_is_made_of_the_rows),
     };
     int failed = TABLE_RUN("option lines", rows, check);
