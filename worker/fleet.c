@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/fleet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "common/log.h"
+#include "schema/migrate.h"
+#include "worker/fleet_internal.h"
+#include "common/banned.h"
+
+void fleet_fatal(struct fleet *f, const char *what, const struct err *e)
+{
+    log_event(LOG_ERROR, what, LF_ERR(e));
+    if (f->exit_status == 0)
+        f->exit_status = err_exit_status(e->code);
+    loop_stop(f->loop);
+}
+
+/* --- ready --------------------------------------------------------------------------------- */
+
+static void on_claimed(void *ctx, const int64_t claimed[LANES])
+{
+    fleet_claimed(ctx, claimed);
+}
+
+static void on_intake_failed(void *ctx, const struct err *e)
+{
+    fleet_fatal(ctx, "intake.failed", e);
+}
+
+static enum err_code start_intake(struct fleet *f, struct err *err)
+{
+    static const struct intake_events events = {.claimed = on_claimed, .failed = on_intake_failed};
+    char group[128];
+
+    snprintf(group, sizeof(group), "%sworkers", f->set->prefix);
+    struct intake_opts opts = {.kafka = f->kafka,
+                               .group = group,
+                               .topics = f->topics,
+                               .ledger = f->ledger,
+                               .producer = publish_hub_producer(f->hub)};
+    return intake_new(f->loop, &opts, &events, f, &f->intake, err);
+}
+
+void fleet_become_ready(struct fleet *f)
+{
+    struct err err = ERR_INIT;
+
+    f->ready = true;
+    if (!f->stopping && start_intake(f, &err) != ERR_OK) {
+        fleet_fatal(f, "intake.failed", &err);
+        return;
+    }
+    log_event(LOG_INFO, "worker.ready", LF("worker", f->worker_id), LF_INT("slots", f->slots.total),
+              LF_INT("lease_ms", f->lease.lease_ms));
+    timer_start(f->tick, 0);
+    timer_start(f->outbox_timer, 0);
+    timer_start(f->positions, FLEET_POSITIONS_MS);
+}
+
+/* --- the ledger's connection --------------------------------------------------------------------
+ */
+
+static void ignore(void *ctx, PGresult *res, const struct err *e)
+{
+    (void)ctx, (void)res, (void)e;
+}
+
+static void on_version(void *ctx, PGresult *res, const struct err *e)
+{
+    struct fleet *f = ctx;
+    struct err err = ERR_INIT;
+
+    if (e->code != ERR_OK && err_action(e->code) == ERR_DO_RETRY)
+        return; /* the connection comes up again */
+    if (e->code != ERR_OK)
+        fleet_fatal(f, "ledger.schema", e);
+    else if (migrate_judge(pg_int(res, 0, 0), &err) != ERR_OK)
+        fleet_fatal(f, "ledger.schema", &err);
+    else {
+        f->judged = true;
+        f->reconcile = f->ready;
+        fleet_beat(f);
+    }
+}
+
+static void on_up(void *ctx)
+{
+    struct fleet *f = ctx;
+    struct pg_cmd version = {.sql = migrate_version_sql}, listen = {.sql = "LISTEN ledger_due"};
+    struct err err = ERR_INIT;
+
+    log_event(LOG_INFO, "ledger.up");
+    if (ledger_send(f->ledger, &listen, ignore, NULL, &err) == ERR_OK)
+        (void)!ledger_send(f->ledger, &version, on_version, f, &err);
+}
+
+static void on_down(void *ctx, const struct err *e)
+{
+    (void)ctx;
+    log_event(LOG_WARN, "ledger.down", LF_ERR(e),
+              LF("next", "check that Postgres runs and --database names it; trying again"));
+}
+
+static void on_notify(void *ctx, const char *channel, const char *payload)
+{
+    struct fleet *f = ctx;
+
+    (void)channel, (void)payload;
+    if (f->ready && !f->stopping)
+        timer_start(f->tick, 0);
+}
+
+/* --- timers
+ * ---------------------------------------------------------------------------------------- */
+
+static void on_tick(void *ctx)
+{
+    struct fleet *f = ctx;
+
+    timer_start(f->tick, FLEET_TICK_MS);
+    fleet_check_lease(f);
+    fleet_look_peers(f);
+    fleet_adopt(f);
+    fleet_look_backlog(f);
+}
+
+static void on_beat_timer(void *ctx)
+{
+    fleet_beat(ctx);
+}
+
+static void on_positions(void *ctx)
+{
+    struct fleet *f = ctx;
+
+    timer_start(f->positions, FLEET_POSITIONS_MS);
+    if (!f->muted)
+        fleet_save_positions(f);
+}
+
+static void on_outbox(void *ctx)
+{
+    struct fleet *f = ctx;
+
+    timer_start(f->outbox_timer, FLEET_OUTBOX_MS);
+    f->reconcile = true;
+    fleet_work_outbox(f);
+}
+
+/* --- the end
+ * ----------------------------------------------------------------------------------------- */
+
+static void on_left(void *ctx, PGresult *res, const struct err *e)
+{
+    struct fleet *f = ctx;
+
+    (void)res;
+    if (e->code != ERR_OK)
+        log_event(LOG_WARN, "worker.not_released", LF_ERR(e),
+                  LF("next", "others take the runs over when the lease ends"));
+    loop_stop(f->loop);
+}
+
+/* What runs goes on without us: acknowledged positions are saved, the claims are anybody's. */
+static void finish(struct fleet *f)
+{
+    struct err err = ERR_INIT;
+
+    if (f->finishing) { /* the ledger did not answer */
+        loop_stop(f->loop);
+        return;
+    }
+    f->finishing = true;
+    log_event(LOG_INFO, "worker.leaving", LF_INT("runs_released", fleet_active(f)));
+    publish_hub_flush(f->hub, FLEET_FLUSH_MS);
+    f->saving = false;
+    if (!f->muted)
+        fleet_save_positions(f);
+    for (size_t i = 0; i < f->n_runs; i++)
+        run_release(f->runs[i]);
+    timer_start(f->drain, FLEET_LEAVE_MS);
+    if (ledger_leave(f->ledger, on_left, f, &err) != ERR_OK)
+        loop_stop(f->loop);
+}
+
+static void on_drain(void *ctx)
+{
+    finish(ctx);
+}
+
+void fleet_stop(struct fleet *f, int count)
+{
+    if (count > 1 || !f->ready || fleet_active(f) == 0) {
+        f->stopping = true;
+        intake_stop(f->intake);
+        finish(f);
+        return;
+    }
+    f->stopping = true;
+    log_event(LOG_INFO, "worker.draining", LF_INT("runs", fleet_active(f)),
+              LF_INT("ms", f->set->drain_ms));
+    intake_stop(f->intake);
+    timer_start(f->drain, f->set->drain_ms);
+}
+
+int fleet_exit_status(const struct fleet *f)
+{
+    return f->exit_status;
+}
+
+/* --- life
+ * --------------------------------------------------------------------------------------------- */
+
+static void on_publish_fatal(void *ctx, const struct err *e)
+{
+    struct fleet *f = ctx;
+
+    log_event(LOG_ERROR, "events.failed", LF_ERR(e),
+              LF("next", "the process ends; its successor goes on at the acknowledged lines"));
+    f->exit_status = err_exit_status(ERR_INTERNAL);
+    loop_stop(f->loop);
+}
+
+static void name_worker(struct fleet *f)
+{
+    if (gethostname(f->host_name, sizeof(f->host_name) - 1) != 0)
+        snprintf(f->host_name, sizeof(f->host_name), "unknown");
+    f->pid = getpid();
+    snprintf(f->worker_id, sizeof(f->worker_id), "%.40s-%d-%08x", f->host_name, (int)f->pid,
+             (unsigned)randombytes_random());
+}
+
+static void share(struct fleet *f)
+{
+    const struct settings *s = f->set;
+    const struct secret *mine[] = {s->e2b_api_key, s->oauth_token, s->api_key};
+
+    f->host = (struct run_host){.loop = f->loop,
+                                .ledger = f->ledger,
+                                .hub = f->hub,
+                                .sandboxes = f->sandboxes,
+                                .worker_id = f->worker_id,
+                                .credential = s->oauth_token ? s->oauth_token : s->api_key,
+                                .credential_env = s->oauth_token
+                                                      ? "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR"
+                                                      : "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
+                                .base_url = s->base_url,
+                                .secrets = f->secrets,
+                                .may_publish = fleet_may_publish,
+                                .gone = fleet_run_gone,
+                                .ctx = f};
+    for (size_t i = 0; i < COUNTOF(mine); i++)
+        if (mine[i])
+            f->secrets[f->host.n_secrets++] = (struct secret *)(uintptr_t)mine[i];
+}
+
+static enum err_code open_sandboxes(struct fleet *f, struct err *err)
+{
+    const struct settings *s = f->set;
+    struct sandbox_service_opts opts = {.api_url = s->e2b_api_url,
+                                        .sandbox_url = s->e2b_sandbox_url,
+                                        .domain = s->e2b_domain,
+                                        .api_key = s->e2b_api_key,
+                                        .fleet = s->fleet};
+    if (!s->e2b_api_key)
+        return err_set(err, ERR_CONFIG,
+                       "no key of the sandbox service: set E2B_API_KEY, or "
+                       "--e2b-api-key-file");
+    return sandbox_service_new(f->loop, &opts, &f->sandboxes, err);
+}
+
+static enum err_code open_hub(struct fleet *f, struct err *err)
+{
+    struct publish_opts opts = {.kafka = f->kafka,
+                                .topic = f->topics->name[TOPIC_EVENTS],
+                                .fatal = on_publish_fatal,
+                                .ctx = f};
+    return publish_hub_new(f->loop, &opts, &f->hub, err);
+}
+
+static enum err_code open_ledger(struct fleet *f, struct err *err)
+{
+    static const struct pg_events events = {.up = on_up, .down = on_down, .notify = on_notify};
+    struct ledger_opts opts = {.conninfo = f->set->database,
+                               .worker_id = f->worker_id,
+                               .statement_ms = f->set->lease_ms,
+                               .events = &events,
+                               .ctx = f};
+    return ledger_new(f->loop, &opts, &f->ledger, err);
+}
+
+static enum err_code make_timers(struct fleet *f, struct err *err)
+{
+    f->tick = timer_new(f->loop, on_tick, f);
+    f->beat = timer_new(f->loop, on_beat_timer, f);
+    f->positions = timer_new(f->loop, on_positions, f);
+    f->outbox_timer = timer_new(f->loop, on_outbox, f);
+    f->drain = timer_new(f->loop, on_drain, f);
+    if (!f->tick || !f->beat || !f->positions || !f->outbox_timer || !f->drain)
+        return err_set(err, ERR_NOMEM, "the worker's timers");
+    timer_start(f->beat, lease_beat_every_ms(&f->lease));
+    return ERR_OK;
+}
+
+static enum err_code open_all(struct fleet *f, struct err *err)
+{
+    enum err_code rc = make_timers(f, err);
+    if (rc == ERR_OK)
+        rc = open_sandboxes(f, err);
+    if (rc == ERR_OK)
+        rc = open_hub(f, err);
+    if (rc == ERR_OK)
+        rc = open_ledger(f, err);
+    if (rc != ERR_OK)
+        return rc;
+    share(f);
+    f->outbox = outbox_new(&f->host);
+    return f->outbox ? ERR_OK : err_set(err, ERR_NOMEM, "the outbox");
+}
+
+enum err_code fleet_new(struct loop *l, const struct settings *s, const struct topics *t,
+                        const struct kafka_conf *kafka, struct fleet **out, struct err *err)
+{
+    struct fleet *f = calloc(1, sizeof(*f));
+    if (!f)
+        return err_set(err, ERR_NOMEM, "the worker");
+
+    *f = (struct fleet){.loop = l, .set = s, .topics = t, .kafka = kafka};
+    f->slots.total = s->slots;
+    lease_init(&f->lease, s->lease_ms);
+    name_worker(f);
+    enum err_code rc = open_all(f, err);
+    if (rc != ERR_OK) {
+        fleet_free(f);
+        return rc;
+    }
+    *out = f;
+    return ERR_OK;
+}
+
+/* Services first: what they would still answer finds nobody. Runs before the hub, whose
+ * logs they hold. */
+void fleet_free(struct fleet *f)
+{
+    if (!f)
+        return;
+    intake_stop(f->intake);
+    ledger_free(f->ledger);
+    sandbox_service_free(f->sandboxes);
+    for (size_t i = 0; i < f->n_runs; i++)
+        run_free(f->runs[i]);
+    outbox_free(f->outbox);
+    publish_hub_free(f->hub);
+    intake_free(f->intake);
+    timer_free(f->tick);
+    timer_free(f->beat);
+    timer_free(f->positions);
+    timer_free(f->outbox_timer);
+    timer_free(f->drain);
+    lease_release(&f->lease);
+    free(f->runs);
+    free(f);
+}

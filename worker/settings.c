@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/settings.h"
+
+#include <stddef.h>
+
+#include "common/banned.h"
+
+#define AT(field) offsetof(struct settings, field)
+
+// clang-format off
+static const struct opt rows[] = {
+    { "brokers", 'b', OPT_STRING, AT(brokers), "127.0.0.1:9092", 1, 4096, 0, NULL,
+      "<host:port,…>", "Kafka brokers to ask first." },
+    { "database", 'd', OPT_STRING, AT(database), "", 0, 4096, 0, NULL,
+      "<conninfo>", "Where the ledger is, as libpq understands it." },
+    { "prefix", 0, OPT_STRING, AT(prefix), "sandfleet.", 0, 64, 0, NULL,
+      "<text>", "What the names of topics and of the consumer group begin with." },
+    { "kafka-prop", 'X', OPT_LIST, AT(kafka_props), NULL, 0, 0, OPT_NO_ENV, NULL,
+      "<name=value>", "A librdkafka setting; may be given several times." },
+    { "fleet", 0, OPT_STRING, AT(fleet), "sandfleet", 1, 64, 0, NULL,
+      "<name>", "Tag in each sandbox's metadata that says whose it is." },
+    { "slots", 'n', OPT_INT, AT(slots), "50", 1, 10000, 0, NULL,
+      "<number>", "How many runs this worker drives at once." },
+    { "lease", 0, OPT_MS, AT(lease_ms), "10s", 1000, 600000, 0, NULL,
+      "<duration>", "How long this worker may be silent before others take its runs over; the same in the whole fleet." },
+    { "drain", 0, OPT_MS, AT(drain_ms), "30s", 0, 86400000, 0, NULL,
+      "<duration>", "How long runs may go on after SIGTERM before they are handed to other workers." },
+    { "e2b-api-url", 0, OPT_STRING, AT(e2b_api_url), "https://api.e2b.app", 1, 2048, 0, "E2B_API_URL",
+      "<url>", "E2B's control plane, or a compatible one." },
+    { "e2b-sandbox-url", 0, OPT_STRING, AT(e2b_sandbox_url), NULL, 0, 2048, 0, "E2B_SANDBOX_URL",
+      "<url>", "One address for all sandboxes; by default each has a host name of its own." },
+    { "e2b-domain", 0, OPT_STRING, AT(e2b_domain), "e2b.app", 1, 255, 0, "E2B_DOMAIN",
+      "<domain>", "Domain of the sandboxes' host names." },
+    { "e2b-api-key", 0, OPT_STRING, AT(e2b_api_key), NULL, 1, 4096, OPT_SECRET, "E2B_API_KEY",
+      "<key>", "Key of the sandbox service." },
+    { "claude-oauth-token", 0, OPT_STRING, AT(oauth_token), NULL, 1, 4096, OPT_SECRET, "CLAUDE_CODE_OAUTH_TOKEN",
+      "<token>", "The agents' credential, from `claude setup-token`; it is the one named \"default\"." },
+    { "claude-api-key", 0, OPT_STRING, AT(api_key), NULL, 1, 4096, OPT_SECRET, "ANTHROPIC_API_KEY",
+      "<key>", "The agents' credential, as an API key; not together with a token." },
+    { "claude-base-url", 0, OPT_STRING, AT(base_url), NULL, 0, 2048, 0, "ANTHROPIC_BASE_URL",
+      "<url>", "Address of the model's API for the agents." },
+    { "log-level", 0, OPT_STRING, AT(log_level), "info", 1, 16, 0, NULL,
+      "<level>", "Least level that is logged: error, warn, info or debug." },
+    { "log-format", 0, OPT_STRING, AT(log_format), "text", 1, 16, 0, NULL,
+      "<format>", "Log lines as text or json." },
+    { "print-config", 0, OPT_BOOL, AT(print_config), NULL, 0, 0, OPT_NO_ENV, NULL,
+      NULL, "Prints the settings in force and ends." },
+    { "help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL,
+      NULL, "Prints this and ends." },
+    { "version", 'V', OPT_BOOL, AT(version), NULL, 0, 0, OPT_NO_ENV, NULL,
+      NULL, "Prints the version and ends." },
+};
+// clang-format on
+
+static enum err_code check_log(struct settings *s, struct err *err)
+{
+    struct str format = str_of(s->log_format);
+
+    if (!log_parse_level(str_of(s->log_level), &s->level))
+        return err_set(err, ERR_USAGE, "--log-level: '%s' is not error, warn, info or debug",
+                       s->log_level);
+    if (!str_is(format, "text") && !str_is(format, "json"))
+        return err_set(err, ERR_USAGE, "--log-format: '%s' is not text or json", s->log_format);
+    s->format = str_is(format, "json") ? LOG_JSON : LOG_TEXT;
+    return ERR_OK;
+}
+
+enum err_code settings_parse(struct settings *s, int argc, char **argv, struct err *err)
+{
+    int words = 0;
+    enum err_code rc = option_parse(rows, COUNTOF(rows), s, argc, argv, &words, err);
+
+    if (rc == ERR_OK && words > 0)
+        rc = err_set(err, ERR_USAGE, "'%s' is not a flag", argv[1]);
+    if (rc == ERR_OK)
+        rc = check_log(s, err);
+    if (rc == ERR_OK && s->oauth_token && s->api_key)
+        rc = err_set(err, ERR_CONFIG,
+                     "CLAUDE_CODE_OAUTH_TOKEN and ANTHROPIC_API_KEY are both set: the key would "
+                     "silently win; unset one");
+    return rc;
+}
+
+void settings_help(FILE *to)
+{
+    fputs("sandfleet-worker [flags]\n\n"
+          "Takes run requests from Kafka, runs each in a sandbox, and streams what the agent\n"
+          "prints to the events topic. Start as many as there is work for.\n\n",
+          to);
+    option_help(rows, COUNTOF(rows), to);
+}
+
+void settings_print(const struct settings *s, FILE *to)
+{
+    option_print(rows, COUNTOF(rows), s, to);
+}
+
+void settings_release(struct settings *s)
+{
+    option_release(rows, COUNTOF(rows), s);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's settings: one row each in settings.c. */
+#ifndef SANDFLEET_WORKER_SETTINGS_H
+#define SANDFLEET_WORKER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/log.h"
+#include "common/option.h"
+#include "common/secret.h"
+
+struct settings {
+    char *brokers, *database, *prefix, *fleet;
+    struct opt_list kafka_props;
+    int64_t slots, lease_ms, drain_ms;
+    char *e2b_api_url, *e2b_sandbox_url, *e2b_domain;
+    struct secret *e2b_api_key, *oauth_token, *api_key;
+    char *base_url;
+    char *log_level, *log_format;
+    bool help, version, print_config;
+    enum log_level level; /* of log_level and log_format */
+    enum log_format format;
+};
+
+/* ERR_USAGE, or ERR_CONFIG when settings contradict each other. */
+enum err_code settings_parse(struct settings *s, int argc, char **argv, struct err *err) MUST_USE;
+void settings_help(FILE *to);
+void settings_print(const struct settings *s, FILE *to);
+void settings_release(struct settings *s);
+
+#endif
