@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/banned.h"
@@ -87,6 +88,26 @@ static enum err_code check_topic(const struct apply *a, enum topic topic, int32_
     return rc;
 }
 
+/* A new topic reaches the brokers' metadata a moment after it was created; whoever
+ * starts behind us must find it. */
+static enum err_code await_topic(const struct apply *a, const struct kafka_topic *wanted,
+                                 struct err *err)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    int64_t deadline = clock_boot_ms() + ADMIN_MS;
+    int32_t partitions = 0;
+
+    while (clock_boot_ms() < deadline) {
+        enum err_code rc =
+            kafka_admin_partitions(a->admin, wanted->name, ADMIN_MS, &partitions, err);
+
+        if (rc != ERR_OK || partitions >= wanted->partitions)
+            return rc;
+        (void)nanosleep(&moment, NULL);
+    }
+    return err_set(err, ERR_TIMEOUT, "topic '%s' was created but does not appear", wanted->name);
+}
+
 static enum err_code apply_topic(const struct apply *a, enum topic topic, struct err *err)
 {
     struct kafka_topic wanted = {
@@ -104,10 +125,9 @@ static enum err_code apply_topic(const struct apply *a, enum topic topic, struct
     if (partitions > 0)
         return check_topic(a, topic, partitions, err);
     rc = kafka_admin_create(a->admin, &wanted, ADMIN_MS, err);
-    if (rc == ERR_CONFLICT) { /* somebody else was faster */
-        (void)fprintf(a->out, "%s ok\n", wanted.name);
-        return ERR_OK;
-    }
+    if (rc != ERR_OK && rc != ERR_CONFLICT) /* conflict: somebody else was faster */
+        return rc;
+    rc = await_topic(a, &wanted, err);
     if (rc == ERR_OK)
         (void)fprintf(a->out, "%s created with %d partitions\n", wanted.name, wanted.partitions);
     return rc;
