@@ -138,8 +138,9 @@ void capture_prepare(struct capture *c)
         struct err e = ERR_INIT;
 
         c->puts[i].c = c;
-        if (envd_put(c->envd, capture_path(c, put_names[i], path, sizeof(path)), put_bytes(c, i),
-                     on_put, &c->puts[i], &c->puts[i].call, &e) != ERR_OK) {
+        if (envd_put(c->envd, capture_path(c, put_names[i], path, sizeof(path)),
+                     put_bytes(c, (enum capture_put)i), on_put, &c->puts[i], &c->puts[i].call,
+                     &e) != ERR_OK) {
             capture_drop(c);
             again(c, capture_prepare, &e);
             return;
