@@ -206,7 +206,8 @@ static enum err_code load_document(struct str yaml, yaml_document_t *doc, struct
         return err_set(err, ERR_NOMEM, "topics.yaml");
     yaml_parser_set_input_string(&parser, (const unsigned char *)yaml.p, yaml.n);
     if (!yaml_parser_load(&parser, doc))
-        rc = err_set(err, ERR_CONFIG, "topics.yaml line %zu: %s", parser.problem_mark.line + 1,
+        rc = err_set(err, parser.error == YAML_MEMORY_ERROR ? ERR_NOMEM : ERR_CONFIG,
+                     "topics.yaml line %zu: %s", parser.problem_mark.line + 1,
                      parser.problem ? parser.problem : "no YAML");
     yaml_parser_delete(&parser);
     return rc;
