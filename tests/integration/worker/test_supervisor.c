@@ -290,9 +290,6 @@ static struct end {
     {"exit status", "#!/bin/sh\nexit 42\n", "42\n"},
     {"own signal", "#!/bin/sh\nkill -KILL $$\n", "137\n"},
     {"own TERM", "#!/bin/sh\nkill -TERM $$\n", "143\n"},
-     "\x7f"
-     "ELF",
-     "126\n"},
     {"interpreter missing", "#!/no/such\n", "127\n"},
 };
 
