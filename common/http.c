@@ -308,8 +308,9 @@ enum err_code http_start(struct http *h, const struct http_call *call, const str
                          void *ctx, struct http_req **out, struct err *err)
 {
     char *name;
-    if (http_call_check(call, &name, err) != ERR_OK)
-        return err->code;
+    enum err_code rc = http_call_check(call, &name, err);
+    if (rc != ERR_OK)
+        return rc;
     struct http_req *r = calloc(1, sizeof *r);
     if (!r) {
         free(name);

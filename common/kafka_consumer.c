@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The consumer. Records are polled one at a time: librdkafka 2.0.2's batch calls
+ * skip offsets around a pause, and what was fetched before a pause or a seek is
+ * dropped by its version only when polled singly. */
+#include "common/kafka_internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/kafka_partitions.h"
+#include "common/log.h"
+
+#include "common/banned.h"
+
+enum {
+    SESSION_MS = 10000,
+    PREFETCH = 100,
+    PREFETCH_BYTES = 16 << 20,
+    RECORDS_A_TURN = 200, /* then the others in the loop have their turn */
+    MAX_HEADERS = 64      /* of a record; more are not handed out */
+};
+
+struct consumer {
+    struct kafka_client client;
+    struct consumer_events ev;
+    void *ctx;
+    struct partitions parts;
+};
+
+_Static_assert(KAFKA_EARLIEST == RD_KAFKA_OFFSET_BEGINNING && KAFKA_LATEST == RD_KAFKA_OFFSET_END &&
+                   KAFKA_COMMITTED == RD_KAFKA_OFFSET_STORED,
+               "offsets pass through unchanged");
+
+static void list_done(rd_kafka_topic_partition_list_t **list)
+{
+    if (*list)
+        rd_kafka_topic_partition_list_destroy(*list);
+}
+#define AUTO_LIST AUTO(list_done) rd_kafka_topic_partition_list_t
+
+static enum err_code failed(struct consumer *c, rd_kafka_resp_err_t e, const char *what)
+{
+    struct err err = ERR_INIT;
+    kafka_error(&err, e, "%s", what);
+    if (c->ev.failed && !c->client.freed)
+        c->ev.failed(c->ctx, &err);
+    return err.code;
+}
+
+/* --- pauses --- */
+
+/* Tells librdkafka what changed: after a rebalance, a pause, a resume. */
+static void apply_pauses(struct consumer *c, bool paused)
+{
+    AUTO_LIST *list = rd_kafka_topic_partition_list_new(1);
+    for (size_t i = 0; i < c->parts.n; i++) {
+        struct held *h = &c->parts.held[i];
+        if (h->paused == paused || partitions_paused(&c->parts, h->topic) != paused)
+            continue;
+        h->paused = paused;
+        rd_kafka_topic_partition_list_add(list, h->topic, h->id);
+    }
+    if (list->cnt == 0)
+        return;
+    if (paused)
+        rd_kafka_pause_partitions(c->client.rk, list);
+    else
+        rd_kafka_resume_partitions(c->client.rk, list);
+}
+
+void consumer_pause(struct consumer *c, const char *topic, bool paused)
+{
+    struct err e = ERR_INIT;
+    if (partitions_pause(&c->parts, topic, paused, &e) != ERR_OK) {
+        if (c->ev.failed)
+            c->ev.failed(c->ctx, &e);
+        return;
+    }
+    apply_pauses(c, true);
+    apply_pauses(c, false);
+}
+
+/* --- assignment --- */
+
+enum err_code consumer_assign(struct consumer *c, const struct partition *ps, size_t n,
+                              struct err *err)
+{
+    AUTO_LIST *list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_topic_partition_list_add(list, ps[i].topic, ps[i].id)->offset = ps[i].offset;
+    enum err_code rc = partitions_set(&c->parts, ps, n, err);
+    if (rc != ERR_OK)
+        return rc;
+    rd_kafka_resp_err_t e = rd_kafka_assign(c->client.rk, list);
+    if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_error(err, e, "take %zu partitions", n);
+    apply_pauses(c, true); /* before the next poll: nothing of a paused topic gets out */
+    return ERR_OK;
+}
+
+static void assigned(struct consumer *c, const struct partition *ps, size_t n)
+{
+    struct err e = ERR_INIT;
+    if (c->ev.assigned)
+        c->ev.assigned(c->ctx, ps, n);
+    else if (consumer_assign(c, ps, n, &e) != ERR_OK && c->ev.failed)
+        c->ev.failed(c->ctx, &e);
+}
+
+/* A revoke is answered at once: unanswered, it would stop the kept partitions, too. */
+static void revoked(struct consumer *c, const struct partition *ps, size_t n)
+{
+    partitions_clear(&c->parts);
+    rd_kafka_assign(c->client.rk, NULL);
+    if (c->ev.revoked && !c->client.freed)
+        c->ev.revoked(c->ctx, ps, n);
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e,
+                         rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    struct consumer *c = ((struct kafka_client *)opaque)->ctx;
+    (void)rk;
+    size_t n = (size_t)list->cnt;
+    struct partition *ps = calloc(n + 1, sizeof *ps);
+    if (!ps ||
+        (e != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && e != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)) {
+        rd_kafka_assign(c->client.rk, NULL);
+        failed(c, e, "rebalance");
+        free(ps);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        ps[i] = (struct partition){list->elems[i].topic, list->elems[i].partition, KAFKA_COMMITTED};
+    kafka_client_alive(&c->client);
+    if (e == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+        revoked(c, ps, n);
+    else if (!c->client.freed)
+        assigned(c, ps, n);
+    free(ps);
+}
+
+/* --- records --- */
+
+static size_t read_headers(const rd_kafka_message_t *m, struct kafka_header *out)
+{
+    rd_kafka_headers_t *all;
+    size_t n = 0;
+    const void *value;
+    if (rd_kafka_message_headers(m, &all) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    while (n < MAX_HEADERS &&
+           rd_kafka_header_get_all(all, n, &out[n].name, &value, &out[n].value.n) ==
+               RD_KAFKA_RESP_ERR_NO_ERROR)
+        out[n++].value.p = value;
+    return n;
+}
+
+static void deliver(struct consumer *c, const rd_kafka_message_t *m)
+{
+    struct kafka_header headers[MAX_HEADERS];
+    struct kafka_record r = {
+        .topic = rd_kafka_topic_name(m->rkt),
+        .partition = m->partition,
+        .offset = m->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
+        .key = {m->key, m->key_len},
+        .value = {m->payload, m->len},
+        .headers = headers,
+    };
+    struct held *h = partitions_find(&c->parts, r.topic, r.partition);
+    if (!h || h->paused || m->offset < h->next)
+        return; /* revoked, or handed out before: never twice */
+    h->next = m->offset + 1;
+    r.n_headers = read_headers(m, headers);
+    c->ev.record(c->ctx, &r);
+}
+
+static void handle(struct consumer *c, const rd_kafka_message_t *m)
+{
+    char what[192];
+    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        kafka_client_alive(&c->client);
+        deliver(c, m);
+        return;
+    }
+    snprintf(what, sizeof what, "consume topic '%s' partition %" PRId32 " offset %" PRId64,
+             m->rkt ? rd_kafka_topic_name(m->rkt) : "", m->partition, m->offset);
+    failed(c, m->err, what);
+}
+
+static bool turn(void *ctx)
+{
+    struct consumer *c = ctx;
+    for (int i = 0; i < RECORDS_A_TURN; i++) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->client.rk, 0);
+        if (!m)
+            return false;
+        if (!c->client.freed)
+            handle(c, m);
+        rd_kafka_message_destroy(m);
+        if (c->client.freed)
+            return false;
+    }
+    return true;
+}
+
+static void dead(void *ctx, const struct err *e)
+{
+    struct consumer *c = ctx;
+    if (c->ev.failed)
+        c->ev.failed(c->ctx, e);
+}
+
+/* --- life --- */
+
+/* Without a broker there is no group to leave; with one, the others get the
+ * partitions at once instead of after the session's end. */
+static void release(void *ctx)
+{
+    struct consumer *c = ctx;
+    rd_kafka_t *rk = c->client.rk;
+    c->client.freed = true;
+    if (rk && !c->client.down)
+        rd_kafka_consumer_close(rk);
+    kafka_client_close(&c->client);
+    if (rk)
+        rd_kafka_destroy_flags(rk, c->client.down ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0);
+    partitions_release(&c->parts);
+    free(c);
+}
+
+static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *list,
+                      void *opaque)
+{
+    (void)rk;
+    (void)list;
+    (void)opaque;
+    if (e != RD_KAFKA_RESP_ERR_NO_ERROR && e != RD_KAFKA_RESP_ERR__NO_OFFSET)
+        log_event(LOG_DEBUG, "kafka.commit_failed", LF("text", rd_kafka_err2str(e)));
+}
+
+static enum err_code make_conf(const struct kafka_conf *conf, const struct consumer_opts *opts,
+                               bool explicit_offsets, rd_kafka_conf_t **out, struct err *err)
+{
+    char session[24], prefetch[24], kbytes[24], bytes[24];
+    int64_t most = opts->prefetch_bytes ? opts->prefetch_bytes : PREFETCH_BYTES;
+    snprintf(session, sizeof session, "%" PRId64, opts->session_ms ? opts->session_ms : SESSION_MS);
+    snprintf(prefetch, sizeof prefetch, "%" PRId64, opts->prefetch ? opts->prefetch : PREFETCH);
+    snprintf(kbytes, sizeof kbytes, "%" PRId64, most >> 10);
+    snprintf(bytes, sizeof bytes, "%" PRId64, most > 2 << 20 ? most : 2 << 20);
+    const struct kafka_prop props[] = {
+        /* librdkafka wants a name even where there is no group; nothing joins it. */
+        {"group.id", opts->group ? opts->group : "sandfleet-no-group"},
+        {"partition.assignment.strategy", "range"},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", explicit_offsets ? "error" : "earliest"},
+        {"enable.partition.eof", "false"},
+        {"allow.auto.create.topics", "false"},
+        {"check.crcs", "true"},
+        {"session.timeout.ms", session},
+        {"heartbeat.interval.ms", opts->session_ms && opts->session_ms < 9000 ? "1000" : "3000"},
+        {"max.poll.interval.ms", "300000"},
+        {"queued.min.messages", prefetch},
+        {"queued.max.messages.kbytes", kbytes},
+        {"fetch.max.bytes", bytes},
+        {"fetch.message.max.bytes", "1048576"},
+        {"statistics.interval.ms", "1000"},
+    };
+    return kafka_conf_new(conf, props, COUNTOF(props), out, err);
+}
+
+static enum err_code subscribe(struct consumer *c, const struct consumer_opts *opts,
+                               struct err *err)
+{
+    AUTO_LIST *list = rd_kafka_topic_partition_list_new((int)opts->n_topics);
+    for (size_t i = 0; i < opts->n_topics; i++)
+        rd_kafka_topic_partition_list_add(list, opts->topics[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t e = rd_kafka_subscribe(c->client.rk, list);
+    return e ? kafka_error(err, e, "subscribe as group '%s'", opts->group) : ERR_OK;
+}
+
+static enum err_code open_client(struct consumer *c, struct loop *l, const struct kafka_conf *conf,
+                                 const struct consumer_opts *opts, struct err *err)
+{
+    rd_kafka_conf_t *rc_conf;
+    enum err_code rc = make_conf(conf, opts, !opts->group || c->ev.assigned, &rc_conf, err);
+    if (rc != ERR_OK)
+        return rc;
+    rd_kafka_conf_set_rebalance_cb(rc_conf, on_rebalance);
+    rd_kafka_conf_set_offset_commit_cb(rc_conf, on_commit);
+    rc = kafka_client_open(&c->client, l, RD_KAFKA_CONSUMER, rc_conf, conf->brokers, err);
+    if (rc == ERR_OK && opts->group)
+        rc = subscribe(c, opts, err);
+    return rc;
+}
+
+enum err_code consumer_new(struct loop *l, const struct kafka_conf *conf,
+                           const struct consumer_opts *opts, const struct consumer_events *ev,
+                           void *ctx, struct consumer **out, struct err *err)
+{
+    struct consumer *c = calloc(1, sizeof *c);
+    if (!c)
+        return err_set(err, ERR_NOMEM, "make a kafka consumer");
+    c->ev = *ev;
+    c->ctx = ctx;
+    c->client =
+        (struct kafka_client){.turn = turn, .dead = dead, .release = release, .ctx = c, .fd = -1};
+    enum err_code rc = open_client(c, l, conf, opts, err);
+    if (rc != ERR_OK) {
+        release(c);
+        return rc;
+    }
+    *out = c;
+    return ERR_OK;
+}
+
+void consumer_free(struct consumer *c)
+{
+    if (c)
+        kafka_client_free(&c->client);
+}
+
+/* --- positions --- */
+
+enum err_code consumer_seek(struct consumer *c, const struct partition *to, struct err *err)
+{
+    struct held *h = partitions_find(&c->parts, to->topic, to->id);
+    if (!h)
+        return err_set(err, ERR_GONE, "seek: topic '%s' partition %" PRId32 " is not ours",
+                       to->topic, to->id);
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(c->client.rk, to->topic, NULL);
+    rd_kafka_resp_err_t e = rd_kafka_seek(rkt, to->id, to->offset, 0);
+    rd_kafka_topic_destroy(rkt);
+    if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_error(err, e, "seek in topic '%s' partition %" PRId32, to->topic, to->id);
+    h->next = to->offset;
+    return ERR_OK;
+}
+
+enum err_code consumer_commit(struct consumer *c, const char *topic, int32_t partition,
+                              int64_t next, struct err *err)
+{
+    AUTO_LIST *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = next;
+    rd_kafka_resp_err_t e = rd_kafka_commit(c->client.rk, list, 1);
+    return e ? kafka_error(err, e, "commit topic '%s' partition %" PRId32, topic, partition)
+             : ERR_OK;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The idempotent producer. A record that was accepted is acknowledged or
+ * reported; none is dropped by a time-out of the client's. */
+#include "common/kafka_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "common/banned.h"
+
+enum {
+    MAX_QUEUED_BYTES = 64 << 20,
+    RECORD_OVERHEAD = 256 /* what librdkafka and we keep for a record beside its bytes */
+};
+
+struct sent { /* one accepted record */
+    LIST_ENTRY(sent) link;
+    produced_fn fn;
+    void *ctx;
+    int64_t bytes;
+};
+
+struct producer {
+    struct kafka_client client;
+    struct producer_opts opts;
+    LIST_HEAD(, sent) in_flight;
+    size_t n_in_flight;
+    int64_t queued_bytes;
+    bool full; /* somebody was told ERR_THROTTLED and waits for room() */
+};
+
+/* --- reports --- */
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+    struct producer *p = ((struct kafka_client *)opaque)->ctx;
+    struct sent *s = m->_private;
+    struct err e = ERR_INIT;
+    (void)rk;
+    if (m->err)
+        kafka_error(&e, m->err, "send to topic '%s'", rd_kafka_topic_name(m->rkt));
+    else
+        kafka_client_alive(&p->client);
+    LIST_REMOVE(s, link);
+    p->n_in_flight--;
+    p->queued_bytes -= s->bytes;
+    if (s->fn && !p->client.freed)
+        s->fn(s->ctx, &e, m->partition, m->offset);
+    free(s);
+}
+
+static void tell_room(struct producer *p)
+{
+    if (!p->full || p->client.freed || p->queued_bytes > p->opts.max_queued_bytes / 2)
+        return;
+    p->full = false;
+    if (p->opts.room)
+        p->opts.room(p->opts.ctx);
+}
+
+static bool turn(void *ctx)
+{
+    struct producer *p = ctx;
+    rd_kafka_poll(p->client.rk, 0);
+    tell_room(p);
+    return false;
+}
+
+static void dead(void *ctx, const struct err *e)
+{
+    struct producer *p = ctx;
+    if (p->opts.fatal)
+        p->opts.fatal(p->opts.ctx, e);
+}
+
+/* --- life --- */
+
+static void release(void *ctx)
+{
+    struct producer *p = ctx;
+    struct sent *s;
+    kafka_client_close(&p->client);
+    if (p->client.rk) {
+        rd_kafka_purge(p->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_destroy(p->client.rk);
+    }
+    while ((s = LIST_FIRST(&p->in_flight))) {
+        LIST_REMOVE(s, link);
+        free(s);
+    }
+    free(p);
+}
+
+static enum err_code make_conf(const struct kafka_conf *conf, const struct producer_opts *opts,
+                               rd_kafka_conf_t **out, struct err *err)
+{
+    char linger[24], kbytes[24], messages[24];
+    snprintf(linger, sizeof linger, "%" PRId64, opts->linger_ms);
+    /* Our own ceiling speaks first. */
+    snprintf(kbytes, sizeof kbytes, "%" PRId64, 2 * (opts->max_queued_bytes >> 10) + 4096);
+    snprintf(messages, sizeof messages, "%" PRId64, opts->max_queued_bytes / RECORD_OVERHEAD + 1);
+    const struct kafka_prop props[] = {
+        {"acks", "all"},
+        {"enable.idempotence", "true"},
+        {"message.timeout.ms", "0"}, /* an outage delays records, it drops none */
+        {"partitioner", "murmur2_random"},
+        {"message.max.bytes", "1600000"},
+        {"compression.type", "lz4"},
+        {"linger.ms", linger},
+        {"queue.buffering.max.kbytes", kbytes},
+        {"queue.buffering.max.messages", messages},
+        {"statistics.interval.ms", "1000"},
+    };
+    return kafka_conf_new(conf, props, COUNTOF(props), out, err);
+}
+
+enum err_code producer_new(struct loop *l, const struct kafka_conf *conf,
+                           const struct producer_opts *opts, struct producer **out, struct err *err)
+{
+    struct producer *p = calloc(1, sizeof *p);
+    rd_kafka_conf_t *c;
+    if (!p)
+        return err_set(err, ERR_NOMEM, "make a kafka producer");
+    p->opts = *opts;
+    if (p->opts.max_queued_bytes <= 0)
+        p->opts.max_queued_bytes = MAX_QUEUED_BYTES;
+    LIST_INIT(&p->in_flight);
+    enum err_code rc = make_conf(conf, &p->opts, &c, err);
+    if (rc != ERR_OK) {
+        free(p);
+        return rc;
+    }
+    rd_kafka_conf_set_dr_msg_cb(c, on_report);
+    p->client.turn = turn;
+    p->client.dead = dead;
+    p->client.release = release;
+    p->client.ctx = p;
+    rc = kafka_client_open(&p->client, l, RD_KAFKA_PRODUCER, c, conf->brokers, err);
+    if (rc != ERR_OK) {
+        release(p);
+        return rc;
+    }
+    *out = p;
+    return ERR_OK;
+}
+
+void producer_free(struct producer *p)
+{
+    if (p)
+        kafka_client_free(&p->client);
+}
+
+/* --- sending --- */
+
+static rd_kafka_headers_t *copy_headers(const struct kafka_header *headers, size_t n)
+{
+    rd_kafka_headers_t *h = rd_kafka_headers_new(n);
+    for (size_t i = 0; h && i < n; i++) {
+        if (rd_kafka_header_add(h, headers[i].name, -1, headers[i].value.p,
+                                (ssize_t)headers[i].value.n) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_headers_destroy(h);
+            return NULL;
+        }
+    }
+    return h;
+}
+
+static void *loose(const char *p) /* librdkafka takes void *, and copies */
+{
+    union {
+        const char *in;
+        void *out;
+    } u = {.in = p};
+    return u.out;
+}
+
+static enum err_code produce(struct producer *p, const char *topic, struct str key,
+                             struct str value, rd_kafka_headers_t *h, struct sent *s,
+                             struct err *err)
+{
+    rd_kafka_resp_err_t e = rd_kafka_producev(
+        p->client.rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key.p, key.n),
+        RD_KAFKA_V_VALUE(loose(value.p), value.n), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(s), RD_KAFKA_V_END);
+    if (e == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return ERR_OK;
+    rd_kafka_headers_destroy(h); /* taken only on success */
+    return kafka_error(err, e, "send to topic '%s'", topic);
+}
+
+enum err_code producer_send(struct producer *p, const char *topic, struct str key, struct str value,
+                            const struct kafka_header *headers, size_t n_headers, produced_fn fn,
+                            void *ctx, struct err *err)
+{
+    int64_t bytes = (int64_t)(key.n + value.n) + RECORD_OVERHEAD;
+    if (p->queued_bytes > 0 && p->queued_bytes + bytes > p->opts.max_queued_bytes) {
+        p->full = true;
+        return err_set(err, ERR_THROTTLED, "%" PRId64 " bytes wait for kafka", p->queued_bytes);
+    }
+    struct sent *s = calloc(1, sizeof *s);
+    rd_kafka_headers_t *h = s ? copy_headers(headers, n_headers) : NULL;
+    if (!h) {
+        free(s);
+        return err_set(err, ERR_NOMEM, "send to topic '%s'", topic);
+    }
+    *s = (struct sent){.fn = fn, .ctx = ctx, .bytes = bytes};
+    enum err_code rc = produce(p, topic, key, value, h, s, err);
+    if (rc != ERR_OK) {
+        free(s);
+        p->full = p->full || rc == ERR_THROTTLED;
+        return rc;
+    }
+    LIST_INSERT_HEAD(&p->in_flight, s, link);
+    p->n_in_flight++;
+    p->queued_bytes += bytes;
+    return ERR_OK;
+}
+
+size_t producer_in_flight(const struct producer *p)
+{
+    return p->n_in_flight;
+}
+
+bool producer_flush(struct producer *p, int64_t timeout_ms)
+{
+    p->client.busy++;
+    rd_kafka_flush(p->client.rk, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
+    bool all = p->n_in_flight == 0;
+    kafka_client_soon(&p->client); /* room() comes from the loop */
+    if (--p->client.busy == 0 && p->client.freed)
+        release(p);
+    return all;
+}
