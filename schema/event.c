@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of event types. */
+/* The names of event types and attributes. */
 #include "schema/event.h"
 
 #include <assert.h>
 
+#include "schema/event_attr.h"
 #include "common/banned.h"
 
 static const struct {
@@ -12,6 +13,16 @@ static const struct {
 } types[EVENT_TYPES] = {
 #define ROW(name, type, line, terminal) {{"" type, sizeof(type) - 1}, line, terminal},
     EVENT_MAP(ROW)
+#undef ROW
+};
+
+const struct event_attr_row event_attrs[EVENT_ATTRS] = {
+#define ROW(name, wire, quote, required)                                                           \
+    {{",\"" wire "\":" quote, sizeof(",\"" wire "\":" quote) - 1},                                 \
+     "ce_" wire,                                                                                   \
+     sizeof(quote) > 1,                                                                            \
+     required},
+    EVENT_ATTR_MAP(ROW)
 #undef ROW
 };
 

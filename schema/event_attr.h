@@ -42,6 +42,25 @@
 enum event_attr { EVENT_ATTR_MAP(EVENT_ATTR_ENUM) EVENT_ATTRS };
 #undef EVENT_ATTR_ENUM
 
+extern const struct event_attr_row {
+    struct str key;     /* what stands before the value in JSON: ,"name":" */
+    const char *header; /* "ce_name" */
+    bool quoted, required;
+} event_attrs[EVENT_ATTRS];
+
+/* The headers of a record, each at most once and plain text. */
+struct event_headers {
+    struct str attr[EVENT_ATTRS]; /* p NULL: absent */
+    struct str data_at;
+};
+
+/* Finds the headers that we know; what is missing or no plain text is an error. */
+enum err_code event_headers_read(const struct kafka_record *r, struct event_headers *out,
+                                 struct err *err) MUST_USE;
+
+/* "bad_header: <header> <what>". */
+enum err_code event_bad_header(struct err *err, const char *header, const char *what);
+
 /* Bytes of everything but data, at most: 21 names of at most 16 bytes with quotes, and
  * values bounded by RUN_NAME_MAX_BYTES (tenant twice), a UUID (three times) and numbers. */
 enum { EVENT_ENVELOPE_MAX = 2560 };

@@ -10,92 +10,9 @@
 #include "schema/run_request.h"
 #include "common/banned.h"
 
-static const struct {
-    const char *header;
-    bool required;
-} attrs[EVENT_ATTRS] = {
-#define ROW(name, wire, quote, required) {"ce_" wire, required},
-    EVENT_ATTR_MAP(ROW)
-#undef ROW
-};
-
-enum { HEADER_MAX = 512 };
-
-struct headers {
-    struct str attr[EVENT_ATTRS]; /* p NULL: absent */
-    struct str data_at;
-};
-
 static enum err_code malformed(struct err *err, const char *what)
 {
     return err_set(err, ERR_INVALID, "malformed: %s", what);
-}
-
-static enum err_code bad(struct err *err, const char *header, const char *what)
-{
-    return err_set(err, ERR_INVALID, "bad_header: %s %s", header, what);
-}
-
-/* --- collecting --------------------------------------------------------------- */
-
-/* The attribute of this header; `hint` is tried first, since the order is ours. */
-static bool find_attr(const char *name, size_t hint, size_t *out)
-{
-    if (strncmp(name, "ce_", 3) != 0)
-        return false;
-    for (size_t i = 0; i < EVENT_ATTRS; i++) {
-        size_t a = (hint + i) % EVENT_ATTRS;
-
-        if (strcmp(name + 3, attrs[a].header + 3) == 0) {
-            *out = a;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* No control bytes: neither a log nor a text column would take them. */
-static bool is_plain(struct str s)
-{
-    if (s.n == 0 || s.n > HEADER_MAX)
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
-            return false;
-    return str_utf8(s, NULL);
-}
-
-static enum err_code collect(const struct kafka_record *r, struct headers *out, struct err *err)
-{
-    size_t a = 0;
-
-    for (size_t i = 0; i < r->n_headers; i++) {
-        const struct kafka_header *h = &r->headers[i];
-        bool is_attr = find_attr(h->name, a, &a);
-        struct str *slot = is_attr ? &out->attr[a] : &out->data_at;
-
-        if (!is_attr && strcmp(h->name, EVENT_DATA_AT) != 0)
-            continue;
-        if (slot->p)
-            return bad(err, is_attr ? attrs[a].header : EVENT_DATA_AT, "stands twice");
-        if (!is_plain(h->value))
-            return bad(err, is_attr ? attrs[a].header : EVENT_DATA_AT, "is not plain text");
-        *slot = h->value;
-        a += is_attr;
-    }
-    return ERR_OK;
-}
-
-static enum err_code check_required(const struct headers *h, struct err *err)
-{
-    for (size_t a = 0; a < EVENT_ATTRS; a++)
-        if (attrs[a].required && !h->attr[a].p)
-            return err_set(err, ERR_INVALID, "missing_header: %s", attrs[a].header);
-    if (!h->data_at.p)
-        return err_set(err, ERR_INVALID, "missing_header: " EVENT_DATA_AT);
-    if (!str_is(h->attr[ATTR_SPECVERSION], EVENT_SPECVERSION))
-        return err_set(err, ERR_INVALID, "unsupported_version: ce_specversion is not 1.0");
-    return ERR_OK;
 }
 
 /* --- values ------------------------------------------------------------------- */
@@ -158,17 +75,18 @@ static const struct number {
     {ATTR_OUTPUTTOKENS, offsetof(struct event, output_tokens), 0, INT32_MAX},
 };
 
-static enum err_code read_numbers(const struct headers *h, struct event *e, struct err *err)
+static enum err_code read_numbers(const struct event_headers *h, struct event *e, struct err *err)
 {
     for (size_t i = 0; i < COUNTOF(numbers); i++) {
         const struct number *n = &numbers[i];
         struct str s = h->attr[n->attr];
 
         if (s.p && !parse_number(s, n->least, n->most, (int64_t *)(void *)((char *)e + n->at)))
-            return bad(err, attrs[n->attr].header, "is not a number in its range");
+            return event_bad_header(err, event_attrs[n->attr].header,
+                                    "is not a number in its range");
     }
     if (h->attr[ATTR_COSTUSD].p && !parse_cost(h->attr[ATTR_COSTUSD], &e->cost_usd))
-        return bad(err, "ce_costusd", "is not an amount of US dollars");
+        return event_bad_header(err, "ce_costusd", "is not an amount of US dollars");
     return ERR_OK;
 }
 
@@ -220,13 +138,13 @@ static const struct {
     {ATTR_TRACEPARENT, run_traceparent_ok, "is not a trace context"},
 };
 
-static enum err_code check_texts(const struct headers *h, struct err *err)
+static enum err_code check_texts(const struct event_headers *h, struct err *err)
 {
     for (size_t i = 0; i < COUNTOF(texts); i++) {
         struct str s = h->attr[texts[i].attr];
 
         if (s.p && !texts[i].ok(s))
-            return bad(err, attrs[texts[i].attr].header, texts[i].what);
+            return event_bad_header(err, event_attrs[texts[i].attr].header, texts[i].what);
     }
     return ERR_OK;
 }
@@ -263,12 +181,12 @@ static enum err_code read_kind(struct event_view *v, struct err *err)
     bool is_line;
 
     if (!id_matches(v, &is_line))
-        return bad(err, "ce_id", "does not say what the other headers say");
+        return event_bad_header(err, "ce_id", "does not say what the other headers say");
     v->known_type = event_type_parse(v->type_text, &v->event.type);
     if (!v->known_type)
         v->event.type = is_line ? EVENT_AGENT_OTHER : EVENT_AGENT_STDERR;
     else if (event_is_line(v->event.type) != is_line)
-        return bad(err, "ce_id", "is of the other stream than ce_type");
+        return event_bad_header(err, "ce_id", "is of the other stream than ce_type");
     return ERR_OK;
 }
 
@@ -283,10 +201,10 @@ static enum err_code read_data(const struct kafka_record *r, struct str data_at,
 
     if (!parse_number(data_at, (int64_t)key.n + 1, EVENT_MAX_BYTES, &at) ||
         (size_t)at + 3 > r->value.n)
-        return bad(err, EVENT_DATA_AT, "points outside the value");
+        return event_bad_header(err, EVENT_DATA_AT, "points outside the value");
     *out = (struct str){r->value.p + at, r->value.n - (size_t)at - 1};
     if (memcmp(out->p - key.n, key.p, key.n) != 0 || out->p[0] != '{' || out->p[out->n - 1] != '}')
-        return bad(err, EVENT_DATA_AT, "does not point at the data object");
+        return event_bad_header(err, EVENT_DATA_AT, "does not point at the data object");
     return ERR_OK;
 }
 
@@ -301,7 +219,7 @@ static enum err_code check_value(struct str value, struct err *err)
     return ERR_OK;
 }
 
-static void fill(struct event_view *v, const struct headers *h)
+static void fill(struct event_view *v, const struct event_headers *h)
 {
     v->id = h->attr[ATTR_ID];
     v->type_text = h->attr[ATTR_TYPE];
@@ -317,12 +235,12 @@ static void fill(struct event_view *v, const struct headers *h)
 
 enum err_code event_read(const struct kafka_record *r, struct event_view *out, struct err *err)
 {
-    struct headers h = {0};
+    struct event_headers h;
     enum err_code rc;
 
     *out = (struct event_view){0};
-    if ((rc = check_value(r->value, err)) != ERR_OK || (rc = collect(r, &h, err)) != ERR_OK ||
-        (rc = check_required(&h, err)) != ERR_OK || (rc = check_texts(&h, err)) != ERR_OK ||
+    if ((rc = check_value(r->value, err)) != ERR_OK ||
+        (rc = event_headers_read(r, &h, err)) != ERR_OK || (rc = check_texts(&h, err)) != ERR_OK ||
         (rc = read_numbers(&h, &out->event, err)) != ERR_OK)
         return rc;
     fill(out, &h);

@@ -11,17 +11,6 @@
 #include "schema/run_request.h"
 #include "common/banned.h"
 
-static const struct {
-    struct str key; /* what stands before the value */
-    const char *header;
-    bool quoted;
-} attrs[EVENT_ATTRS] = {
-#define ROW(name, wire, quote, required)                                                           \
-    {{",\"" wire "\":" quote, sizeof(",\"" wire "\":" quote) - 1}, "ce_" wire, sizeof(quote) > 1},
-    EVENT_ATTR_MAP(ROW)
-#undef ROW
-};
-
 struct cursor {
     char *p;
     struct event_record *out;
@@ -52,8 +41,8 @@ static void add_header(struct event_record *out, const char *name, struct str va
 
 static void open_attr(struct cursor *c, enum event_attr a)
 {
-    put(c, attrs[a].key);
-    add_header(c->out, attrs[a].header, (struct str){c->p, 0});
+    put(c, event_attrs[a].key);
+    add_header(c->out, event_attrs[a].header, (struct str){c->p, 0});
 }
 
 static void close_attr(struct cursor *c, enum event_attr a)
@@ -61,7 +50,7 @@ static void close_attr(struct cursor *c, enum event_attr a)
     struct str *value = &c->out->headers[c->out->n_headers - 1].value;
 
     value->n = (size_t)(c->p - value->p);
-    if (attrs[a].quoted)
+    if (event_attrs[a].quoted)
         *c->p++ = '"';
 }
 
