@@ -123,23 +123,25 @@ static enum err_code refuse_form(const struct opt *row, const char *from, const 
     return err_set(err, ERR_USAGE, "%s '%.64s' is not %s", from, text, form_of(row->type));
 }
 
+static bool is_checked(const struct opt *row)
+{
+    return row->min != 0 || row->max != 0;
+}
+
 static enum err_code refuse_range(const struct opt *row, const char *from, const char *text,
                                   struct err *err)
 {
     enum opt_type type = row->type == OPT_MONEY ? OPT_INT : row->type;
     AUTO_BUF range = BUF_INIT(RANGE_TEXT);
 
+    if (!is_checked(row))
+        return err_set(err, ERR_USAGE, "%s '%.64s' is out of range", from, text);
     option_write(&range, type, row->min);
     buf_adds(&range, " to ");
     option_write(&range, type, row->max);
     if (range.rc != ERR_OK)
         return err_set(err, range.rc, "%s", from);
     return err_set(err, ERR_USAGE, "%s '%.64s' is out of range: %s", from, text, range.p);
-}
-
-static bool is_checked(const struct opt *row)
-{
-    return row->min != 0 || row->max != 0;
 }
 
 static enum err_code set_number(const struct opt *row, void *field, const char *from,
@@ -149,10 +151,9 @@ static enum err_code set_number(const struct opt *row, void *field, const char *
 
     if (!parse_number(row->type, str_of(text), &v))
         return refuse_form(row, from, text, err);
-    if (is_checked(row) && (errno == ERANGE || v < row->min || v > row->max))
+    if (errno == ERANGE || (row->type != OPT_INT && v < 0) ||
+        (is_checked(row) && (v < row->min || v > row->max)))
         return refuse_range(row, from, text, err);
-    if (errno == ERANGE || (row->type != OPT_INT && v < 0))
-        return err_set(err, ERR_USAGE, "%s '%.64s' is out of range", from, text);
     *(int64_t *)field = v;
     return ERR_OK;
 }

@@ -40,6 +40,10 @@ static void a_format_is_added_whole_or_not(void **state)
     buf_addf(&b, "%d", 1);
     assert_string_equal(err_name(b.rc), "TOO_BIG");
     assert_int_equal(b.len, 100);
+    buf_clear(&b);
+    buf_adds(&b, "abc");
+    buf_addf(&b, "%s", long_text);
+    assert_string_equal(b.p, "abc");
 }
 
 static void room_is_counted_when_used(void **state)

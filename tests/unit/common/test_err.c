@@ -46,6 +46,8 @@ static void a_message_grows_at_the_front(void **state)
     assert_int_equal(err_wrap(&e, "start run %s", "r1"), ERR_TIMEOUT);
     assert_string_equal(e.msg, "start run r1: no answer in 5000 ms");
     assert_int_equal(e.retry_ms, 7);
+    (void)err_set(&e, ERR_IO, "another");
+    assert_int_equal(e.retry_ms, 0);
 }
 
 static void a_message_may_be_made_of_itself(void **state)

@@ -95,6 +95,7 @@ static struct row {
     {"--timeout 2d", "--timeout '2d' is out of range: 1s to 1d"},
     {"--size 2GiB", "--size '2GiB' is out of range: 0 to 1MiB"},
     {"--size 9999999999999GiB", "--size '9999999999999GiB' is out of range: 0 to 1MiB"},
+    {"--size 17179869184GiB", "--size '17179869184GiB' is out of range: 0 to 1MiB"},
     {"--size 5kb", "--size '5kb' is not a size such as 512, 64KiB or 1MiB"},
     {"--budget nan", "--budget 'nan' is not an amount in dollars such as 2.50"},
     {"--budget 1.2.3", "--budget '1.2.3' is not an amount in dollars such as 2.50"},
@@ -260,6 +261,42 @@ static void what_is_required_is_asked_for(void **state)
     option_release(&row, 1, &s);
 }
 
+static void the_nearest_flag_is_named(void **state)
+{
+    static const struct opt rows_alike[] = {{.name = "aaaa", .type = OPT_BOOL},
+                                            {.name = "aabb", .type = OPT_BOOL}};
+    char name[] = "test", flag[] = "--aaax", *argv[] = {name, flag, NULL};
+    struct settings s = {0};
+    struct err err = ERR_INIT;
+    int words;
+
+    (void)state;
+    assert_int_equal(option_parse(rows_alike, 2, &s, 2, argv, &words, &err), ERR_USAGE);
+    assert_string_equal(err.msg, "unknown flag '--aaax': did you mean '--aaaa'?");
+}
+
+static void a_number_without_a_range_has_its_type_s(void **state)
+{
+    static const struct opt rows_free[] = {
+        {.name = "n", .letter = 'n', .type = OPT_INT, .at = AT(attempts)},
+        {.name = "t", .letter = 't', .type = OPT_MS, .at = AT(timeout_ms)}};
+    char name[] = "test", good[] = "-n-5", bad[] = "-n9223372036854775808", ms[] = "-t-5";
+    char *argv[] = {name, good, NULL};
+    struct settings s = {0};
+    struct err err = ERR_INIT;
+    int words;
+
+    (void)state;
+    assert_int_equal(option_parse(rows_free, 2, &s, 2, argv, &words, &err), ERR_OK);
+    assert_int_equal(s.attempts, -5);
+    argv[1] = bad;
+    assert_int_equal(option_parse(rows_free, 2, &s, 2, argv, &words, &err), ERR_USAGE);
+    assert_string_equal(err.msg, "-n '9223372036854775808' is out of range");
+    argv[1] = ms;
+    assert_int_equal(option_parse(rows_free, 2, &s, 2, argv, &words, &err), ERR_USAGE);
+    assert_string_equal(err.msg, "-t '-5' is out of range");
+}
+
 static void long_help_is_broken_into_lines(void **state)
 {
     static const struct opt row = {.name = "x",
@@ -313,6 +350,8 @@ int main(void)
         cmocka_unit_test(the_environment_stands_between),
         cmocka_unit_test(a_secret_comes_from_its_file_and_is_not_shown),
         cmocka_unit_test(what_is_required_is_asked_for),
+        cmocka_unit_test(the_nearest_flag_is_named),
+        cmocka_unit_test(a_number_without_a_range_has_its_type_s),
         cmocka_unit_test(long_help_is_broken_into_lines),
         cmocka_unit_test(help_is_made_of_the_rows),
     };
