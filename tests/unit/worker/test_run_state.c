@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: every run ends, from wherever it is, and nothing leaves an end. Proof: the whole
+ * table is walked; and the promise of the order of writes: no way to a killed sandbox or a
+ * published terminal that skips a step. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "common/attrs.h"
+#include "worker/run_state.h"
+#include "common/banned.h"
+
+static struct row {
+    const char *name;
+    enum run_state from;
+    enum run_event on;
+    const char *to;
+} rows[] = {
+    {"a fit request gets a sandbox", RUN_CLAIMED, RUN_EV_GO, "BOOTING"},
+    {"an unfit one ends without", RUN_CLAIMED, RUN_EV_REFUSED, "SETTLING"},
+    {"the sandbox's id goes to the ledger first", RUN_BOOTING, RUN_EV_SANDBOX, "OWNING"},
+    {"then the agent starts", RUN_OWNING, RUN_EV_SAVED, "STARTING"},
+    {"and prints", RUN_STARTING, RUN_EV_STARTED, "STREAMING"},
+    {"it may end before we saw it start", RUN_STARTING, RUN_EV_ENDED, "SETTLING"},
+    {"acknowledgements are waited for", RUN_STREAMING, RUN_EV_ENDED, "SETTLING"},
+    {"the terminal goes to the ledger first", RUN_PARKING, RUN_EV_FREED, "CLOSING"},
+    {"then to the broker", RUN_CLOSING, RUN_EV_SAVED, "PUBLISHING"},
+    {"then the sandbox is killed", RUN_PUBLISHING, RUN_EV_ACKED, "CLEANING"},
+    {"another attempt waits as a row", RUN_RELEASING, RUN_EV_FREED, "REQUEUEING"},
+    {"a lapsed lease stops the reading", RUN_STREAMING, RUN_EV_LAPSED, "SUSPENDED"},
+    {"a confirmed run starts at its sandbox", RUN_SUSPENDED, RUN_EV_CONFIRMED, "BOOTING"},
+    {"a suspended run may be another's", RUN_SUSPENDED, RUN_EV_DEPOSED, "GONE"},
+    {"no line counts while suspended", RUN_SUSPENDED, RUN_EV_ENDED, "NONE"},
+    {"nothing is published before the ledger has it", RUN_SETTLING, RUN_EV_ACKED, "NONE"},
+};
+
+static void check(void **state)
+{
+    const struct row *row = *state;
+    assert_string_equal(run_state_name(run_state_next(row->from, row->on)), row->to);
+}
+
+/* States from which `to` can be reached. */
+static void reach(enum run_state to, bool seen[RUN_STATES])
+{
+    bool more = true;
+    seen[to] = true;
+    while (more) {
+        more = false;
+        for (int s = RUN_CLAIMED; s < RUN_STATES; s++)
+            for (int e = 0; e < RUN_EVENTS && !seen[s]; e++)
+                if (seen[run_state_next((enum run_state)s, (enum run_event)e)])
+                    seen[s] = more = true;
+    }
+}
+
+static void every_state_reaches_the_end(void **state)
+{
+    bool seen[RUN_STATES] = {false};
+    (void)state;
+    reach(RUN_GONE, seen);
+    for (int s = RUN_CLAIMED; s < RUN_STATES; s++)
+        assert_true(seen[s]);
+}
+
+static void nothing_leaves_the_end(void **state)
+{
+    (void)state;
+    for (int e = 0; e < RUN_EVENTS; e++) {
+        assert_string_equal(run_state_name(run_state_next(RUN_GONE, (enum run_event)e)), "NONE");
+        assert_string_equal(run_state_name(run_state_next(RUN_NONE, (enum run_event)e)), "NONE");
+    }
+}
+
+/* Whatever happens, another owner or our own going ends it, and a lapse is survived. */
+static void every_state_bears_the_worker(void **state)
+{
+    (void)state;
+    for (int s = RUN_CLAIMED; s < RUN_GONE; s++) {
+        enum run_state from = (enum run_state)s;
+        assert_string_equal(run_state_name(run_state_next(from, RUN_EV_DEPOSED)), "GONE");
+        assert_string_equal(run_state_name(run_state_next(from, RUN_EV_RELEASED)), "GONE");
+        assert_string_not_equal(run_state_name(run_state_next(from, RUN_EV_LAPSED)), "NONE");
+        assert_string_not_equal(run_state_name(run_state_next(from, RUN_EV_CONFIRMED)), "NONE");
+    }
+}
+
+/* PUBLISHING only from CLOSING, CLEANING only from PUBLISHING. */
+static void the_order_of_writes_has_no_short_cut(void **state)
+{
+    (void)state;
+    for (int s = RUN_CLAIMED; s < RUN_STATES; s++)
+        for (int e = 0; e < RUN_EVENTS; e++) {
+            enum run_state to = run_state_next((enum run_state)s, (enum run_event)e);
+            if (to == RUN_PUBLISHING && s != RUN_PUBLISHING)
+                assert_string_equal(run_state_name((enum run_state)s), "CLOSING");
+            if (to == RUN_CLEANING && s != RUN_CLEANING)
+                assert_string_equal(run_state_name((enum run_state)s), "PUBLISHING");
+        }
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[COUNTOF(rows)];
+    const struct CMUnitTest walks[] = {cmocka_unit_test(every_state_reaches_the_end),
+                                       cmocka_unit_test(nothing_leaves_the_end),
+                                       cmocka_unit_test(every_state_bears_the_worker),
+                                       cmocka_unit_test(the_order_of_writes_has_no_short_cut)};
+
+    for (size_t i = 0; i < COUNTOF(rows); i++)
+        tests[i] = (struct CMUnitTest){
+            .name = rows[i].name, .test_func = check, .initial_state = &rows[i]};
+    return cmocka_run_group_tests_name("run_state", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("run_state walks", walks, NULL, NULL);
+}
