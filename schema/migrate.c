@@ -63,9 +63,13 @@ static void quiet(void *ctx, const PGresult *res) /* notices are not for people 
 
 static enum err_code connect_to(const char *conninfo, PGconn **out, struct err *err)
 {
+    /* what stands before conninfo are defaults */
+    static const char *const names[] = {"connect_timeout", "dbname", "fallback_application_name",
+                                        NULL};
+    const char *const values[] = {"10", conninfo, "sandfleet migrate", NULL};
     const char *encoding;
 
-    *out = PQconnectdb(conninfo);
+    *out = PQconnectdbParams(names, values, 1);
     if (PQstatus(*out) != CONNECTION_OK) {
         (void)pg_error(NULL, *out, err);
         return err_wrap(err, "cannot connect to the database");
