@@ -111,6 +111,10 @@ static void what_is_written_reads_back(void **state)
                              "\"bad\":\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx\","
                              "\"i\":-9223372036854775808,\"b\":false,\"a\":[{\"r\":[1]}]}");
     assert_int_equal(json_scan(buf_str(&b), NULL, 0, NULL, NULL), ERR_OK);
+    buf_clear(&b);
+    buf_addc(&b, '[');
+    json_key(&b, "k"); /* no comma behind a bracket either */
+    assert_string_equal(b.p, "[\"k\":");
 }
 
 static struct number {

@@ -279,7 +279,9 @@ static void a_number_without_a_range_has_its_type_s(void **state)
 {
     static const struct opt rows_free[] = {
         {.name = "n", .letter = 'n', .type = OPT_INT, .at = AT(attempts)},
-        {.name = "t", .letter = 't', .type = OPT_MS, .at = AT(timeout_ms)}};
+        {.name = "t", .letter = 't', .type = OPT_MS, .at = AT(timeout_ms)},
+        {.name = "usd", .letter = 'u', .type = OPT_MONEY, .at = AT(budget)}};
+    char infinite[400] = "-u";
     char name[] = "test", good[] = "-n-5", bad[] = "-n9223372036854775808", ms[] = "-t-5";
     char *argv[] = {name, good, NULL};
     struct settings s = {0};
@@ -295,6 +297,10 @@ static void a_number_without_a_range_has_its_type_s(void **state)
     argv[1] = ms;
     assert_int_equal(option_parse(rows_free, 2, &s, 2, argv, &words, &err), ERR_USAGE);
     assert_string_equal(err.msg, "-t '-5' is out of range");
+    memset(infinite + 2, '9', sizeof infinite - 3);
+    argv[1] = infinite;
+    assert_int_equal(option_parse(rows_free, 3, &s, 2, argv, &words, &err), ERR_USAGE);
+    assert_non_null(strstr(err.msg, "' is out of range"));
 }
 
 static void long_help_is_broken_into_lines(void **state)
