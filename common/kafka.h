@@ -41,7 +41,9 @@ struct str kafka_header(const struct kafka_record *r, const char *name);
 /* --- producer --- */
 struct producer;
 
-/* Called from the loop once per accepted record: e->code ERR_OK when the broker acknowledged it. */
+/* Called once per accepted record, from the loop or producer_flush(): e->code ERR_OK
+ * when the broker acknowledged it. ERR_TOO_BIG: the topic refuses its size. ERR_CONFIG:
+ * no such topic. Nothing is dropped because time passed. */
 typedef void (*produced_fn)(void *ctx, const struct err *e, int32_t partition, int64_t offset);
 
 struct producer_opts {
@@ -55,7 +57,7 @@ struct producer_opts {
 enum err_code producer_new(struct loop *l, const struct kafka_conf *conf,
                            const struct producer_opts *opts, struct producer **out,
                            struct err *err) MUST_USE;
-/* Copies key, value and headers. partition -1: by key. fn may be NULL.
+/* Copies key, value and headers; the key decides the partition. fn may be NULL.
  * ERR_THROTTLED: the queue is full; wait for room(). ERR_TOO_BIG. */
 enum err_code producer_send(struct producer *p, const char *topic, struct str key, struct str value,
                             const struct kafka_header *headers, size_t n_headers, produced_fn fn,
@@ -79,7 +81,9 @@ enum { KAFKA_EARLIEST = -2, KAFKA_LATEST = -1, KAFKA_COMMITTED = -1000 };
 struct consumer_events { /* called from the loop */
     void (*record)(void *ctx, const struct kafka_record *r);
     /* A group assignment arrived: answer, now or later, with consumer_assign().
-     * NULL: assigned at the committed offsets at once. */
+     * NULL: assigned at the committed offsets at once; a partition without one starts
+     * at the earliest record. With a callback (or without a group) nothing is
+     * guessed: a committed offset that is missing, as one out of range, is `failed`. */
     void (*assigned)(void *ctx, const struct partition *ps, size_t n);
     void (*revoked)(void *ctx, const struct partition *ps, size_t n); /* may be NULL */
     /* action RETRY: librdkafka goes on by itself; STOP: the consumer is dead
@@ -91,9 +95,12 @@ struct consumer_opts {
     const char *group;         /* NULL: no group; then consumer_assign() directly */
     const char *const *topics; /* to subscribe to */
     size_t n_topics;
-    int64_t session_ms;     /* 0: 10 s */
-    int64_t prefetch;       /* records kept ahead per partition; 0: 100 */
-    int64_t prefetch_bytes; /* in all; 0: 16 MiB */
+    int64_t session_ms; /* 0: 10 s */
+    int64_t prefetch;   /* records of a paused topic kept at hand; 0: 100 */
+    /* Fetched ahead, in all; also the most kept of a paused topic; 0: 16 MiB. Who
+     * takes more than this a second wants more: librdkafka before 2.2 may idle up
+     * to a second each time it is reached. */
+    int64_t prefetch_bytes;
 };
 
 enum err_code consumer_new(struct loop *l, const struct kafka_conf *conf,
@@ -104,7 +111,7 @@ enum err_code consumer_assign(struct consumer *c, const struct partition *ps, si
 enum err_code consumer_seek(struct consumer *c, const struct partition *to,
                             struct err *err) MUST_USE;
 /* No record() is called while paused; heartbeats and rebalances go on. Survives rebalances.
- * topic NULL: all. */
+ * Cheap: some records are kept at hand, and nothing is lost or repeated. topic NULL: all. */
 void consumer_pause(struct consumer *c, const char *topic, bool paused);
 /* Asynchronous; `next` is the offset to go on at (last done + 1). */
 enum err_code consumer_commit(struct consumer *c, const char *topic, int32_t partition,

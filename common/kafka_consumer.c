@@ -28,6 +28,7 @@ struct consumer {
     struct consumer_events ev;
     void *ctx;
     struct partitions parts;
+    size_t keep_records, keep_bytes; /* of a paused topic */
 };
 
 _Static_assert(KAFKA_EARLIEST == RD_KAFKA_OFFSET_BEGINNING && KAFKA_LATEST == RD_KAFKA_OFFSET_END &&
@@ -52,23 +53,40 @@ static enum err_code failed(struct consumer *c, rd_kafka_resp_err_t e, const cha
 
 /* --- pauses --- */
 
-/* Tells librdkafka what changed: after a rebalance, a pause, a resume. */
-static void apply_pauses(struct consumer *c, bool paused)
+static void tell_fetching(struct consumer *c, struct lane *l, bool stop)
 {
     AUTO_LIST *list = rd_kafka_topic_partition_list_new(1);
+    l->stopped = stop;
     for (size_t i = 0; i < c->parts.n; i++) {
-        struct held *h = &c->parts.held[i];
-        if (h->paused == paused || partitions_paused(&c->parts, h->topic) != paused)
-            continue;
-        h->paused = paused;
-        rd_kafka_topic_partition_list_add(list, h->topic, h->id);
+        if (c->parts.held[i].lane == l)
+            rd_kafka_topic_partition_list_add(list, l->topic, c->parts.held[i].id);
     }
     if (list->cnt == 0)
         return;
-    if (paused)
+    if (stop)
         rd_kafka_pause_partitions(c->client.rk, list);
     else
         rd_kafka_resume_partitions(c->client.rk, list);
+}
+
+static bool is_full(const struct consumer *c, const struct lane *l)
+{
+    return l->n_kept >= c->keep_records || l->kept_bytes >= c->keep_bytes;
+}
+
+/* Fetching stops when enough is kept back, and goes on, before the last of it is
+ * handed out, when half is gone. */
+static void balance(struct consumer *c)
+{
+    struct lane *l;
+    LIST_FOREACH(l, &c->parts.lanes, link)
+    {
+        if (!l->stopped && is_full(c, l))
+            tell_fetching(c, l, true);
+        else if (l->stopped && !l->paused && l->n_kept <= c->keep_records / 2 &&
+                 l->kept_bytes <= c->keep_bytes / 2)
+            tell_fetching(c, l, false);
+    }
 }
 
 void consumer_pause(struct consumer *c, const char *topic, bool paused)
@@ -79,8 +97,8 @@ void consumer_pause(struct consumer *c, const char *topic, bool paused)
             c->ev.failed(c->ctx, &e);
         return;
     }
-    apply_pauses(c, true);
-    apply_pauses(c, false);
+    if (!paused)
+        kafka_client_soon(&c->client); /* what was kept back */
 }
 
 /* --- assignment --- */
@@ -88,6 +106,7 @@ void consumer_pause(struct consumer *c, const char *topic, bool paused)
 enum err_code consumer_assign(struct consumer *c, const struct partition *ps, size_t n,
                               struct err *err)
 {
+    struct lane *l;
     AUTO_LIST *list = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++)
         rd_kafka_topic_partition_list_add(list, ps[i].topic, ps[i].id)->offset = ps[i].offset;
@@ -97,7 +116,11 @@ enum err_code consumer_assign(struct consumer *c, const struct partition *ps, si
     rd_kafka_resp_err_t e = rd_kafka_assign(c->client.rk, list);
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_error(err, e, "take %zu partitions", n);
-    apply_pauses(c, true); /* before the next poll: nothing of a paused topic gets out */
+    LIST_FOREACH(l, &c->parts.lanes, link)
+    {
+        if (l->stopped) /* nothing is kept back any more */
+            tell_fetching(c, l, false);
+    }
     return ERR_OK;
 }
 
@@ -159,7 +182,7 @@ static size_t read_headers(const rd_kafka_message_t *m, struct kafka_header *out
     return n;
 }
 
-static void deliver(struct consumer *c, const rd_kafka_message_t *m)
+static void hand_out(struct consumer *c, rd_kafka_message_t *m)
 {
     struct kafka_header headers[MAX_HEADERS];
     struct kafka_record r = {
@@ -171,39 +194,75 @@ static void deliver(struct consumer *c, const rd_kafka_message_t *m)
         .value = {m->payload, m->len},
         .headers = headers,
     };
-    struct held *h = partitions_find(&c->parts, r.topic, r.partition);
-    if (!h || h->paused || m->offset < h->next)
-        return; /* revoked, or handed out before: never twice */
-    h->next = m->offset + 1;
     r.n_headers = read_headers(m, headers);
     c->ev.record(c->ctx, &r);
+    rd_kafka_message_destroy(m);
 }
 
-static void handle(struct consumer *c, const rd_kafka_message_t *m)
+/* Takes m. What came too late for its assignment or seek is dropped; a record is
+ * never handed out before an older one that is kept back. */
+static void accept_record(struct consumer *c, rd_kafka_message_t *m)
 {
-    char what[192];
-    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        kafka_client_alive(&c->client);
-        deliver(c, m);
+    struct err e = ERR_INIT;
+    struct held *h = partitions_find(&c->parts, rd_kafka_topic_name(m->rkt), m->partition);
+    kafka_client_alive(&c->client);
+    if (!h || m->offset < h->next) {
+        rd_kafka_message_destroy(m);
         return;
     }
+    if (!h->lane->paused && h->lane->n_kept == 0) {
+        h->next = m->offset + 1;
+        hand_out(c, m);
+    } else if (lane_keep(h->lane, m, &e) == ERR_OK) {
+        h->next = m->offset + 1;
+    } else {
+        rd_kafka_message_destroy(m);
+        c->ev.failed(c->ctx, &e);
+    }
+}
+
+static void accept_failure(struct consumer *c, rd_kafka_message_t *m)
+{
+    char what[192];
     snprintf(what, sizeof what, "consume topic '%s' partition %" PRId32 " offset %" PRId64,
              m->rkt ? rd_kafka_topic_name(m->rkt) : "", m->partition, m->offset);
     failed(c, m->err, what);
+    rd_kafka_message_destroy(m);
+}
+
+/* A record that may go out now; the callback may pause any topic meanwhile. */
+static rd_kafka_message_t *next_kept(struct consumer *c)
+{
+    struct lane *l;
+    LIST_FOREACH(l, &c->parts.lanes, link)
+    {
+        if (!l->paused && l->n_kept > 0)
+            return lane_take(l);
+    }
+    return NULL;
 }
 
 static bool turn(void *ctx)
 {
     struct consumer *c = ctx;
-    for (int i = 0; i < RECORDS_A_TURN; i++) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->client.rk, 0);
-        if (!m)
+    for (int i = 0; i < RECORDS_A_TURN && !c->client.freed; i++) {
+        rd_kafka_message_t *m = next_kept(c);
+        if (m) {
+            hand_out(c, m);
+            continue;
+        }
+        m = rd_kafka_consumer_poll(c->client.rk, 0);
+        if (!m) {
+            balance(c);
             return false;
-        if (!c->client.freed)
-            handle(c, m);
-        rd_kafka_message_destroy(m);
-        if (c->client.freed)
-            return false;
+        }
+        if (c->client.freed) /* by a callback inside the poll */
+            rd_kafka_message_destroy(m);
+        else if (m->err)
+            accept_failure(c, m);
+        else
+            accept_record(c, m);
+        balance(c);
     }
     return true;
 }
@@ -227,9 +286,9 @@ static void release(void *ctx)
     if (rk && !c->client.down)
         rd_kafka_consumer_close(rk);
     kafka_client_close(&c->client);
+    partitions_release(&c->parts); /* its records are rk's */
     if (rk)
         rd_kafka_destroy_flags(rk, c->client.down ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0);
-    partitions_release(&c->parts);
     free(c);
 }
 
@@ -246,10 +305,9 @@ static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
 static enum err_code make_conf(const struct kafka_conf *conf, const struct consumer_opts *opts,
                                bool explicit_offsets, rd_kafka_conf_t **out, struct err *err)
 {
-    char session[24], prefetch[24], kbytes[24], bytes[24];
+    char session[24], kbytes[24], bytes[24];
     int64_t most = opts->prefetch_bytes ? opts->prefetch_bytes : PREFETCH_BYTES;
     snprintf(session, sizeof session, "%" PRId64, opts->session_ms ? opts->session_ms : SESSION_MS);
-    snprintf(prefetch, sizeof prefetch, "%" PRId64, opts->prefetch ? opts->prefetch : PREFETCH);
     snprintf(kbytes, sizeof kbytes, "%" PRId64, most >> 10);
     snprintf(bytes, sizeof bytes, "%" PRId64, most > 2 << 20 ? most : 2 << 20);
     const struct kafka_prop props[] = {
@@ -265,13 +323,17 @@ static enum err_code make_conf(const struct kafka_conf *conf, const struct consu
         {"session.timeout.ms", session},
         {"heartbeat.interval.ms", opts->session_ms && opts->session_ms < 9000 ? "1000" : "3000"},
         {"max.poll.interval.ms", "300000"},
-        {"queued.min.messages", prefetch},
+        /* Not the caller's number: 2.0.2 idles a second each time it is reached. Pauses
+         * keep to that number, and the bytes below bound the memory. */
+        {"queued.min.messages", "100000"},
         {"queued.max.messages.kbytes", kbytes},
         {"fetch.max.bytes", bytes},
         {"fetch.message.max.bytes", "1048576"},
         {"statistics.interval.ms", "1000"},
+        {"fetch.queue.backoff.ms", "10"}, /* last: only newer libraries have it */
     };
-    return kafka_conf_new(conf, props, COUNTOF(props), out, err);
+    bool newer = rd_kafka_version() >= 0x02020000;
+    return kafka_conf_new(conf, props, COUNTOF(props) - !newer, out, err);
 }
 
 static enum err_code subscribe(struct consumer *c, const struct consumer_opts *opts,
@@ -308,6 +370,9 @@ enum err_code consumer_new(struct loop *l, const struct kafka_conf *conf,
         return err_set(err, ERR_NOMEM, "make a kafka consumer");
     c->ev = *ev;
     c->ctx = ctx;
+    c->keep_records = (size_t)(opts->prefetch ? opts->prefetch : PREFETCH);
+    c->keep_bytes = (size_t)(opts->prefetch_bytes ? opts->prefetch_bytes : PREFETCH_BYTES);
+    LIST_INIT(&c->parts.lanes);
     c->client =
         (struct kafka_client){.turn = turn, .dead = dead, .release = release, .ctx = c, .fd = -1};
     enum err_code rc = open_client(c, l, conf, opts, err);
@@ -339,6 +404,7 @@ enum err_code consumer_seek(struct consumer *c, const struct partition *to, stru
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_error(err, e, "seek in topic '%s' partition %" PRId32, to->topic, to->id);
     h->next = to->offset;
+    lane_forget(h->lane, to->id);
     return ERR_OK;
 }
 

@@ -6,10 +6,88 @@
 
 #include "common/banned.h"
 
+/* --- lanes --- */
+
+static struct lane *lane_of(struct partitions *ps, const char *topic)
+{
+    struct lane *l;
+    LIST_FOREACH(l, &ps->lanes, link)
+    {
+        if (strcmp(l->topic, topic) == 0)
+            return l;
+    }
+    size_t n = strlen(topic) + 1;
+    l = calloc(1, sizeof *l + n);
+    if (!l)
+        return NULL;
+    memcpy(l->topic, topic, n);
+    l->paused = ps->all_paused;
+    TAILQ_INIT(&l->kept);
+    LIST_INSERT_HEAD(&ps->lanes, l, link);
+    return l;
+}
+
+enum err_code lane_keep(struct lane *l, rd_kafka_message_t *m, struct err *err)
+{
+    struct kept *k = calloc(1, sizeof *k);
+    if (!k)
+        return err_set(err, ERR_NOMEM, "keep a record of topic '%s'", l->topic);
+    k->m = m;
+    TAILQ_INSERT_TAIL(&l->kept, k, link);
+    l->n_kept++;
+    l->kept_bytes += m->len + m->key_len;
+    return ERR_OK;
+}
+
+static rd_kafka_message_t *unlink_kept(struct lane *l, struct kept *k)
+{
+    rd_kafka_message_t *m = k->m;
+    TAILQ_REMOVE(&l->kept, k, link);
+    l->n_kept--;
+    l->kept_bytes -= m->len + m->key_len;
+    free(k);
+    return m;
+}
+
+rd_kafka_message_t *lane_take(struct lane *l)
+{
+    struct kept *k = TAILQ_FIRST(&l->kept);
+    return k ? unlink_kept(l, k) : NULL;
+}
+
+void lane_forget(struct lane *l, int32_t partition)
+{
+    for (struct kept *k = TAILQ_FIRST(&l->kept), *next; k; k = next) {
+        next = TAILQ_NEXT(k, link);
+        if (partition == -1 || k->m->partition == partition)
+            rd_kafka_message_destroy(unlink_kept(l, k));
+    }
+}
+
+enum err_code partitions_pause(struct partitions *ps, const char *topic, bool paused,
+                               struct err *err)
+{
+    struct lane *l;
+    if (topic) {
+        l = lane_of(ps, topic);
+        if (!l)
+            return err_set(err, ERR_NOMEM, "pause topic '%s'", topic);
+        l->paused = paused;
+        return ERR_OK;
+    }
+    ps->all_paused = paused;
+    LIST_FOREACH(l, &ps->lanes, link)
+    l->paused = paused;
+    return ERR_OK;
+}
+
+/* --- partitions --- */
+
 void partitions_clear(struct partitions *ps)
 {
-    for (size_t i = 0; i < ps->n; i++)
-        free(ps->held[i].topic);
+    struct lane *l;
+    LIST_FOREACH(l, &ps->lanes, link)
+    lane_forget(l, -1);
     free(ps->held);
     ps->held = NULL;
     ps->n = ps->last = 0;
@@ -19,26 +97,21 @@ enum err_code partitions_set(struct partitions *ps, const struct partition *list
                              struct err *err)
 {
     partitions_clear(ps);
-    if (n == 0)
-        return ERR_OK;
-    ps->held = calloc(n, sizeof *ps->held);
+    ps->held = calloc(n + 1, sizeof *ps->held);
     if (!ps->held)
         return err_set(err, ERR_NOMEM, "hold %zu partitions", n);
-    for (; ps->n < n; ps->n++) {
-        char *topic = strdup(list[ps->n].topic);
-        if (!topic) {
-            partitions_clear(ps);
+    for (size_t i = 0; i < n; i++) {
+        struct lane *l = lane_of(ps, list[i].topic);
+        if (!l)
             return err_set(err, ERR_NOMEM, "hold %zu partitions", n);
-        }
-        ps->held[ps->n] =
-            (struct held){.topic = topic, .id = list[ps->n].id, .next = list[ps->n].offset};
+        ps->held[ps->n++] = (struct held){.lane = l, .id = list[i].id, .next = list[i].offset};
     }
     return ERR_OK;
 }
 
 static bool is(const struct held *h, const char *topic, int32_t id)
 {
-    return h->id == id && strcmp(h->topic, topic) == 0;
+    return h->id == id && strcmp(h->lane->topic, topic) == 0;
 }
 
 struct held *partitions_find(struct partitions *ps, const char *topic, int32_t id)
@@ -54,59 +127,12 @@ struct held *partitions_find(struct partitions *ps, const char *topic, int32_t i
     return NULL;
 }
 
-static void forget_topics(struct partitions *ps)
-{
-    for (size_t i = 0; i < ps->n_topics; i++)
-        free(ps->topics[i].topic);
-    free(ps->topics);
-    ps->topics = NULL;
-    ps->n_topics = 0;
-}
-
-static struct topic_pause *pause_of(const struct partitions *ps, const char *topic)
-{
-    for (size_t i = 0; i < ps->n_topics; i++) {
-        if (strcmp(ps->topics[i].topic, topic) == 0)
-            return &ps->topics[i];
-    }
-    return NULL;
-}
-
-static struct topic_pause *pause_new(struct partitions *ps, const char *topic)
-{
-    struct topic_pause *more = reallocarray(ps->topics, ps->n_topics + 1, sizeof *more);
-    if (!more)
-        return NULL;
-    ps->topics = more;
-    more[ps->n_topics].topic = strdup(topic);
-    return more[ps->n_topics].topic ? &more[ps->n_topics++] : NULL;
-}
-
-enum err_code partitions_pause(struct partitions *ps, const char *topic, bool paused,
-                               struct err *err)
-{
-    if (!topic) {
-        forget_topics(ps);
-        ps->all_paused = paused;
-        return ERR_OK;
-    }
-    struct topic_pause *t = pause_of(ps, topic);
-    if (!t)
-        t = pause_new(ps, topic);
-    if (!t)
-        return err_set(err, ERR_NOMEM, "pause topic '%s'", topic);
-    t->paused = paused;
-    return ERR_OK;
-}
-
-bool partitions_paused(const struct partitions *ps, const char *topic)
-{
-    const struct topic_pause *t = pause_of(ps, topic);
-    return t ? t->paused : ps->all_paused;
-}
-
 void partitions_release(struct partitions *ps)
 {
+    struct lane *l;
     partitions_clear(ps);
-    forget_topics(ps);
+    while ((l = LIST_FIRST(&ps->lanes))) {
+        LIST_REMOVE(l, link);
+        free(l);
+    }
 }
