@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/secret.h"
+#include "common/std_fds.h"
 #include "producer/client.h"
 #include "common/banned.h"
 
@@ -38,8 +39,8 @@ static int usage(FILE *to)
 
 static void command_help(const struct command *c)
 {
-    printf("%s\n\nusage: sandfleet %s %s[options]\n\n", c->help, c->name,
-           c->args[0] ? c->args : "");
+    printf("%s\n\nusage: sandfleet %s %s%s[options]\n\n", c->help, c->name, c->args,
+           c->args[0] ? " " : "");
     option_help(c->rows, *c->n_rows, stdout);
 }
 
@@ -116,6 +117,7 @@ int main(int argc, char **argv)
     struct err err = ERR_INIT;
     int words = 0;
 
+    std_fds_hold();
     signal(SIGPIPE, SIG_IGN);
     if (secret_init(&err) != ERR_OK)
         return client_fail(&err);
