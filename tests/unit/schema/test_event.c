@@ -306,6 +306,8 @@ static void check_refused(void **state)
 
 /* --- what event_read refuses --------------------------------------------------- */
 
+#define S(text) {text, sizeof(text) - 1}
+
 static struct broken {
     const char *name, *header; /* this header … */
     struct str value;          /* … has this value; p NULL: it is missing */
@@ -314,39 +316,35 @@ static struct broken {
     {"read: no run id", "ce_runid", {0}, "missing_header: ce_runid"},
     {"read: no data offset", "sf_data_at", {0}, "missing_header: sf_data_at"},
     {"read: no tool is fine", "ce_tool", {0}, NULL},
-    {"read: another version", "ce_specversion", {"2.0", 3}, "unsupported_version"},
-    {"read: run id no UUID", "ce_runid", {"'; drop table runs;--", 21}, "bad_header: ce_runid"},
-    {"read: another run's id",
-     "ce_runid",
-     {"018f2f6e-7b1c-7abc-8def-0123456789ac", 36},
-     "malformed"},
-    {"read: tenant", "ce_tenant", {"../x", 4}, "bad_header: ce_tenant"},
-    {"read: attempt no number", "ce_attempt", {"0x1", 3}, "bad_header: ce_attempt"},
-    {"read: attempt negative", "ce_attempt", {"-1", 2}, "bad_header: ce_attempt"},
-    {"read: epoch 0", "ce_epoch", {"0", 1}, "bad_header: ce_epoch"},
-    {"read: epoch of 20 digits", "ce_epoch", {"99999999999999999999", 20}, "bad_header: ce_epoch"},
-    {"read: epoch other than the id's", "ce_attempt", {"1", 1}, "bad_header: ce_id"},
-    {"read: number other than the id's", "ce_sequence", {"42", 2}, "bad_header: ce_id"},
-    {"read: id of the other stream", "ce_id", {RUN ".2.c3-41", 45}, "bad_header: ce_id"},
-    {"read: id with a tail", "ce_id", {RUN ".2.l41-1", 45}, "bad_header: ce_id"},
-    {"read: id without number", "ce_id", {RUN ".2.l", 41}, "bad_header: ce_id"},
-    {"read: type of the other stream", "ce_type", {"sandfleet.run.held", 18}, "bad_header: ce_id"},
-    {"read: type with a blank", "ce_type", {"a b", 3}, "bad_header: ce_type"},
-    {"read: time", "ce_time", {"yesterday", 9}, "bad_header: ce_time"},
-    {"read: day", "ce_runday", {"2026-02-30", 10}, "bad_header: ce_runday"},
-    {"read: day with a time", "ce_runday", {"2026-02-20T", 11}, "bad_header: ce_runday"},
-    {"read: cost", "ce_costusd", {"nan", 3}, "bad_header: ce_costusd"},
-    {"read: cost with a tail", "ce_costusd", {"1.5x", 4}, "bad_header: ce_costusd"},
-    {"read: model not UTF-8", "ce_model", {"\xff", 1}, "bad_header: ce_model"},
-    {"read: tool with a NUL", "ce_tool", {"a\0b", 3}, "bad_header: ce_tool"},
-    {"read: tool with a newline", "ce_tool", {"a\nb", 3}, "bad_header: ce_tool"},
-    {"read: data offset 0", "sf_data_at", {"0", 1}, "bad_header: sf_data_at"},
-    {"read: data offset behind the end", "sf_data_at", {"100000", 6}, "bad_header: sf_data_at"},
-    {"read: data offset of 18 digits",
-     "sf_data_at",
-     {"999999999999999999", 18},
+    {"read: another version", "ce_specversion", S("2.0"), "unsupported_version"},
+    {"read: run id no UUID", "ce_runid", S("'; drop table runs;--"), "bad_header: ce_runid"},
+    {"read: another run's id", "ce_runid", S("018f2f6e-7b1c-7abc-8def-0123456789ac"), "malformed"},
+    {"read: tenant", "ce_tenant", S("../x"), "bad_header: ce_tenant"},
+    {"read: attempt no number", "ce_attempt", S("0x1"), "bad_header: ce_attempt"},
+    {"read: zeros in front", "ce_attempt", S("02"), "bad_header: ce_attempt"},
+    {"read: attempt negative", "ce_attempt", S("-1"), "bad_header: ce_attempt"},
+    {"read: epoch 0", "ce_epoch", S("0"), "bad_header: ce_epoch"},
+    {"read: epoch of 20 digits", "ce_epoch", S("99999999999999999999"), "bad_header: ce_epoch"},
+    {"read: epoch other than the id's", "ce_attempt", S("1"), "bad_header: ce_id"},
+    {"read: number other than the id's", "ce_sequence", S("42"), "bad_header: ce_id"},
+    {"read: id of the other stream", "ce_id", S(RUN ".2.c3-41"), "bad_header: ce_id"},
+    {"read: id with a tail", "ce_id", S(RUN ".2.l41-1"), "bad_header: ce_id"},
+    {"read: id without number", "ce_id", S(RUN ".2.l"), "bad_header: ce_id"},
+    {"read: type of the other stream", "ce_type", S("sandfleet.run.held"), "bad_header: ce_id"},
+    {"read: type with a blank", "ce_type", S("a b"), "bad_header: ce_type"},
+    {"read: time", "ce_time", S("yesterday"), "bad_header: ce_time"},
+    {"read: day", "ce_runday", S("2026-02-30"), "bad_header: ce_runday"},
+    {"read: day with a time", "ce_runday", S("2026-02-20T"), "bad_header: ce_runday"},
+    {"read: cost", "ce_costusd", S("nan"), "bad_header: ce_costusd"},
+    {"read: cost with a tail", "ce_costusd", S("1.5x"), "bad_header: ce_costusd"},
+    {"read: model not UTF-8", "ce_model", S("\xff"), "bad_header: ce_model"},
+    {"read: tool with a NUL", "ce_tool", S("a\0b"), "bad_header: ce_tool"},
+    {"read: tool with a newline", "ce_tool", S("a\nb"), "bad_header: ce_tool"},
+    {"read: data offset 0", "sf_data_at", S("0"), "bad_header: sf_data_at"},
+    {"read: data offset behind the end", "sf_data_at", S("100000"), "bad_header: sf_data_at"},
+    {"read: data offset of 18 digits", "sf_data_at", S("999999999999999999"),
      "bad_header: sf_data_at"},
-    {"read: data offset elsewhere", "sf_data_at", {"30", 2}, "bad_header: sf_data_at"},
+    {"read: data offset elsewhere", "sf_data_at", S("30"), "bad_header: sf_data_at"},
 };
 
 static void break_header(struct event_record *w, const char *name, struct str value)
@@ -419,6 +417,31 @@ static void a_key_of_another_run(void **state)
     event_record_release(&w);
 }
 
+/* Offsets that point at an object, and values that end in no object. */
+static void data_that_is_not_the_data(void **state)
+{
+    struct event e = line_event();
+    struct event_record w;
+    struct kafka_record r;
+    char text[24];
+
+    (void)state;
+    event_record_init(&w);
+    e.data = STR("{\"line\":41,\"native\":{}}");
+    write_ok(&e, &w);
+    (void)snprintf(text, sizeof(text), "%zu", w.value.len - 4); /* of native's object */
+    assert_memory_equal(w.value.p + w.value.len - 4, "{}}}", 4);
+    break_header(&w, "sf_data_at", str_of(text));
+    r = record_of(&w);
+    read_says(&r, "bad_header");
+
+    write_ok(&e, &w);
+    w.value.p[w.value.len - 2] = ' ';
+    r = record_of(&w);
+    read_says(&r, "bad_header");
+    event_record_release(&w);
+}
+
 static void a_header_that_stands_twice(void **state)
 {
     struct event e = line_event();
@@ -478,6 +501,7 @@ static const struct CMUnitTest singles[] = {
     cmocka_unit_test(odd_columns_are_left_out),
     cmocka_unit_test(values_that_are_none),
     cmocka_unit_test(a_key_of_another_run),
+    cmocka_unit_test(data_that_is_not_the_data),
     cmocka_unit_test(a_header_that_stands_twice),
     cmocka_unit_test(unknown_types_are_numbered),
     cmocka_unit_test(names_of_types),

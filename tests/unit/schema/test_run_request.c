@@ -310,6 +310,8 @@ static struct pair {
      TEXT("\"metadata\":{\"b\":[],\"a\":{\"y\":2,\"x\":1}}"), true},
     {"hash: spelling", TEXT("\"metadata\":{\"a\":1.0}"), TEXT("\"metadata\": {\"\\u0061\" : 1}"),
      true},
+    {"hash: minus zero", TEXT("\"metadata\":{\"a\":-0}"), TEXT("\"metadata\":{\"a\":0}"), true},
+    {"hash: another field", TEXT("\"project_id\":\"a\""), TEXT("\"user_id\":\"a\""), false},
     {"hash: another prompt", TEXT("\"tenant\":\"t\""), HEAD ",\"prompt\":\"y\",\"tenant\":\"t\"}",
      false},
     {"hash: order in lists", TEXT("\"tags\":[\"a\",\"b\"]"), TEXT("\"tags\":[\"b\",\"a\"]"), false},
