@@ -12,11 +12,13 @@
 
 enum { OWN_HEADERS = 7, NUMBER_TEXT = 32 };
 
+/* Masked piece by piece: the next one must not look like the rest of a token. */
 static struct str copy(char **at, struct str s)
 {
     struct str to = {*at, s.n};
     if (s.n > 0)
         memcpy(*at, s.p, s.n);
+    run_request_mask(*at, s.n);
     *at += s.n;
     return to;
 }
@@ -59,7 +61,6 @@ struct dead_letter *dead_letter_new(const struct kafka_record *r, struct str rea
     if (value.p)
         d->record.value = copy(&at, value);
     copy_headers(d, r, n, &at);
-    run_request_mask(d->bytes, bytes);
     d->true_bytes = (int64_t)r->value.n;
     snprintf(d->reason, sizeof(d->reason), STR_FMT, STR_ARG(reason));
     snprintf(d->detail, sizeof(d->detail), "%s", detail ? detail : "");

@@ -10,7 +10,7 @@
 #include "worker/fleet.h"
 #include "common/banned.h"
 
-enum { CHECK_MS = 10000 };
+enum { CHECK_MS = 5000 };
 
 static void on_stop(void *ctx, int count)
 {
