@@ -37,13 +37,12 @@ const char *capture_path(const struct capture *c, const char *name, char *out, s
     return out;
 }
 
-enum err_code capture_shell(struct capture *c, const char *script, const char *a, const char *b,
+enum err_code capture_shell(struct capture *c, const char *script, const char *word,
                             const struct envd_stream_events *ev, struct envd_stream **out,
                             struct err *err)
 {
-    const char *const args[] = {"-c", script, "sh", c->dir, a, a ? b : NULL, NULL};
+    const char *const args[] = {"-c", script, "sh", c->dir, word, NULL};
 
-    buf_clear(&c->said);
     return envd_run(c->envd, &(struct envd_command){.cmd = "/bin/sh", .args = args}, ev, c, out,
                     err);
 }
@@ -227,13 +226,11 @@ void capture_kill_go(struct capture *c)
     static const char script[] =
         "read -r group <\"$HOME/$1/agent\" && kill -s \"$2\" -- \"-$group\"";
     static const struct envd_stream_events ev = {.out = on_kill_said, .ended = on_kill_ended};
-    const char *const args[] = {"-c", script, "sh", c->dir, c->signal, NULL};
     struct err e;
 
     if (c->pid == 0 || !c->signal || c->killer)
         return;
-    if (envd_run(c->envd, &(struct envd_command){.cmd = "/bin/sh", .args = args}, &ev, c,
-                 &c->killer, &e) != ERR_OK)
+    if (capture_shell(c, script, c->signal, &ev, &c->killer, &e) != ERR_OK)
         timer_start(c->kill_timer, CAPTURE_KILL_AGAIN_MS);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The output by byte offset, until rc exists and offset == size.
  *
- *   stream  tail -f from the offset, for as long as the supervisor lives. Cut, silent or
+ *   stream  tail -f from the offset, for as long as the agent lives. Cut, silent or
  *           refused: again, at the last complete line.
  *   poll    ranged reads for a while, when streams in a row brought nothing.
  *   rc      looked for when tail ends by itself, when a stream has been idle for a
- *           keepalive (an init that reaps no zombies would keep tail for ever), and between
- *           polls. Once it exists, the rest is read and the end is near. */
+ *           keepalive (tail would wait for ever for a number that is somebody else's now),
+ *           and between polls. Once it exists, the rest is read and the end is near. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,17 +74,22 @@ static void on_tail_ended(void *ctx, int64_t exit_code, const struct err *e)
 
 static void open_stream(struct capture *c)
 {
+    /* Bound to the agent, not to the supervisor: the agent is reaped at once, by its
+     * supervisor, while an orphan's end is told by an init that may take its time. */
     static const char script[] =
-        "exec tail -c \"+$2\" -f --pid=\"$3\" -s 0.05 -- \"$HOME/$1/out.ndjson\"";
+        "cd -- \"$HOME/$1\" || exit; tries=0\n"
+        "until [ -s agent ] || [ -e rc ] || [ \"$tries\" = 250 ]; do\n"
+        "sleep 0.02; tries=$((tries + 1)); done\n"
+        "[ -s agent ] && read -r agent <agent\n"
+        "exec tail -c \"+$2\" ${agent:+-f \"--pid=$agent\" -s 0.05} -- out.ndjson";
     static const struct envd_stream_events ev = {
         .out = on_out, .idle = on_idle, .ended = on_tail_ended};
-    char from[24], pid[24];
+    char from[24];
     struct err e;
 
     (void)snprintf(from, sizeof(from), "%" PRId64, c->lines.offset + 1);
-    (void)snprintf(pid, sizeof(pid), "%" PRId64, c->pid);
     c->moved = false;
-    if (capture_shell(c, script, from, pid, &ev, &c->stream, &e) != ERR_OK)
+    if (capture_shell(c, script, from, &ev, &c->stream, &e) != ERR_OK)
         again(c, capture_follow, &e);
 }
 
@@ -187,8 +192,8 @@ static void got_rc(struct capture *c, int status)
         read_rest(c);
 }
 
-/* No rc. That is as it should be while the supervisor lives; when it is gone, what it did
- * last may take a moment to be seen. */
+/* No rc. That is as it should be while the agent lives; behind its end the supervisor
+ * writes it within milliseconds, or never. */
 static void no_rc(struct capture *c)
 {
     int64_t now = loop_now_ms(c->loop);
@@ -290,6 +295,6 @@ static void read_stderr(struct capture *c)
     buf_release(&c->said);
     c->said = BUF_INIT(CAPTURE_STDERR_MAX_BYTES);
     (void)snprintf(n, sizeof(n), "%d", (int)CAPTURE_STDERR_MAX_BYTES);
-    if (capture_shell(c, script, n, NULL, &ev, &c->stream, &e) != ERR_OK)
+    if (capture_shell(c, script, n, &ev, &c->stream, &e) != ERR_OK)
         capture_end(c, (struct str){0});
 }

@@ -18,7 +18,7 @@
 enum {
     CAPTURE_START_MS = 180 * 1000, /* to have the supervisor up */
     CAPTURE_LOST_MS = 120 * 1000,  /* without an answer of any kind while following */
-    CAPTURE_DEAD_MS = 5 * 1000,    /* the supervisor is gone, and still no rc */
+    CAPTURE_DEAD_MS = 5 * 1000,    /* the agent is gone, and still no rc */
     CAPTURE_POLL_EVERY_MS = 200,
     CAPTURE_POLL_MS = 30 * 1000, /* then a stream is tried again */
     CAPTURE_STREAMS = 3,         /* failed in a row before polling */
@@ -57,11 +57,11 @@ struct capture {
     struct lines lines;
     struct backoff backoff;
     int64_t deadline_ms;   /* of the start; then moved by every sign of life */
-    int64_t dead_since_ms; /* it was found gone without rc; 0: it was not */
+    int64_t dead_since_ms; /* it was found gone, without rc; 0: it was not */
     int64_t poll_until_ms; /* ranged reads instead of streams; 0: streams */
     int failures;          /* streams in a row that brought nothing */
     bool moved;            /* this stream or read brought bytes */
-    bool gone;             /* tail ended by itself: the supervisor is no more */
+    bool gone;             /* tail ended by itself: the agent is no more */
     bool have_rc;
     int status; /* as in rc */
 
@@ -91,8 +91,8 @@ bool capture_feed(struct capture *c, struct str piece);
 bool capture_give(struct capture *c, const struct line *line); /* false: freed */
 /* "~/.sandfleet/…/<name>"; `out` is given back. */
 const char *capture_path(const struct capture *c, const char *name, char *out, size_t size);
-/* `sh -c script sh <dir> <word>…`: the script's folder is in "$HOME/$1". */
-enum err_code capture_shell(struct capture *c, const char *script, const char *a, const char *b,
+/* `sh -c script sh <dir> [word]`: the script's folder is in "$HOME/$1". */
+enum err_code capture_shell(struct capture *c, const char *script, const char *word,
                             const struct envd_stream_events *ev, struct envd_stream **out,
                             struct err *err) MUST_USE;
 void capture_kill_go(struct capture *c); /* sends c->signal, when it started */

@@ -180,6 +180,7 @@ static void launch(struct capture *c)
     static const struct envd_stream_events ev = {.out = on_said, .ended = on_launched};
     struct err e;
 
-    if (capture_shell(c, script, NULL, NULL, &ev, &c->stream, &e) != ERR_OK)
+    buf_clear(&c->said);
+    if (capture_shell(c, script, NULL, &ev, &c->stream, &e) != ERR_OK)
         again(c, launch, &e);
 }

@@ -28,7 +28,7 @@ finish() {
     exit
 }
 
-# Prints the supervisor's process id. The token is opened before the mkdir, so that a loser
+# Prints the supervisor's process id, as a receipt. The token is opened before the mkdir, so that a loser
 # who removes it cannot take it from the winner.
 start() {
     chmod 700 ../.. .. .

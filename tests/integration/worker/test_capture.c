@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: every byte an agent prints in a sandbox reaches us once and in order, with its
+ * line number and offset, whatever becomes of the streams; and how it ended is known.
+ * Proof: real processes in a real sandboxd; the prompt is the script they run. */
+#include "fixture.h"
+
+#include "worker/capture.h"
+
+struct got {
+    struct capture *c;
+    struct buf text; /* the lines as they came, each with its newline */
+    int64_t started, lines, blank, bytes, last_offset;
+    int64_t stop_at;  /* stop the loop at this line; 0: at the end */
+    int64_t pause_at; /* pause there, and go on a little later; 0: never */
+    int64_t longest, true_bytes;
+    bool unterminated, ended;
+    int status;
+    char stderr_tail[256];
+    struct err e;
+    struct timer *later;
+};
+
+static void on_started(void *ctx)
+{
+    ((struct got *)ctx)->started++;
+}
+
+static void on_line(void *ctx, const struct capture_line *line)
+{
+    struct got *g = ctx;
+
+    assert_false(g->ended);
+    assert_int_equal(line->n, ++g->lines);
+    assert_true(line->end_offset > g->last_offset);
+    g->last_offset = line->end_offset;
+    g->unterminated = line->unterminated;
+    g->longest = (int64_t)line->text.n > g->longest ? (int64_t)line->text.n : g->longest;
+    g->true_bytes = line->true_bytes > g->true_bytes ? line->true_bytes : g->true_bytes;
+    buf_addstr(&g->text, line->text);
+    buf_addc(&g->text, '\n');
+    if (line->n == g->pause_at) {
+        capture_pause(g->c, true);
+        timer_start(g->later, 50);
+    }
+    if (line->n == g->stop_at)
+        loop_stop(fx.loop);
+}
+
+static void on_ended(void *ctx, const struct capture_end *end)
+{
+    struct got *g = ctx;
+
+    assert_false(g->ended);
+    g->ended = true;
+    g->status = end->exit_status;
+    g->bytes = end->bytes;
+    g->blank = end->blank_lines;
+    assert_int_equal(end->lines, g->lines);
+    (void)snprintf(g->stderr_tail, sizeof(g->stderr_tail), STR_FMT, STR_ARG(end->stderr_tail));
+    loop_stop(fx.loop);
+}
+
+static void on_failed(void *ctx, const struct err *e)
+{
+    struct got *g = ctx;
+
+    assert_false(g->ended);
+    g->ended = true;
+    g->e = *e;
+    loop_stop(fx.loop);
+}
+
+static const struct capture_events events = {
+    .started = on_started, .line = on_line, .ended = on_ended, .failed = on_failed};
+
+static void on_later(void *ctx)
+{
+    capture_pause(((struct got *)ctx)->c, false);
+}
+
+static void begin(struct got *g, struct sandbox *sb, const char *run_id, const char *script,
+                  struct capture_spec spec)
+{
+    struct err e = ERR_INIT;
+
+    spec.run_id = run_id;
+    spec.attempt = 1;
+    spec.prompt = str_of(script);
+    if (spec.timeout_s == 0)
+        spec.timeout_s = 120;
+    g->text = BUF_INIT(64 << 20);
+    g->lines = spec.line;
+    g->last_offset = spec.offset;
+    g->later = timer_new(fx.loop, on_later, g);
+    assert_string_equal(err_name(capture_start(sb, &spec, &events, g, &g->c, &e)), "OK");
+}
+
+static void end(struct got *g)
+{
+    capture_free(g->c);
+    buf_release(&g->text);
+    timer_free(g->later);
+}
+
+/* One sandbox and its service a test. */
+struct world {
+    struct sandbox_service *service;
+    struct sandbox *sb;
+    const char *run_id;
+};
+
+static struct world world_of(const char *run_id, const char *sandbox_url)
+{
+    struct world w = {.service = fx_service(sandbox_url, NULL), .run_id = run_id};
+    struct fx_got got = fx_create(w.service, "claude", run_id);
+
+    assert_string_equal(got.e.msg, "");
+    assert_non_null(got.sb);
+    w.sb = got.sb;
+    return w;
+}
+
+static void on_killed(void *ctx, const struct err *e)
+{
+    (void)ctx;
+    assert_string_equal(err_name(e->code), "OK");
+    loop_stop(fx.loop);
+}
+
+static void kill_sandbox(struct world *w)
+{
+    struct err e = ERR_INIT;
+
+    assert_string_equal(err_name(sandbox_kill(w->service, sandbox_id(w->sb), on_killed, NULL, &e)),
+                        "OK");
+}
+
+static void world_end(struct world *w)
+{
+    kill_sandbox(w);
+    fx_run();
+    sandbox_free(w->sb);
+    sandbox_service_free(w->service);
+}
+
+static void assert_ended(const struct got *g, int status)
+{
+    assert_string_equal(g->e.msg, "");
+    assert_true(g->ended);
+    assert_int_equal(g->status, status);
+    assert_int_equal(g->started, 1);
+}
+
+/* What `count N` in the scripts prints. */
+#define COUNT(from, to)                                                                            \
+    "awk 'BEGIN { for (i = " #from "; i <= " #to "; i++)"                                          \
+    " printf \"{\\\"type\\\":\\\"x\\\",\\\"n\\\":%d}\\n\", i }'\n"
+
+static void assert_counted(struct str text, int64_t from, int64_t to)
+{
+    AUTO_BUF want = BUF_INIT(64 << 20);
+
+    for (int64_t i = from; i <= to; i++)
+        buf_addf(&want, "{\"type\":\"x\",\"n\":%lld}\n", (long long)i);
+    assert_int_equal(text.n, want.len);
+    assert_memory_equal(text.p, want.p, want.len);
+}
+
+static void every_line_once(void **state)
+{
+    struct world w = world_of("every-line", NULL);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, COUNT(1, 20000) "echo oops >&2; exit 3\n", (struct capture_spec){0});
+    fx_run();
+    assert_ended(&g, 3);
+    assert_counted(buf_str(&g.text), 1, 20000);
+    assert_int_equal(g.bytes, g.text.len);
+    assert_string_equal(g.stderr_tail, "oops\n");
+    end(&g);
+    world_end(&w);
+}
+
+static void cuts_lose_and_double_nothing(void **state)
+{
+    struct fx_proxy p = fx_proxy_up(FX_CUT, 100000, 3);
+    struct world w = world_of("cuts", p.url);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id,
+          COUNT(1, 5000) "sleep 0.3\n" COUNT(5001, 10000) "sleep 0.3\n" COUNT(10001, 20000),
+          (struct capture_spec){0});
+    fx_run();
+    assert_ended(&g, 0);
+    assert_counted(buf_str(&g.text), 1, 20000);
+    end(&g);
+    world_end(&w);
+    assert_int_equal(fx_proxy_down(&p), 3);
+}
+
+static void without_streams_it_polls(void **state)
+{
+    struct fx_proxy p = fx_proxy_up(FX_NO_TAIL, 0, 0);
+    struct world w = world_of("polls", p.url);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, COUNT(1, 3000) "sleep 1.5\n" COUNT(3001, 6000) "printf last",
+          (struct capture_spec){0});
+    fx_run();
+    assert_ended(&g, 0);
+    assert_true(g.unterminated);
+    assert_counted((struct str){g.text.p, g.text.len - 5}, 1, 6000);
+    end(&g);
+    world_end(&w);
+    assert_true(fx_proxy_down(&p) >= 3);
+}
+
+/* What a worker does that takes a run over: same files, from the last acknowledged line. */
+static void another_goes_on_at_the_offset(void **state)
+{
+    struct world w = world_of("takeover", NULL);
+    struct got first = {.stop_at = 1500}, second = {0};
+    struct capture_spec spec = {.resume = true};
+
+    (void)state;
+    begin(&first, w.sb, w.run_id, COUNT(1, 2000) "sleep 1\n" COUNT(2001, 3000),
+          (struct capture_spec){0});
+    fx_run();
+    assert_false(first.ended);
+    spec.offset = first.last_offset;
+    spec.line = first.lines;
+    end(&first);
+    begin(&second, w.sb, w.run_id, "echo a second agent ran", spec);
+    fx_run();
+    assert_ended(&second, 0);
+    assert_true(spec.line >= 1500 && spec.line < 3000);
+    assert_counted(buf_str(&second.text), spec.line + 1, 3000);
+    assert_int_equal(second.lines, 3000);
+    end(&second);
+    world_end(&w);
+}
+
+static void a_resume_of_nothing_starts(void **state)
+{
+    struct world w = world_of("resume-nothing", NULL);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, COUNT(1, 3), (struct capture_spec){.resume = true});
+    fx_run();
+    assert_ended(&g, 0);
+    assert_counted(buf_str(&g.text), 1, 3);
+    end(&g);
+    world_end(&w);
+}
+
+static void a_resume_behind_the_end_ends(void **state)
+{
+    struct world w = world_of("resume-end", NULL);
+    struct got first = {0}, second = {0};
+
+    (void)state;
+    begin(&first, w.sb, w.run_id, COUNT(1, 3) "exit 9", (struct capture_spec){0});
+    fx_run();
+    assert_ended(&first, 9);
+    begin(&second, w.sb, w.run_id, "",
+          (struct capture_spec){.resume = true, .offset = first.bytes, .line = first.lines});
+    fx_run();
+    assert_ended(&second, 9);
+    assert_int_equal(second.lines, 3);
+    assert_int_equal(second.text.len, 0);
+    end(&first);
+    end(&second);
+    world_end(&w);
+}
+
+static void the_time_limit_is_124(void **state)
+{
+    struct world w = world_of("timeout", NULL);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, "echo up\nexec sleep 60\n", (struct capture_spec){.timeout_s = 1});
+    fx_run();
+    assert_ended(&g, 124);
+    assert_int_equal(g.lines, 1);
+    end(&g);
+    world_end(&w);
+}
+
+static void kill_ends_the_agent(void **state)
+{
+    struct world w = world_of("kill", NULL);
+    struct got g = {.stop_at = 1};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, "echo up\nsleep 60\n", (struct capture_spec){0});
+    fx_run();
+    capture_kill(g.c, 5000);
+    fx_run();
+    assert_ended(&g, 143);
+    end(&g);
+    world_end(&w);
+}
+
+static void kill_ends_one_that_does_not_heed(void **state)
+{
+    struct world w = world_of("kill-hard", NULL);
+    struct got g = {.stop_at = 1};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, "trap '' TERM\necho up\nwhile :; do sleep 0.1; done\n",
+          (struct capture_spec){0});
+    fx_run();
+    capture_kill(g.c, 300);
+    fx_run();
+    assert_ended(&g, 137);
+    end(&g);
+    world_end(&w);
+}
+
+static void kill_before_the_start_counts(void **state)
+{
+    struct world w = world_of("kill-early", NULL);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, "sleep 60\n", (struct capture_spec){0});
+    capture_kill(g.c, 5000);
+    fx_run();
+    assert_ended(&g, 143);
+    end(&g);
+    world_end(&w);
+}
+
+static void a_deleted_sandbox_is_gone(void **state)
+{
+    struct world w = world_of("gone", NULL);
+    struct got g = {.stop_at = 1};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, "echo up\nsleep 60\n", (struct capture_spec){0});
+    fx_run();
+    kill_sandbox(&w);
+    while (!g.ended)
+        fx_run();
+    assert_string_equal(err_name(g.e.code), "GONE");
+    end(&g);
+    world_end(&w);
+}
+
+/* kill -9 of the supervisor: nobody writes rc any more. */
+static void a_dead_supervisor_is_internal(void **state)
+{
+    struct world w = world_of("dead", NULL);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id,
+          "echo up\nkill -9 \"$(cat \"$HOME/.sandfleet/dead/1/pid\")\"\necho more\n",
+          (struct capture_spec){0});
+    fx_run();
+    assert_string_equal(err_name(g.e.code), "INTERNAL");
+    assert_int_equal(g.lines, 2);
+    end(&g);
+    world_end(&w);
+}
+
+/* The file keeps all of it; we hold as much as the ceiling allows, and say so. */
+static void a_line_of_nine_megabytes_is_cut(void **state)
+{
+    struct world w = world_of("long", NULL);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, "head -c 9000000 /dev/zero | tr '\\0' x; echo; echo next\n",
+          (struct capture_spec){0});
+    fx_run();
+    assert_ended(&g, 0);
+    assert_int_equal(g.lines, 2);
+    assert_int_equal(g.longest, CAPTURE_LINE_MAX_BYTES);
+    assert_int_equal(g.true_bytes, 9000000);
+    assert_int_equal(g.bytes, 9000006);
+    assert_string_equal(g.text.p + g.text.len - 5, "next\n");
+    end(&g);
+    world_end(&w);
+}
+
+static struct odd {
+    const char *run_id, *script, *text;
+    size_t n;
+    int64_t blank;
+    bool unterminated;
+} odd_rows[] = {
+#define TEXT(s) s, sizeof(s) - 1
+    {"nothing", "exit 0", TEXT(""), 0, false},
+    {"bytes", "printf '\\377\\376\\000x\\n'", TEXT("\xff\xfe\0x\n"), 0, false},
+    {"blank-lines", "printf 'a\\n\\n \\n\\nb\\n'", TEXT("a\nb\n"), 3, false},
+    {"no-newline", "printf 'a\\nb'", TEXT("a\nb\n"), 0, true},
+    {"cut-character", "printf '\\342\\202'", TEXT("\xe2\x82\n"), 0, true},
+    {"slow-characters", "for i in 342 202 254 012; do printf \"\\\\$i\"; sleep 0.1; done",
+     TEXT("\xe2\x82\xac\n"), 0, false},
+};
+
+static void bytes_come_as_they_are(void **state)
+{
+    const struct odd *row = *state;
+    struct world w = world_of(row->run_id, NULL);
+    struct got g = {0};
+
+    begin(&g, w.sb, w.run_id, row->script, (struct capture_spec){0});
+    fx_run();
+    assert_ended(&g, 0);
+    assert_int_equal(g.text.len, row->n);
+    if (row->n > 0)
+        assert_memory_equal(g.text.p, row->text, row->n);
+    assert_int_equal(g.blank, row->blank);
+    assert_int_equal(g.unterminated, row->unterminated);
+    end(&g);
+    world_end(&w);
+}
+
+static void a_pause_loses_nothing(void **state)
+{
+    struct world w = world_of("pause", NULL);
+    struct got g = {.pause_at = 700};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, COUNT(1, 9000) "sleep 0.2\n" COUNT(9001, 9100),
+          (struct capture_spec){0});
+    fx_run();
+    assert_ended(&g, 0);
+    assert_counted(buf_str(&g.text), 1, 9100);
+    end(&g);
+    world_end(&w);
+}
+
+static void many_at_once(void **state)
+{
+    enum { N = 20 };
+    struct world w = world_of("many-0", NULL);
+    static struct got g[N];
+    bool all = false;
+
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        char run_id[16];
+
+        (void)snprintf(run_id, sizeof(run_id), "many-%zu", i);
+        begin(&g[i], w.sb, run_id, COUNT(1, 500), (struct capture_spec){0});
+    }
+    while (!all) {
+        fx_run();
+        all = true;
+        for (size_t i = 0; i < N; i++)
+            all = all && g[i].ended;
+    }
+    for (size_t i = 0; i < N; i++) {
+        assert_ended(&g[i], 0);
+        assert_counted(buf_str(&g[i].text), 1, 500);
+        end(&g[i]);
+    }
+    world_end(&w);
+}
+
+static void a_secret_arrives_and_leaves_no_file(void **state)
+{
+    struct world w = world_of("secret", NULL);
+    struct got g = {0};
+    struct secret *token = NULL;
+    struct err e;
+
+    (void)state;
+    assert_string_equal(err_name(secret_new(STR("sk-canary-1234"), &token, &e)), "OK");
+    begin(&g, w.sb, w.run_id,
+          "cat <&\"$FD\"; echo; ls \"$HOME/.sandfleet/secret/1\" | grep -c token",
+          (struct capture_spec){.credential = token, .credential_env = "FD"});
+    secret_free(token);
+    fx_run();
+    assert_string_equal(g.e.msg, "");
+    assert_string_equal(g.text.p, "sk-canary-1234\n0\n");
+    end(&g);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest fixed[] = {
+        cmocka_unit_test(every_line_once),
+        cmocka_unit_test(cuts_lose_and_double_nothing),
+        cmocka_unit_test(without_streams_it_polls),
+        cmocka_unit_test(another_goes_on_at_the_offset),
+        cmocka_unit_test(a_resume_of_nothing_starts),
+        cmocka_unit_test(a_resume_behind_the_end_ends),
+        cmocka_unit_test(the_time_limit_is_124),
+        cmocka_unit_test(kill_ends_the_agent),
+        cmocka_unit_test(kill_ends_one_that_does_not_heed),
+        cmocka_unit_test(kill_before_the_start_counts),
+        cmocka_unit_test(a_deleted_sandbox_is_gone),
+        cmocka_unit_test(a_dead_supervisor_is_internal),
+        cmocka_unit_test(a_line_of_nine_megabytes_is_cut),
+        cmocka_unit_test(a_pause_loses_nothing),
+        cmocka_unit_test(many_at_once),
+        cmocka_unit_test(a_secret_arrives_and_leaves_no_file),
+    };
+    struct CMUnitTest tests[COUNTOF(fixed) + COUNTOF(odd_rows)];
+
+    memcpy(tests, fixed, sizeof(fixed));
+    for (size_t i = 0; i < COUNTOF(odd_rows); i++)
+        tests[COUNTOF(fixed) + i] = (struct CMUnitTest){.name = odd_rows[i].run_id,
+                                                        .test_func = bytes_come_as_they_are,
+                                                        .initial_state = &odd_rows[i]};
+    return cmocka_run_group_tests_name("capture", tests, fx_up, fx_down);
+}
