@@ -154,6 +154,7 @@ void rows_attempt(struct buf *b, const struct run_row *run, const struct attempt
     copy_timestamptz_or_null(b, a->ended_ms);
 }
 
+/* For people to read: what jsonb refuses is U+FFFD here, too. The value stays exact. */
 static void headers(struct buf *b, const struct kafka_record *r)
 {
     AUTO_BUF json = BUF_INIT(b->max);
@@ -169,6 +170,8 @@ static void headers(struct buf *b, const struct kafka_record *r)
     buf_addc(&json, '}');
     if (json.rc != ERR_OK)
         b->rc = json.rc;
+    else
+        (void)json_sanitize(json.p, json.len);
     copy_text(b, buf_str(&json));
 }
 

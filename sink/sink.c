@@ -11,6 +11,7 @@
 
 enum {
     TOPICS_CHECK_MS = 3000, /* blocks: nothing else goes on before there is a consumer */
+    TOPICS_TRIES = 3,       /* topics made a moment ago may not be seen by every broker yet */
     RETRY_MS = 100,
     RETRY_CAP_MS = 5000,
     STOP_MS = 10000,         /* that a batch under way gets to commit */
@@ -69,7 +70,7 @@ static void start_consumer(struct sink *s)
 
     if (check_topics(s, &conf, &err) == ERR_OK && subscribe(s, &conf, &err) == ERR_OK)
         return;
-    if (err_action(err.code) != ERR_DO_RETRY) {
+    if (err_action(err.code) != ERR_DO_RETRY && ++s->refusals > TOPICS_TRIES) {
         sink_fail(s, &err);
         return;
     }

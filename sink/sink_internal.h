@@ -28,6 +28,7 @@ struct sink {
     struct batch *forming;            /* the other one is the writer's, when it is busy */
     struct timer *age, *tick, *start; /* batch due; idle check; try Kafka or load again */
     struct backoff backoff;
+    int refusals;         /* starts that failed for a reason that waiting hardly cures */
     bool session_ready;   /* connected, right schema, prepared */
     bool assigned;        /* the group gave us partitions, perhaps none */
     bool loaded;          /* positions are known, records count */

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is in the topics is in the tables: judged by log order, numbered without
+ * holes, repeats dropped and counted, gaps recorded, poison set aside. And the rows
+ * depend on the log alone: not on where batches end, not on what happened before. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/integration/sink/lab.h"
+
+#include "common/banned.h"
+
+#define RUN   "01990000-0000-7000-8000-00000000000a"
+#define OTHER "01990000-0000-7000-8000-00000000000b"
+
+/* One event with a header or its data spoilt. */
+static void send_spoilt(struct lab *lab, const char *header, struct str value, const char *data,
+                        char with)
+{
+    const struct event_record *r = lab_write(
+        lab, RUN,
+        (struct event){
+            .type = EVENT_AGENT_TEXT, .attempt = 1, .epoch = 9, .n = 1, .data = STR("{\"x\":1}")});
+    struct kafka_header headers[EVENT_HEADERS];
+
+    memcpy(headers, r->headers, sizeof(headers));
+    for (size_t i = 0; header && i < r->n_headers; i++)
+        if (strcmp(headers[i].name, header) == 0)
+            headers[i].value = value;
+    if (data)
+        *strstr(r->value.p, data) = with;
+    lab_send(lab, TOPIC_EVENTS, STR(RUN), buf_str(&r->value), headers, r->n_headers);
+}
+
+/* The run of the story: two owners, a gap, repeats, two terminals, poison in between. */
+static void tell(struct lab *lab)
+{
+    lab_control(lab, RUN, EVENT_ATTEMPT_STARTING, 1, 1, 1, "{\"worker\":\"w1\"}");
+    lab_control(lab, RUN, EVENT_ATTEMPT_STARTED, 1, 1, 2,
+                "{\"worker\":\"w1\",\"sandbox_id\":\"sb\"}");
+    lab_line(lab, RUN, 1, 1, 1);
+    lab_line(lab, RUN, 1, 1, 2);
+    lab_line(lab, RUN, 1, 1, 2); /* repeat */
+    lab_request(lab, TOPIC_INTERACTIVE, RUN, ",\"user_id\":\"ann\",\"metadata\":{\"k\":\"é\"}");
+    lab_request(lab, TOPIC_INTERACTIVE, RUN, ",\"user_id\":\"bob\"");
+    send_spoilt(lab, "ce_tenant", STR("a\0b"), NULL, 0);
+    send_spoilt(lab, NULL, STR(""), "1}}", 'z');
+    lab_control(lab, RUN, EVENT_RUN_RESUMED, 1, 2, 1, "{\"worker\":\"w2\",\"line\":2}");
+    lab_line(lab, RUN, 1, 1, 3); /* superseded */
+    lab_line(lab, RUN, 1, 2, 3);
+    lab_event(lab, RUN,
+              (struct event){.type = EVENT_AGENT_TOOL_USE,
+                             .attempt = 1,
+                             .epoch = 2,
+                             .n = 6, /* 4 and 5 are missing */
+                             .offset = 600,
+                             .tool = STR("Bash"),
+                             .model = STR("claude-x"),
+                             .input_tokens = 12,
+                             .data = STR("{\"native\":\"a\\u0000b\\ud800c\"}")});
+    lab_control(lab, RUN, EVENT_ATTEMPT_ENDED, 1, 2, 2,
+                "{\"outcome\":\"completed\",\"exit_code\":0,\"cost_usd\":0.1}");
+    lab_control(lab, RUN, EVENT_RUN_COMPLETED, 1, 2, 3,
+                "{\"state\":\"completed\",\"outcome\":\"completed\",\"cost_usd\":0.3,"
+                "\"result\":\"ok \\u0000\",\"output_tail\":\"tail\"}");
+    lab_control(lab, RUN, EVENT_RUN_FAILED, 1, 2, 4, "{\"state\":\"failed\"}");
+    lab_line(lab, RUN, 1, 3, 7);
+    lab_request(lab, TOPIC_BATCH, OTHER, ",\"session\":{\"id\":\"s\"}"); /* key mismatch */
+    lab_send(lab, TOPIC_BATCH, STR(OTHER), STR("garbage"), NULL, 0);
+    lab_request(lab, TOPIC_BATCH, OTHER, "");
+    lab_flush(lab);
+}
+
+static void await_story(struct lab *lab)
+{
+    lab_await(lab, "SELECT coalesce(sum(superseded), 0) FROM fleet.runs", 3);
+    lab_await(lab, "SELECT count(*) FROM fleet.runs WHERE created_at IS NOT NULL", 2);
+}
+
+static const struct {
+    const char *sql, *want;
+} story[] = {
+    {"SELECT string_agg(sequence || ':' || coalesce(line, 0), ' ' ORDER BY sequence)"
+     " FROM fleet.events WHERE run_id = '" RUN "'",
+     "1:0 2:0 3:1 4:2 5:0 6:3 7:6 8:0 9:0"},
+    {"SELECT concat_ws('|', state, outcome, attempt, worker_id, sandbox_id, cost_usd, tenant,"
+     " batch_id, lane, user_id, prompt, run_day, output_tail) FROM fleet.runs WHERE run_id = '" RUN
+     "'",
+     "completed|completed|1|w2|sb|0.3|acme|b-1|interactive|ann|say hi|2026-11-21|tail"},
+    {"SELECT concat_ws('|', sequence, epoch, control_n, line_attempt, line, ended, repeats,"
+     " superseded, missing_lines) FROM fleet.runs WHERE run_id = '" RUN "'",
+     "9|2|3|1|6|t|1|3|2"},
+    {"SELECT metadata->>'k' FROM fleet.runs WHERE run_id = '" RUN "'", "é"},
+    {"SELECT result FROM fleet.runs WHERE run_id = '" RUN "'", "ok \xef\xbf\xbd"},
+    {"SELECT data::text FROM fleet.events WHERE tool = 'Bash'",
+     "{\"native\":\"a\\ufffdb\\ufffdc\"}"},
+    {"SELECT fleet.as_jsonb(data)->>'native' FROM fleet.events WHERE tool = 'Bash'", "a\xef\xbf\xbd"
+                                                                                     "b\xef\xbf\xbd"
+                                                                                     "c"},
+    {"SELECT concat_ws('|', type, model, input_tokens, log_offset, epoch, time AT TIME ZONE 'UTC')"
+     " FROM fleet.events WHERE tool = 'Bash'",
+     "sandfleet.agent.tool_use|claude-x|12|600|2|2026-11-21 00:00:06"},
+    {"SELECT concat_ws('|', sequence, attempt, from_line, to_line) FROM fleet.gaps", "7|1|4|5"},
+    {"SELECT string_agg(reason, ' ' ORDER BY \"offset\") FROM fleet.quarantine",
+     "bad_header malformed"},
+    {"SELECT headers->>'ce_runid' FROM fleet.quarantine LIMIT 1", RUN},
+    {"SELECT concat_ws('|', state, worker_id, sandbox_id, outcome, exit_code, lines, bytes,"
+     " cost_usd) FROM fleet.attempts",
+     "ended|w1|sb|completed|0|6|600|0.1"},
+    {"SELECT concat_ws('|', state, sequence, lane, prompt) FROM fleet.runs WHERE run_id = '" OTHER
+     "'",
+     "queued|0|batch|say hi"},
+    {"SELECT tableoid::regclass::text FROM fleet.events LIMIT 1", "fleet.events_20261121"},
+};
+
+static void check_story(struct lab *lab)
+{
+    for (size_t i = 0; i < COUNTOF(story); i++)
+        lab_expect(lab, story[i].sql, story[i].want);
+}
+
+/* Every row of the read model but the positions' times, as one number. */
+static void fingerprint(struct lab *lab, char out[64])
+{
+    lab_text(lab,
+             "SELECT md5(concat("
+             "(SELECT string_agg(t::text, '\n' ORDER BY run_id, sequence) FROM fleet.events t),"
+             "(SELECT string_agg(t::text, '\n' ORDER BY run_id) FROM fleet.runs t),"
+             "(SELECT string_agg(t::text, '\n' ORDER BY run_id, attempt) FROM fleet.attempts t),"
+             "(SELECT string_agg(t::text, '\n' ORDER BY run_id, sequence) FROM fleet.gaps t),"
+             "(SELECT string_agg(t::text, '\n' ORDER BY topic, partition, \"offset\")"
+             " FROM fleet.quarantine t),"
+             "(SELECT string_agg(concat_ws(',', topic, partition, next), '\n'"
+             " ORDER BY topic, partition) FROM fleet.sink_offsets)))",
+             out, 64);
+}
+
+/* The same topics into a fresh database each time, cut differently. */
+static void any_batches_same_rows(void **state)
+{
+    struct lab *lab = *state;
+    static const char *const sizes[] = {"5000", "1", "3"};
+    char first[64], again[64];
+
+    tell(lab);
+    for (size_t i = 0; i < COUNTOF(sizes); i++) {
+        LAB_SINK(lab, 0, "--batch-rows", sizes[i]);
+        await_story(lab);
+        lab_stop(lab, 0);
+        check_story(lab);
+        fingerprint(lab, i == 0 ? first : again);
+        if (i > 0)
+            assert_string_equal(first, again);
+        lab_drop_database(lab);
+        lab_database(lab, "");
+    }
+}
+
+/* Positions that go back by hand, as after a restore: seen while idle, read again. */
+static void set_back(void **state)
+{
+    struct lab *lab = *state;
+
+    tell(lab);
+    LAB_SINK(lab, 0, "--offsets-check", "50ms");
+    await_story(lab);
+    lab_do(lab, "UPDATE fleet.sink_offsets SET next = 0");
+    lab_await(lab, "SELECT count(*) FROM fleet.sink_offsets WHERE next > 0", 3);
+    lab_await(lab, "SELECT count(*) FROM fleet.runs WHERE superseded > 3 AND run_id = '" RUN "'",
+              1);
+    lab_expect(lab, story[0].sql, story[0].want);
+    lab_expect(lab, "SELECT count(*) FROM fleet.quarantine", "2");
+    lab_expect(lab, "SELECT count(*) FROM fleet.gaps", "1");
+    lab_stop(lab, 0);
+}
+
+/* Everything lost but the topics: the running sink rebuilds it, row for row. */
+static void rebuild(void **state)
+{
+    struct lab *lab = *state;
+    char before[64], after[64];
+
+    tell(lab);
+    LAB_SINK(lab, 0, "--offsets-check", "50ms");
+    await_story(lab);
+    fingerprint(lab, before);
+    lab_do(lab, "TRUNCATE fleet.events, fleet.runs, fleet.attempts, fleet.gaps, fleet.quarantine,"
+                " fleet.sink_offsets");
+    await_story(lab);
+    lab_stop(lab, 0);
+    fingerprint(lab, after);
+    assert_string_equal(before, after);
+}
+
+/* The database refuses one record of many: that one is set aside, the others stay. */
+static void refused_by_the_database(void **state)
+{
+    struct lab *lab = *state;
+    char run[UUID_TEXT];
+
+    lab_do(lab, "ALTER TABLE fleet.events ADD CHECK (tool IS DISTINCT FROM 'Poison')");
+    for (unsigned i = 0; i < 200; i++) {
+        lab_line(lab, lab_run(i % 7, run), 1, 1, 1 + i / 7);
+        if (i == 111)
+            lab_event(lab, run,
+                      (struct event){.type = EVENT_AGENT_STDERR,
+                                     .attempt = 1,
+                                     .epoch = 1,
+                                     .n = 1,
+                                     .tool = STR("Poison")});
+    }
+    lab_flush(lab);
+    LAB_SINK(lab, 0);
+    lab_await(lab, "SELECT count(*) FROM fleet.events", 200);
+    lab_await(lab, "SELECT count(*) FROM fleet.quarantine", 1);
+    lab_expect(lab, "SELECT reason FROM fleet.quarantine", "refused_by_database");
+    lab_expect(lab, "SELECT count(*) FROM fleet.runs WHERE sequence <> line", "0");
+    lab_expect(lab, "SELECT sum(sequence) FROM fleet.runs", "200");
+    lab_stop(lab, 0);
+}
+
+static void notifies(void **state)
+{
+    struct lab *lab = *state;
+    PGnotify *n = NULL;
+
+    lab_do(lab, "LISTEN fleet_runs");
+    lab_line(lab, RUN, 1, 1, 1);
+    lab_flush(lab);
+    LAB_SINK(lab, 0);
+    lab_await(lab, "SELECT count(*) FROM fleet.events", 1);
+    for (int i = 0; i < 1000 && !n; i++) {
+        PQconsumeInput(lab->pg);
+        n = PQnotifies(lab->pg);
+        if (!n)
+            lab_nap();
+    }
+    assert_non_null(n);
+    assert_string_equal(n->extra, RUN);
+    PQfreemem(n);
+    lab_stop(lab, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {LAB_TEST(any_batches_same_rows), LAB_TEST(set_back),
+                                       LAB_TEST(rebuild), LAB_TEST(refused_by_the_database),
+                                       LAB_TEST(notifies)};
+    return cmocka_run_group_tests_name("sink rows", tests, NULL, NULL);
+}
