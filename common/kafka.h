@@ -96,7 +96,7 @@ struct consumer_opts {
     const char *const *topics; /* to subscribe to */
     size_t n_topics;
     int64_t session_ms; /* 0: 10 s */
-    int64_t prefetch;   /* records of a paused topic kept at hand; 0: 100 */
+    int64_t prefetch;   /* records of a paused topic kept at hand; 0: 1000 */
     /* Fetched ahead, in all; also the most kept of a paused topic; 0: 16 MiB. Who
      * takes more than this a second wants more: librdkafka before 2.2 may idle up
      * to a second each time it is reached. */

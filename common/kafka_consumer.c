@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The consumer. Records are polled one at a time: librdkafka 2.0.2's batch calls
- * skip offsets around a pause, and what was fetched before a pause or a seek is
- * dropped by its version only when polled singly. */
-#include "common/kafka_internal.h"
+/* The consumer: its group, its partitions, its positions. */
+#include "common/kafka_consumer_internal.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -10,95 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/kafka_partitions.h"
 #include "common/log.h"
 
 #include "common/banned.h"
 
 enum {
     SESSION_MS = 10000,
-    PREFETCH = 100,
+    PREFETCH = 1000,
     PREFETCH_BYTES = 16 << 20,
-    RECORDS_A_TURN = 200, /* then the others in the loop have their turn */
-    MAX_HEADERS = 64      /* of a record; more are not handed out */
-};
-
-struct consumer {
-    struct kafka_client client;
-    struct consumer_events ev;
-    void *ctx;
-    struct partitions parts;
-    size_t keep_records, keep_bytes; /* of a paused topic */
 };
 
 _Static_assert(KAFKA_EARLIEST == RD_KAFKA_OFFSET_BEGINNING && KAFKA_LATEST == RD_KAFKA_OFFSET_END &&
                    KAFKA_COMMITTED == RD_KAFKA_OFFSET_STORED,
                "offsets pass through unchanged");
 
-static void list_done(rd_kafka_topic_partition_list_t **list)
-{
-    if (*list)
-        rd_kafka_topic_partition_list_destroy(*list);
-}
-#define AUTO_LIST AUTO(list_done) rd_kafka_topic_partition_list_t
-
-static enum err_code failed(struct consumer *c, rd_kafka_resp_err_t e, const char *what)
+void consumer_failed(struct consumer *c, rd_kafka_resp_err_t e, const char *what)
 {
     struct err err = ERR_INIT;
     kafka_error(&err, e, "%s", what);
     if (c->ev.failed && !c->client.freed)
         c->ev.failed(c->ctx, &err);
-    return err.code;
-}
-
-/* --- pauses --- */
-
-static void tell_fetching(struct consumer *c, struct lane *l, bool stop)
-{
-    AUTO_LIST *list = rd_kafka_topic_partition_list_new(1);
-    l->stopped = stop;
-    for (size_t i = 0; i < c->parts.n; i++) {
-        if (c->parts.held[i].lane == l)
-            rd_kafka_topic_partition_list_add(list, l->topic, c->parts.held[i].id);
-    }
-    if (list->cnt == 0)
-        return;
-    if (stop)
-        rd_kafka_pause_partitions(c->client.rk, list);
-    else
-        rd_kafka_resume_partitions(c->client.rk, list);
-}
-
-static bool is_full(const struct consumer *c, const struct lane *l)
-{
-    return l->n_kept >= c->keep_records || l->kept_bytes >= c->keep_bytes;
-}
-
-/* Fetching stops when enough is kept back, and goes on, before the last of it is
- * handed out, when half is gone. */
-static void balance(struct consumer *c)
-{
-    struct lane *l;
-    LIST_FOREACH(l, &c->parts.lanes, link)
-    {
-        if (!l->stopped && is_full(c, l))
-            tell_fetching(c, l, true);
-        else if (l->stopped && !l->paused && l->n_kept <= c->keep_records / 2 &&
-                 l->kept_bytes <= c->keep_bytes / 2)
-            tell_fetching(c, l, false);
-    }
-}
-
-void consumer_pause(struct consumer *c, const char *topic, bool paused)
-{
-    struct err e = ERR_INIT;
-    if (partitions_pause(&c->parts, topic, paused, &e) != ERR_OK) {
-        if (c->ev.failed)
-            c->ev.failed(c->ctx, &e);
-        return;
-    }
-    if (!paused)
-        kafka_client_soon(&c->client); /* what was kept back */
 }
 
 /* --- assignment --- */
@@ -119,7 +48,7 @@ enum err_code consumer_assign(struct consumer *c, const struct partition *ps, si
     LIST_FOREACH(l, &c->parts.lanes, link)
     {
         if (l->stopped) /* nothing is kept back any more */
-            tell_fetching(c, l, false);
+            consumer_tell_fetching(c, l, false);
     }
     return ERR_OK;
 }
@@ -152,7 +81,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e,
     if (!ps ||
         (e != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && e != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)) {
         rd_kafka_assign(c->client.rk, NULL);
-        failed(c, e, "rebalance");
+        consumer_failed(c, e, "rebalance");
         free(ps);
         return;
     }
@@ -164,107 +93,6 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e,
     else if (!c->client.freed)
         assigned(c, ps, n);
     free(ps);
-}
-
-/* --- records --- */
-
-static size_t read_headers(const rd_kafka_message_t *m, struct kafka_header *out)
-{
-    rd_kafka_headers_t *all;
-    size_t n = 0;
-    const void *value;
-    if (rd_kafka_message_headers(m, &all) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return 0;
-    while (n < MAX_HEADERS &&
-           rd_kafka_header_get_all(all, n, &out[n].name, &value, &out[n].value.n) ==
-               RD_KAFKA_RESP_ERR_NO_ERROR)
-        out[n++].value.p = value;
-    return n;
-}
-
-static void hand_out(struct consumer *c, rd_kafka_message_t *m)
-{
-    struct kafka_header headers[MAX_HEADERS];
-    struct kafka_record r = {
-        .topic = rd_kafka_topic_name(m->rkt),
-        .partition = m->partition,
-        .offset = m->offset,
-        .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
-        .key = {m->key, m->key_len},
-        .value = {m->payload, m->len},
-        .headers = headers,
-    };
-    r.n_headers = read_headers(m, headers);
-    c->ev.record(c->ctx, &r);
-    rd_kafka_message_destroy(m);
-}
-
-/* Takes m. What came too late for its assignment or seek is dropped; a record is
- * never handed out before an older one that is kept back. */
-static void accept_record(struct consumer *c, rd_kafka_message_t *m)
-{
-    struct err e = ERR_INIT;
-    struct held *h = partitions_find(&c->parts, rd_kafka_topic_name(m->rkt), m->partition);
-    kafka_client_alive(&c->client);
-    if (!h || m->offset < h->next) {
-        rd_kafka_message_destroy(m);
-        return;
-    }
-    if (!h->lane->paused && h->lane->n_kept == 0) {
-        h->next = m->offset + 1;
-        hand_out(c, m);
-    } else if (lane_keep(h->lane, m, &e) == ERR_OK) {
-        h->next = m->offset + 1;
-    } else {
-        rd_kafka_message_destroy(m);
-        c->ev.failed(c->ctx, &e);
-    }
-}
-
-static void accept_failure(struct consumer *c, rd_kafka_message_t *m)
-{
-    char what[192];
-    snprintf(what, sizeof what, "consume topic '%s' partition %" PRId32 " offset %" PRId64,
-             m->rkt ? rd_kafka_topic_name(m->rkt) : "", m->partition, m->offset);
-    failed(c, m->err, what);
-    rd_kafka_message_destroy(m);
-}
-
-/* A record that may go out now; the callback may pause any topic meanwhile. */
-static rd_kafka_message_t *next_kept(struct consumer *c)
-{
-    struct lane *l;
-    LIST_FOREACH(l, &c->parts.lanes, link)
-    {
-        if (!l->paused && l->n_kept > 0)
-            return lane_take(l);
-    }
-    return NULL;
-}
-
-static bool turn(void *ctx)
-{
-    struct consumer *c = ctx;
-    for (int i = 0; i < RECORDS_A_TURN && !c->client.freed; i++) {
-        rd_kafka_message_t *m = next_kept(c);
-        if (m) {
-            hand_out(c, m);
-            continue;
-        }
-        m = rd_kafka_consumer_poll(c->client.rk, 0);
-        if (!m) {
-            balance(c);
-            return false;
-        }
-        if (c->client.freed) /* by a callback inside the poll */
-            rd_kafka_message_destroy(m);
-        else if (m->err)
-            accept_failure(c, m);
-        else
-            accept_record(c, m);
-        balance(c);
-    }
-    return true;
 }
 
 static void dead(void *ctx, const struct err *e)
@@ -373,8 +201,8 @@ enum err_code consumer_new(struct loop *l, const struct kafka_conf *conf,
     c->keep_records = (size_t)(opts->prefetch ? opts->prefetch : PREFETCH);
     c->keep_bytes = (size_t)(opts->prefetch_bytes ? opts->prefetch_bytes : PREFETCH_BYTES);
     LIST_INIT(&c->parts.lanes);
-    c->client =
-        (struct kafka_client){.turn = turn, .dead = dead, .release = release, .ctx = c, .fd = -1};
+    c->client = (struct kafka_client){
+        .turn = consumer_turn, .dead = dead, .release = release, .ctx = c, .fd = -1};
     enum err_code rc = open_client(c, l, conf, opts, err);
     if (rc != ERR_OK) {
         release(c);
@@ -391,6 +219,18 @@ void consumer_free(struct consumer *c)
 }
 
 /* --- positions --- */
+
+void consumer_pause(struct consumer *c, const char *topic, bool paused)
+{
+    struct err e = ERR_INIT;
+    if (partitions_pause(&c->parts, topic, paused, &e) != ERR_OK) {
+        if (c->ev.failed)
+            c->ev.failed(c->ctx, &e);
+        return;
+    }
+    if (!paused)
+        kafka_client_soon(&c->client); /* what was kept back */
+}
 
 enum err_code consumer_seek(struct consumer *c, const struct partition *to, struct err *err)
 {

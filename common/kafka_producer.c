@@ -181,7 +181,7 @@ static enum err_code produce(struct producer *p, const char *topic, struct str k
                              struct err *err)
 {
     rd_kafka_resp_err_t e = rd_kafka_producev(
-        p->client.rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key.p, key.n),
+        p->client.rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(loose(key.p), key.n),
         RD_KAFKA_V_VALUE(loose(value.p), value.n), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(s), RD_KAFKA_V_END);
     if (e == RD_KAFKA_RESP_ERR_NO_ERROR)

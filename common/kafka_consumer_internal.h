@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by kafka_consumer.c (group, assignment, positions) and kafka_fetch.c
+ * (records on their way to the caller). */
+#ifndef SANDFLEET_COMMON_KAFKA_CONSUMER_INTERNAL_H
+#define SANDFLEET_COMMON_KAFKA_CONSUMER_INTERNAL_H
+
+#include "common/kafka_internal.h"
+#include "common/kafka_partitions.h"
+
+struct consumer {
+    struct kafka_client client;
+    struct consumer_events ev;
+    void *ctx;
+    struct partitions parts;
+    size_t keep_records, keep_bytes; /* of a paused topic */
+};
+
+static inline void partition_list_done(rd_kafka_topic_partition_list_t **list)
+{
+    if (*list)
+        rd_kafka_topic_partition_list_destroy(*list);
+}
+#define AUTO_LIST AUTO(partition_list_done) rd_kafka_topic_partition_list_t
+
+/* --- kafka_consumer.c --- */
+void consumer_failed(struct consumer *c, rd_kafka_resp_err_t e, const char *what);
+
+/* --- kafka_fetch.c --- */
+bool consumer_turn(void *consumer); /* serves the queue for a while; true: there is more */
+/* librdkafka stops, or goes on, fetching the lane's partitions. */
+void consumer_tell_fetching(struct consumer *c, struct lane *l, bool stop);
+
+#endif
