@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
 
 #include "common/attrs.h"
 #include "common/pg.h"
@@ -349,6 +350,26 @@ static void reset_rolls_back(void **state)
     run(w, "DROP TABLE test_pg_reset");
 }
 
+/* The server's own time-out cannot speak: its process is frozen. */
+static void a_frozen_backend_is_given_up(void **state)
+{
+    struct world *w = *state;
+    connect_up(w, (struct pg_opts){.pipeline = true, .statement_ms = 200});
+    run(w, "SELECT pg_backend_pid()");
+    pid_t backend = (pid_t)w->last;
+    assert_int_equal(kill(backend, SIGSTOP), 0);
+    w->want = 4;
+    for (int i = 0; i < 3; i++)
+        send_cmd(w, &(struct pg_cmd){.sql = "SELECT 1"});
+    while (w->ups < 2)
+        loop_run(w->l);
+    kill(backend, SIGCONT);
+    assert_int_equal(w->done, 4);
+    assert_int_equal(w->failed, 3);
+    assert_non_null(strstr(w->down, "no answer in 2200 ms"));
+    assert_int_equal(w->downs, 1);
+}
+
 static void a_restarted_server(void **state)
 {
     struct world *w = *state;
@@ -492,6 +513,7 @@ int main(void)
         TEST(notifications_arrive),
         TEST(a_killed_backend_fails_what_was_queued),
         TEST(reset_rolls_back),
+        TEST(a_frozen_backend_is_given_up),
         TEST(a_restarted_server),
         TEST(nobody_there_is_told_once),
         TEST(a_refusal_has_another_hint),
