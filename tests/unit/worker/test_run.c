@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: whatever happens, a run does its writes in the one order (claim, sandbox, its id
+ * in the ledger, agent, lines acknowledged, terminal in the ledger, terminal acknowledged,
+ * sandbox killed), and one that is deposed does nothing more at all. Proof: the run's own
+ * code in a scripted world: ledger, broker, sandboxes, agent and timers are stand-ins here
+ * (the linker prefers them to the library's), each history is compared with its trace, and
+ * every history is cut at every step. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/capture.h"
+#include "worker/run.h"
+#include "common/banned.h"
+
+#define ID    "0197a0b4-0000-7000-8000-000000000001"
+#define PLAIN "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\"}"
+
+/* --- the world ------------------------------------------------------------------------------- */
+
+struct timer {
+    loop_fn fn;
+    void *ctx;
+};
+
+static struct {
+    struct run *run;
+    struct buf trace;
+    bool may_publish, gone;
+    ledger_fn saved, started; /* answers that are owed */
+    void *saved_ctx, *started_ctx;
+    const struct sandbox_events *boot;
+    void *boot_ctx;
+    sandbox_fn call; /* a kill or a change of ttl */
+    void *call_ctx;
+    const struct capture_events *agent;
+    void *agent_ctx;
+    void (*moved)(void *ctx);
+    void *moved_ctx;
+    int unacked;
+    int64_t line, lines_sent;
+    loop_fn deferred;
+    void *deferred_ctx;
+} w;
+
+static void note(const char *fmt, ...) PRINTF(1, 2);
+static void note(const char *fmt, ...)
+{
+    va_list ap;
+    if (w.trace.len > 0)
+        buf_addc(&w.trace, ' ');
+    va_start(ap, fmt);
+    buf_vaddf(&w.trace, fmt, ap);
+    va_end(ap);
+}
+
+enum err_code loop_defer(struct loop *l, loop_fn fn, void *ctx, struct err *err)
+{
+    (void)l, (void)err;
+    assert_null(w.deferred);
+    w.deferred = fn;
+    w.deferred_ctx = ctx;
+    return ERR_OK;
+}
+
+struct timer *timer_new(struct loop *l, loop_fn fn, void *ctx)
+{
+    struct timer *t = calloc(1, sizeof(*t));
+    (void)l;
+    *t = (struct timer){fn, ctx};
+    return t;
+}
+
+void timer_start(struct timer *t, int64_t delay_ms)
+{
+    (void)t, (void)delay_ms;
+}
+
+void timer_stop(struct timer *t)
+{
+    (void)t;
+}
+
+void timer_free(struct timer *t)
+{
+    free(t);
+}
+
+/* Only so that no connection, and with it the real loop, is linked. */
+const char *pg_text(const PGresult *res, int row, int col)
+{
+    (void)res, (void)row, (void)col;
+    return NULL;
+}
+
+int64_t pg_int(const PGresult *res, int row, int col)
+{
+    (void)res, (void)row, (void)col;
+    return 0;
+}
+
+static struct ledger_op *owe(ledger_fn fn, void *ctx)
+{
+    assert_null(w.saved);
+    w.saved = fn;
+    w.saved_ctx = ctx;
+    return (struct ledger_op *)&w.saved;
+}
+
+struct ledger_op *ledger_set_sandbox(struct ledger *l, struct ledger_run r, const char *sandbox_id,
+                                     ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r;
+    note("own:%s", sandbox_id);
+    return owe(fn, ctx);
+}
+
+struct ledger_op *ledger_set_started(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r;
+    note("mark:started");
+    w.started = fn;
+    w.started_ctx = ctx;
+    return (struct ledger_op *)&w.started;
+}
+
+struct ledger_op *ledger_requeue(struct ledger *l, struct ledger_run r, const struct ledger_end *e,
+                                 ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r;
+    note("requeue:%s,%d,%d%s", e->hold_reason, (int)e->failures, (int)e->uncounted,
+         e->park_session ? ",parked" : "");
+    return owe(fn, ctx);
+}
+
+struct ledger_op *ledger_close(struct ledger *l, struct ledger_run r, const struct ledger_end *e,
+                               ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r;
+    note("close%s", e->park_session ? ":parked" : "");
+    return owe(fn, ctx);
+}
+
+struct ledger_op *ledger_set_published(struct ledger *l, struct ledger_run r, ledger_fn fn,
+                                       void *ctx)
+{
+    (void)l, (void)r;
+    note("mark:published");
+    return owe(fn, ctx);
+}
+
+struct ledger_op *ledger_set_freed(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r;
+    note("mark:freed");
+    return owe(fn, ctx);
+}
+
+struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r;
+    note("hand-out");
+    return owe(fn, ctx);
+}
+
+void ledger_cancel(struct ledger_op *op)
+{
+    if (op == (struct ledger_op *)&w.saved)
+        w.saved = NULL;
+    if (op == (struct ledger_op *)&w.started)
+        w.started = NULL;
+}
+
+struct publish_log *publish_log_new(struct publish_hub *h, const struct event_run *run,
+                                    void (*moved)(void *ctx), void *ctx)
+{
+    (void)h, (void)run;
+    w.moved = moved;
+    w.moved_ctx = ctx;
+    return (struct publish_log *)&w.moved;
+}
+
+void publish_log_free(struct publish_log *log)
+{
+    (void)log;
+    w.moved = NULL;
+}
+
+enum err_code publish_event(struct publish_log *log, const struct event *e, struct err *err)
+{
+    (void)log, (void)err;
+    if (event_is_line(e->type))
+        note("line:%d", (int)e->n);
+    else
+        note("say:%s", event_type_name(e->type) + sizeof("sandfleet.") - 1);
+    w.unacked++;
+    return ERR_OK;
+}
+
+struct publish_position publish_log_position(const struct publish_log *log)
+{
+    (void)log;
+    return (struct publish_position){0};
+}
+
+bool publish_log_idle(const struct publish_log *log)
+{
+    (void)log;
+    return w.unacked == 0;
+}
+
+size_t publish_log_unacked(const struct publish_log *log)
+{
+    (void)log;
+    return 0;
+}
+
+enum err_code sandbox_create(struct sandbox_service *s, const struct sandbox_want *want,
+                             const struct sandbox_events *ev, void *ctx, struct sandbox_op **out,
+                             struct err *err)
+{
+    (void)s, (void)out, (void)err;
+    note("create:%d", (int)want->attempt);
+    w.boot = ev;
+    w.boot_ctx = ctx;
+    return ERR_OK;
+}
+
+enum err_code sandbox_open(struct sandbox_service *s, const char *id, int64_t ttl_ms,
+                           const struct sandbox_events *ev, void *ctx, struct sandbox_op **out,
+                           struct err *err)
+{
+    (void)s, (void)ttl_ms, (void)out, (void)err;
+    note("open:%s", id);
+    w.boot = ev;
+    w.boot_ctx = ctx;
+    return ERR_OK;
+}
+
+static enum err_code call(sandbox_fn fn, void *ctx)
+{
+    assert_null(w.call);
+    w.call = fn;
+    w.call_ctx = ctx;
+    return ERR_OK;
+}
+
+enum err_code sandbox_set_ttl(struct sandbox_service *s, const char *id, int64_t ttl_ms,
+                              sandbox_fn fn, void *ctx, struct err *err)
+{
+    (void)s, (void)ttl_ms, (void)err;
+    note("park:%s", id);
+    return call(fn, ctx);
+}
+
+enum err_code sandbox_kill(struct sandbox_service *s, const char *id, sandbox_fn fn, void *ctx,
+                           struct err *err)
+{
+    (void)s, (void)err;
+    note("kill:%s", id);
+    return call(fn, ctx);
+}
+
+const char *sandbox_id(const struct sandbox *sb)
+{
+    return (const char *)sb;
+}
+
+void sandbox_free(struct sandbox *sb)
+{
+    (void)sb;
+}
+
+enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
+                            const struct capture_events *ev, void *ctx, struct capture **out,
+                            struct err *err)
+{
+    (void)sb, (void)err;
+    bool again = false;
+    for (size_t i = 0; spec->args[i]; i++)
+        again = again || strcmp(spec->args[i], "--resume") == 0;
+    note("agent%s%s", spec->resume ? ":look" : "", again ? ":resume" : "");
+    w.agent = ev;
+    w.agent_ctx = ctx;
+    w.line = 0;
+    *out = (struct capture *)&w.agent;
+    return ERR_OK;
+}
+
+void capture_pause(struct capture *c, bool paused)
+{
+    (void)c, (void)paused;
+}
+
+void capture_free(struct capture *c)
+{
+    if (c)
+        w.agent = NULL;
+}
+
+/* --- scripts
+ * -------------------------------------------------------------------------------------- */
+
+static void say_line(const char *text)
+{
+    char copy[512];
+    struct capture_line line = {.n = ++w.line, .end_offset = w.line * 100};
+
+    snprintf(copy, sizeof(copy), "%s", text);
+    line.mutable_text = copy;
+    line.text = str_of(copy);
+    line.true_bytes = (int64_t)line.text.n;
+    w.agent->line(w.agent_ctx, &line);
+}
+
+static void answer(ledger_fn *fn, void *ctx, bool held)
+{
+    struct err ok = ERR_INIT;
+    ledger_fn f = *fn;
+    assert_non_null(f);
+    *fn = NULL;
+    f(ctx, held, &ok);
+}
+
+static void boot_failed(enum err_code code)
+{
+    struct err e = {.code = code, .msg = "no"};
+    w.boot->failed(w.boot_ctx, &e);
+}
+
+static void agent_ended(int status)
+{
+    struct capture_end end = {.exit_status = status, .lines = w.line};
+    w.agent->ended(w.agent_ctx, &end);
+}
+
+static void call_answered(enum err_code code)
+{
+    struct err e = {.code = code, .msg = "no"};
+    sandbox_fn fn = w.call;
+    assert_non_null(fn);
+    w.call = NULL;
+    fn(w.call_ctx, &e);
+}
+
+static const struct verb {
+    const char *name;
+    void (*act)(void);
+} verbs[];
+
+static void v_ready(void)
+{
+    w.boot->ready(w.boot_ctx, (struct sandbox *)(uintptr_t)"sb1");
+}
+static void v_gone(void)
+{
+    boot_failed(ERR_GONE);
+}
+static void v_full(void)
+{
+    boot_failed(ERR_CAPACITY);
+}
+static void v_held(void)
+{
+    answer(&w.saved, w.saved_ctx, true);
+}
+static void v_lost(void)
+{
+    answer(&w.saved, w.saved_ctx, false);
+}
+static void v_started(void)
+{
+    w.agent->started(w.agent_ctx);
+}
+static void v_init(void)
+{
+    say_line("{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"talk\",\"model\":\"m\"}");
+}
+static void v_text(void)
+{
+    say_line("plain");
+}
+static void v_result(void)
+{
+    say_line("{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"ok\","
+             "\"session_id\":\"talk\"}");
+}
+static void v_exit0(void)
+{
+    agent_ended(0);
+}
+static void v_ack(void)
+{
+    w.unacked = 0;
+    if (w.moved)
+        w.moved(w.moved_ctx);
+}
+static void v_done(void)
+{
+    call_answered(ERR_OK);
+}
+static void v_broken(void)
+{
+    call_answered(ERR_UNAVAILABLE);
+}
+static void v_lapse(void)
+{
+    w.may_publish = false;
+    run_lapse(w.run);
+}
+static void v_confirm(void)
+{
+    w.may_publish = true;
+    run_confirm(w.run);
+}
+
+static const struct verb verbs[] = {
+    {"ready", v_ready},   {"gone", v_gone},       {"full", v_full},       {"held", v_held},
+    {"lost", v_lost},     {"started", v_started}, {"init", v_init},       {"text", v_text},
+    {"result", v_result}, {"exit0", v_exit0},     {"ack", v_ack},         {"done", v_done},
+    {"broken", v_broken}, {"lapse", v_lapse},     {"confirm", v_confirm},
+};
+
+static void turn(void)
+{
+    loop_fn fn = w.deferred;
+    w.deferred = NULL;
+    if (fn)
+        fn(w.deferred_ctx);
+}
+
+static void act(struct str word)
+{
+    for (size_t i = 0; i < COUNTOF(verbs); i++)
+        if (str_is(word, verbs[i].name)) {
+            verbs[i].act();
+            turn();
+            return;
+        }
+    fail_msg("no verb is called '" STR_FMT "'", STR_ARG(word));
+}
+
+/* --- one history
+ * ------------------------------------------------------------------------------------- */
+
+static bool may_publish(void *ctx)
+{
+    (void)ctx;
+    return w.may_publish;
+}
+
+static void on_gone(void *ctx, struct run *r)
+{
+    (void)ctx;
+    assert_false(w.gone);
+    w.gone = true;
+    run_free(r);
+    w.run = NULL;
+}
+
+static const struct run_host host = {
+    .worker_id = "w1", .may_publish = may_publish, .gone = on_gone};
+
+struct row {
+    const char *name, *request;
+    const char *sandbox, *session_sandbox; /* as the claim has them */
+    bool resumed;
+    int64_t failures, line;
+    const char *script, *trace;
+};
+
+static void begin(const struct row *row)
+{
+    struct claim claim = {.attempt = 1,
+                          .epoch = 1 + row->resumed,
+                          .failures = row->failures,
+                          .log_line = row->line,
+                          .started = row->resumed && row->sandbox,
+                          .request = str_dup(str_of(row->request ? row->request : PLAIN))};
+    struct err err = ERR_INIT;
+
+    memset(&w, 0, sizeof(w));
+    w.trace = BUF_INIT(65536);
+    w.may_publish = true;
+    snprintf(claim.run_id, sizeof(claim.run_id), ID);
+    snprintf(claim.sandbox_id, sizeof(claim.sandbox_id), "%s", row->sandbox ? row->sandbox : "");
+    if (row->session_sandbox) {
+        snprintf(claim.session_sandbox, sizeof(claim.session_sandbox), "%s", row->session_sandbox);
+        snprintf(claim.claude_session, sizeof(claim.claude_session), "talk");
+    }
+    if (run_new(&host, &claim, row->resumed, &w.run, &err) != ERR_OK)
+        fail_msg("%s", err.msg);
+    run_start(w.run);
+    turn();
+}
+
+static void end(void)
+{
+    run_free(w.run);
+    buf_release(&w.trace);
+}
+
+#define SESSION  "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"session\":{\"id\":\"s\"}}"
+#define TO_AGENT "ready held started "
+#define T_TO_AGENT                                                                                 \
+    "say:attempt.starting create:1 own:sb1 say:sandbox.created agent mark:started "                \
+    "say:attempt.started "
+
+static struct row rows[] = {
+    {"a run that works", .script = TO_AGENT "init result exit0 ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close say:run.completed mark:published "
+                         "kill:sb1 mark:freed"},
+    {"nothing is said before its acknowledgements", .script = TO_AGENT "init result exit0",
+     .trace = T_TO_AGENT "line:1 line:2"},
+    {"no result: another attempt, counted", .script = TO_AGENT "text exit0 ack ack done held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying kill:sb1 "
+                         "requeue:no_result,1,0"},
+    {"no result, for the last time", .failures = 2,
+     .script = TO_AGENT "text exit0 ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended close say:run.failed mark:published kill:sb1 "
+                         "mark:freed"},
+    {"no room: held, not counted", .script = "full ack ack held",
+     .trace = "say:attempt.starting create:1 say:attempt.ended say:run.held "
+              "requeue:sandbox_capacity,0,1"},
+    {"a kill that fails is left to the outbox",
+     .script = TO_AGENT "init result exit0 ack ack held ack held broken held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close say:run.completed mark:published "
+                         "kill:sb1 hand-out"},
+    {"no such credential: no sandbox",
+     "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"credential\":\"nope\"}",
+     .script = "held ack held", .trace = "close say:run.failed mark:published"},
+    {"a run that kills its workers ends", .resumed = true, .failures = 3, .sandbox = "sb1",
+     .script = "held ack held done held",
+     .trace = "close say:run.failed mark:published kill:sb1 mark:freed"},
+    {"taken over: same sandbox, no line twice", .resumed = true, .sandbox = "sb1", .line = 1,
+     .script = "ready held started init result exit0 ack ack held ack held done held",
+     .trace = "say:run.resumed open:sb1 own:sb1 agent:look line:2 say:attempt.ended close "
+              "say:run.completed mark:published kill:sb1 mark:freed"},
+    {"taken over: the sandbox is gone", .resumed = true, .sandbox = "sb1", .line = 1,
+     .script = "gone ack ack done held",
+     .trace = "say:run.resumed open:sb1 say:sandbox.lost say:attempt.ended say:run.retrying "
+              "kill:sb1 requeue:sandbox_lost,1,0"},
+    {"taken over before the sandbox was known", .resumed = true, .script = "ready held started",
+     .trace = "say:run.resumed create:1 own:sb1 say:sandbox.created agent:look mark:started "
+              "say:attempt.started"},
+    {"a session's first run parks", SESSION,
+     .script = TO_AGENT "init result exit0 ack ack done held ack held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended park:sb1 close:parked "
+                         "say:run.completed mark:published"},
+    {"a session goes on in its sandbox", SESSION, .session_sandbox = "sb1",
+     .script = "ready held started init result exit0 ack ack done held ack held",
+     .trace = "say:attempt.starting open:sb1 own:sb1 agent:resume mark:started "
+              "say:attempt.started line:1 line:2 say:attempt.ended park:sb1 close:parked "
+              "say:run.completed mark:published"},
+    {"a session whose sandbox is gone starts over", SESSION, .session_sandbox = "sb0",
+     .script = "gone ready held started",
+     .trace = "say:attempt.starting open:sb0 say:sandbox.lost create:1 own:sb1 "
+              "say:sandbox.created agent mark:started say:attempt.started"},
+    {"a session that cannot be parked is killed", SESSION,
+     .script = TO_AGENT "init result exit0 ack ack broken held ack held done held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended park:sb1 close say:run.completed "
+                         "mark:published kill:sb1 mark:freed"},
+    {"a session's failed attempt keeps the conversation", SESSION,
+     .script = TO_AGENT "init exit0 ack ack done held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying park:sb1 "
+                         "requeue:no_result,1,0,parked"},
+    {"a lapse: read again, publish what is new",
+     .script = TO_AGENT "init lapse confirm ready held started init result exit0 ack ack held ack "
+                        "held done held",
+     .trace = T_TO_AGENT "line:1 open:sb1 own:sb1 agent:look line:2 say:attempt.ended close "
+                         "say:run.completed mark:published kill:sb1 mark:freed"},
+    {"a lapse while settling: says nothing until it is over",
+     .script = TO_AGENT "init result exit0 lapse ack confirm ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close say:run.completed mark:published "
+                         "kill:sb1 mark:freed"},
+    {"deposed at the terminal", .script = TO_AGENT "init result exit0 ack ack lost",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close"},
+    {"deposed at the sandbox's id", .script = "ready lost",
+     .trace = "say:attempt.starting create:1 own:sb1"},
+};
+
+static void history(void **state)
+{
+    const struct row *row = *state;
+    struct str rest = str_of(row->script), word;
+
+    begin(row);
+    while (str_next(&rest, ' ', &word))
+        act(word);
+    assert_string_equal(w.trace.p, row->trace);
+    end();
+}
+
+/* Answers what is still owed: none of it may do anything any more. */
+static void let_all_come_back(void)
+{
+    assert_null(w.saved);
+    if (w.call)
+        call_answered(ERR_OK);
+    else if (w.run && w.boot)
+        v_ready();
+    turn();
+}
+
+static void deposed_after(const struct row *row, size_t steps)
+{
+    struct str rest = str_of(row->script), word;
+
+    begin(row);
+    for (size_t i = 0; i < steps && str_next(&rest, ' ', &word); i++)
+        act(word);
+    if (w.run) {
+        size_t before = w.trace.len;
+        run_depose(w.run);
+        turn();
+        let_all_come_back();
+        if (w.trace.len != before)
+            fail_msg("%s, deposed after %zu steps: %s", row->name, steps, w.trace.p + before);
+        assert_true(w.gone);
+    }
+    end();
+}
+
+static void every_history_cut_at_every_step(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct str rest = str_of(rows[i].script), word;
+        for (size_t steps = 0; str_next(&rest, ' ', &word); steps++)
+            deposed_after(&rows[i], steps);
+    }
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[COUNTOF(rows) + 1];
+
+    log_setup(LOG_ERROR, LOG_TEXT, 2);
+    for (size_t i = 0; i < COUNTOF(rows); i++)
+        tests[i] = (struct CMUnitTest){
+            .name = rows[i].name, .test_func = history, .initial_state = &rows[i]};
+    tests[COUNTOF(rows)] = (struct CMUnitTest)cmocka_unit_test(every_history_cut_at_every_step);
+    return cmocka_run_group_tests_name("run", tests, NULL, NULL);
+}
