@@ -13,12 +13,17 @@
 #include "worker/fleet_internal.h"
 #include "common/banned.h"
 
+enum { STATEMENT_LEAST_MS = 5000 };
+
+static void leave(struct fleet *f);
+
 void fleet_fatal(struct fleet *f, const char *what, const struct err *e)
 {
     log_event(LOG_ERROR, what, LF_ERR(e));
     if (f->exit_status == 0)
         f->exit_status = err_exit_status(e->code);
-    loop_stop(f->loop);
+    if (!f->finishing)
+        leave(f);
 }
 
 /* --- ready --------------------------------------------------------------------------------- */
@@ -167,26 +172,31 @@ static void on_left(void *ctx, PGresult *res, const struct err *e)
     loop_stop(f->loop);
 }
 
-/* What runs goes on without us: acknowledged positions are saved, the claims are anybody's. */
-static void finish(struct fleet *f)
+/* What runs goes on without us: the claims are anybody's, at once. */
+static void leave(struct fleet *f)
 {
     struct err err = ERR_INIT;
 
+    f->finishing = f->stopping = true;
+    log_event(LOG_INFO, "worker.leaving", LF_INT("runs_released", fleet_active(f)));
+    for (size_t i = 0; i < f->n_runs; i++)
+        run_release(f->runs[i]);
+    timer_start(f->drain, FLEET_LEAVE_MS);
+    if (!f->ready || ledger_leave(f->ledger, on_left, f, &err) != ERR_OK)
+        loop_stop(f->loop);
+}
+
+static void finish(struct fleet *f)
+{
     if (f->finishing) { /* the ledger did not answer */
         loop_stop(f->loop);
         return;
     }
-    f->finishing = true;
-    log_event(LOG_INFO, "worker.leaving", LF_INT("runs_released", fleet_active(f)));
     publish_hub_flush(f->hub, FLEET_FLUSH_MS);
     f->saving = false;
     if (!f->muted)
         fleet_save_positions(f);
-    for (size_t i = 0; i < f->n_runs; i++)
-        run_release(f->runs[i]);
-    timer_start(f->drain, FLEET_LEAVE_MS);
-    if (ledger_leave(f->ledger, on_left, f, &err) != ERR_OK)
-        loop_stop(f->loop);
+    leave(f);
 }
 
 static void on_drain(void *ctx)
@@ -217,14 +227,13 @@ int fleet_exit_status(const struct fleet *f)
 /* --- life
  * --------------------------------------------------------------------------------------------- */
 
+/* Whoever goes on does so at the first line that was not acknowledged. */
 static void on_publish_fatal(void *ctx, const struct err *e)
 {
     struct fleet *f = ctx;
 
-    log_event(LOG_ERROR, "events.failed", LF_ERR(e),
-              LF("next", "the process ends; its successor goes on at the acknowledged lines"));
     f->exit_status = err_exit_status(ERR_INTERNAL);
-    loop_stop(f->loop);
+    fleet_fatal(f, "events.failed", e);
 }
 
 static void name_worker(struct fleet *f)
@@ -289,7 +298,9 @@ static enum err_code open_ledger(struct fleet *f, struct err *err)
     static const struct pg_events events = {.up = on_up, .down = on_down, .notify = on_notify};
     struct ledger_opts opts = {.conninfo = f->set->database,
                                .worker_id = f->worker_id,
-                               .statement_ms = f->set->lease_ms,
+                               .statement_ms = f->set->lease_ms > STATEMENT_LEAST_MS
+                                                   ? f->set->lease_ms
+                                                   : STATEMENT_LEAST_MS,
                                .events = &events,
                                .ctx = f};
     return ledger_new(f->loop, &opts, &f->ledger, err);

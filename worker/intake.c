@@ -48,7 +48,8 @@ static void apply_pause(struct intake *in)
     for (int lane = 0; lane < LANES && in->consumer; lane++) {
         bool want = in->lane_paused[lane] || batch_is_full(&in->filling);
         if (want != in->paused[lane])
-            consumer_pause(in->consumer, in->topics->name[topic_of_lane(lane)], want);
+            consumer_pause(in->consumer, in->topics->name[topic_of_lane((enum run_lane)lane)],
+                           want);
         in->paused[lane] = want;
     }
 }

@@ -52,7 +52,9 @@ static void on_timer(void *ctx)
 {
     struct run *r = ctx;
 
-    if (r->state == RUN_STREAMING)
+    if (r->state == RUN_BOOTING)
+        run_enter_booting(r);
+    else if (r->state == RUN_STREAMING)
         run_stream_timer(r);
     else if (r->state == RUN_RELEASING)
         run_release_timer(r);

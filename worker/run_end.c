@@ -52,12 +52,12 @@ static void report(struct run *r)
     struct usage used = run_attempt_usage(r);
 
     usage_add(&r->claim.used, &used);
+    if (r->refused)
+        return;
     log_event(LOG_INFO, "attempt.ended", LF("run", r->claim.run_id),
               LF_INT("attempt", r->claim.attempt), LF("outcome", outcome_name(r->end.outcome)),
               LF("reason", r->end.reason), LF_INT("lines", r->end.lines),
               LF_INT("ms", run_elapsed_ms(r)));
-    if (r->refused)
-        return;
     r->plan = outcome_plan(r->end.outcome, r->claim.failures, r->claim.uncounted,
                            r->request.max_attempts, r->end.hold_ms, randombytes_random());
     say_stderr(r);
@@ -80,6 +80,7 @@ void run_settle(struct run *r)
 void run_enter_settling(struct run *r)
 {
     timer_stop(r->timer);
+    r->tries = 0;
     run_settle(r);
 }
 

@@ -50,7 +50,7 @@ struct run {
     struct sandbox *sandbox;
     struct capture *capture;
     struct timer *timer;
-    int tries;
+    int tries; /* of opening the sandbox; of killing it */
 
     int64_t began_ms;   /* boot clock of the attempt's start; 0: not started */
     int64_t sent_line;  /* published, acknowledged or not */

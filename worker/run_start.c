@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/backoff.h"
 #include "common/log.h"
 #include "worker/claude_args.h"
 #include "worker/run_internal.h"
 #include "common/banned.h"
 
-enum { DATA_MAX_BYTES = 8192 };
+enum { DATA_MAX_BYTES = 8192, OPEN_TRIES = 20, OPEN_BASE_MS = 500, OPEN_CAP_MS = 30000 };
 
 /* --- claimed ------------------------------------------------------------------------ */
 
@@ -87,6 +88,7 @@ static void on_ready(void *ctx, struct sandbox *sb)
     }
     sandbox_free(r->sandbox);
     r->sandbox = sb;
+    r->tries = 0;
     r->made = r->claim.sandbox_id[0] == '\0' && r->claim.session_sandbox[0] == '\0';
     snprintf(r->claim.sandbox_id, sizeof(r->claim.sandbox_id), "%s", sandbox_id(sb));
     run_apply(r, RUN_EV_SANDBOX);
@@ -102,6 +104,18 @@ static void start_over(struct run *r)
     run_enter_booting(r);
 }
 
+/* An agent may be at work in it: the service's trouble is no reason to give it up. */
+static bool try_again(struct run *r, const struct err *e)
+{
+    struct backoff b = BACKOFF_INIT(OPEN_BASE_MS, OPEN_CAP_MS);
+
+    if (e->code == ERR_GONE || err_action(e->code) != ERR_DO_RETRY || r->tries >= OPEN_TRIES)
+        return false;
+    b.tries = (unsigned)r->tries++;
+    timer_start(r->timer, backoff_next_ms(&b));
+    return true;
+}
+
 static void boot_failed(struct run *r, const struct err *e)
 {
     bool own = r->claim.sandbox_id[0] != '\0';
@@ -111,6 +125,8 @@ static void boot_failed(struct run *r, const struct err *e)
         start_over(r);
         return;
     }
+    if (own && try_again(r, e))
+        return;
     if (e->code == ERR_GONE && own) {
         say_sandbox(r, EVENT_SANDBOX_LOST, r->claim.sandbox_id);
         run_end_with(r, OUTCOME_SANDBOX_LOST, e->msg, 0);
