@@ -15,18 +15,7 @@
 
 enum { STATEMENT_LEAST_MS = 5000 };
 
-static void leave(struct fleet *f);
-
-void fleet_fatal(struct fleet *f, const char *what, const struct err *e)
-{
-    log_event(LOG_ERROR, what, LF_ERR(e));
-    if (f->exit_status == 0)
-        f->exit_status = err_exit_status(e->code);
-    if (!f->finishing)
-        leave(f);
-}
-
-/* --- ready --------------------------------------------------------------------------------- */
+/* --- ready ------------------------------------------------------------------- */
 
 static void on_claimed(void *ctx, const int64_t claimed[LANES])
 {
@@ -121,8 +110,7 @@ static void on_notify(void *ctx, const char *channel, const char *payload)
         timer_start(f->tick, 0);
 }
 
-/* --- timers
- * ---------------------------------------------------------------------------------------- */
+/* --- timers ------------------------------------------------------------------ */
 
 static void on_tick(void *ctx)
 {
@@ -158,65 +146,9 @@ static void on_outbox(void *ctx)
     fleet_work_outbox(f);
 }
 
-/* --- the end
- * ----------------------------------------------------------------------------------------- */
-
-static void on_left(void *ctx, PGresult *res, const struct err *e)
-{
-    struct fleet *f = ctx;
-
-    (void)res;
-    if (e->code != ERR_OK)
-        log_event(LOG_WARN, "worker.not_released", LF_ERR(e),
-                  LF("next", "others take the runs over when the lease ends"));
-    loop_stop(f->loop);
-}
-
-/* What runs goes on without us: the claims are anybody's, at once. */
-static void leave(struct fleet *f)
-{
-    struct err err = ERR_INIT;
-
-    f->finishing = f->stopping = true;
-    log_event(LOG_INFO, "worker.leaving", LF_INT("runs_released", fleet_active(f)));
-    for (size_t i = 0; i < f->n_runs; i++)
-        run_release(f->runs[i]);
-    timer_start(f->drain, FLEET_LEAVE_MS);
-    if (!f->ready || ledger_leave(f->ledger, on_left, f, &err) != ERR_OK)
-        loop_stop(f->loop);
-}
-
-static void finish(struct fleet *f)
-{
-    if (f->finishing) { /* the ledger did not answer */
-        loop_stop(f->loop);
-        return;
-    }
-    publish_hub_flush(f->hub, FLEET_FLUSH_MS);
-    f->saving = false;
-    if (!f->muted)
-        fleet_save_positions(f);
-    leave(f);
-}
-
 static void on_drain(void *ctx)
 {
-    finish(ctx);
-}
-
-void fleet_stop(struct fleet *f, int count)
-{
-    if (count > 1 || !f->ready || fleet_active(f) == 0) {
-        f->stopping = true;
-        intake_stop(f->intake);
-        finish(f);
-        return;
-    }
-    f->stopping = true;
-    log_event(LOG_INFO, "worker.draining", LF_INT("runs", fleet_active(f)),
-              LF_INT("ms", f->set->drain_ms));
-    intake_stop(f->intake);
-    timer_start(f->drain, f->set->drain_ms);
+    fleet_finish(ctx);
 }
 
 int fleet_exit_status(const struct fleet *f)
@@ -224,17 +156,7 @@ int fleet_exit_status(const struct fleet *f)
     return f->exit_status;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------- */
-
-/* Whoever goes on does so at the first line that was not acknowledged. */
-static void on_publish_fatal(void *ctx, const struct err *e)
-{
-    struct fleet *f = ctx;
-
-    f->exit_status = err_exit_status(ERR_INTERNAL);
-    fleet_fatal(f, "events.failed", e);
-}
+/* --- life -------------------------------------------------------------------- */
 
 static void name_worker(struct fleet *f)
 {
@@ -288,7 +210,7 @@ static enum err_code open_hub(struct fleet *f, struct err *err)
 {
     struct publish_opts opts = {.kafka = f->kafka,
                                 .topic = f->topics->name[TOPIC_EVENTS],
-                                .fatal = on_publish_fatal,
+                                .fatal = fleet_publish_failed,
                                 .ctx = f};
     return publish_hub_new(f->loop, &opts, &f->hub, err);
 }

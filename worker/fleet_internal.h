@@ -57,8 +57,12 @@ struct fleet {
     int exit_status;
 };
 
-/* fleet.c */
+/* fleet_stop.c */
 void fleet_fatal(struct fleet *f, const char *what, const struct err *e); /* ends the process */
+void fleet_publish_failed(void *ctx, const struct err *e);
+void fleet_finish(struct fleet *f); /* hands over what runs, and stops the loop */
+
+/* fleet.c */
 
 void fleet_become_ready(struct fleet *f); /* the ledger has our first beat */
 

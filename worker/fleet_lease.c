@@ -9,7 +9,7 @@
 
 enum { LIST_MAX_BYTES = 4 << 20 };
 
-/* --- our own lease ----------------------------------------------------------------------- */
+/* --- our own lease ----------------------------------------------------------- */
 
 bool fleet_may_publish(void *ctx)
 {
@@ -38,7 +38,7 @@ void fleet_check_lease(struct fleet *f)
     lapse_all(f);
 }
 
-/* --- comparing with the ledger -------------------------------------------------------------- */
+/* --- comparing with the ledger ----------------------------------------------- */
 
 static bool listed(const PGresult *res, const struct run *r)
 {
@@ -104,7 +104,7 @@ static void reconcile(struct fleet *f)
     disown(f);
 }
 
-/* --- beating ---------------------------------------------------------------------------------- */
+/* --- beating ----------------------------------------------------------------- */
 
 static void on_beat(void *ctx, PGresult *res, const struct err *e)
 {

@@ -11,7 +11,7 @@
 
 enum { LIST_MAX_BYTES = 4 << 20 };
 
-/* --- the list ---------------------------------------------------------------------------- */
+/* --- the list ---------------------------------------------------------------- */
 
 static bool append(struct fleet *f, struct run *r)
 {
@@ -108,7 +108,7 @@ void fleet_known_ids(const struct fleet *f, struct buf *out)
     ledger_array_close(out);
 }
 
-/* --- positions ------------------------------------------------------------------------------ */
+/* --- positions --------------------------------------------------------------- */
 
 struct saved { /* one row of the statement under way */
     char run_id[UUID_TEXT];

@@ -18,7 +18,7 @@ struct taking {
 
 static void take_lane(struct fleet *f, enum run_lane lane, int64_t limit, int64_t singles);
 
-/* --- answers ------------------------------------------------------------------------------- */
+/* --- answers ----------------------------------------------------------------- */
 
 static void add_rows(const struct taking *t, const PGresult *res)
 {
@@ -81,7 +81,7 @@ static void on_taken(void *ctx, PGresult *res, const struct err *e)
         fleet_take(f);
 }
 
-/* --- questions ------------------------------------------------------------------------------ */
+/* --- questions --------------------------------------------------------------- */
 
 static bool may_take(const struct fleet *f)
 {
@@ -171,7 +171,7 @@ void fleet_work_outbox(struct fleet *f)
         end_unless_sent(t, ledger_outbox(f->ledger, t->limit, on_taken, t, &err));
 }
 
-/* --- backlog --------------------------------------------------------------------------------- */
+/* --- backlog ----------------------------------------------------------------- */
 
 static int64_t backlog_limit(const struct fleet *f)
 {

@@ -41,7 +41,7 @@ struct intake {
 static void fly(struct intake *in);
 static void go_on(struct intake *in);
 
-/* --- pausing ------------------------------------------------------------------------- */
+/* --- pausing ----------------------------------------------------------------- */
 
 static void apply_pause(struct intake *in)
 {
@@ -63,7 +63,7 @@ void intake_pause(struct intake *in, enum run_lane lane, bool paused)
     apply_pause(in);
 }
 
-/* --- records -------------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------------- */
 
 static void fail(struct intake *in, const struct err *e)
 {
@@ -99,7 +99,7 @@ static void on_failed(void *ctx, const struct err *e)
         log_event(LOG_WARN, "intake.kafka", LF_ERR(e));
 }
 
-/* --- the end of a batch ------------------------------------------------------------------ */
+/* --- the end of a batch ------------------------------------------------------ */
 
 static void commit(struct intake *in)
 {
@@ -125,7 +125,7 @@ static void end_batch(struct intake *in)
     apply_pause(in);
 }
 
-/* --- letters ---------------------------------------------------------------------------- */
+/* --- letters ----------------------------------------------------------------- */
 
 static void on_letter(void *ctx, const struct err *e, int32_t partition, int64_t offset)
 {
@@ -159,7 +159,7 @@ static bool send_letters(struct intake *in)
     return true;
 }
 
-/* --- claims ------------------------------------------------------------------------------ */
+/* --- claims ------------------------------------------------------------------ */
 
 static void on_answer(struct intake *in, const struct err *e)
 {
@@ -290,7 +290,7 @@ static void on_timer(void *ctx)
     }
 }
 
-/* --- life --------------------------------------------------------------------------------- */
+/* --- life -------------------------------------------------------------------- */
 
 enum err_code intake_new(struct loop *l, const struct intake_opts *opts,
                          const struct intake_events *ev, void *ctx, struct intake **out,

@@ -11,7 +11,7 @@
 
 enum { QUEUED_MAX = 8192 };
 
-/* --- the connection --------------------------------------------------------------- */
+/* --- the connection ---------------------------------------------------------- */
 
 static void on_up(void *ctx)
 {
@@ -83,7 +83,7 @@ bool ledger_is_up(const struct ledger *l)
     return pg_is_up(l->pg);
 }
 
-/* --- numbers as parameters ----------------------------------------------------------- */
+/* --- numbers as parameters --------------------------------------------------- */
 
 struct number {
     char text[32];
@@ -101,7 +101,7 @@ static const char *money(double d, struct number *to)
     return to->text;
 }
 
-/* --- one run --------------------------------------------------------------------------- */
+/* --- one run ----------------------------------------------------------------- */
 
 static struct ledger_op *mark(struct ledger *l, const char *sql, struct ledger_run r, ledger_fn fn,
                               void *ctx)
@@ -172,7 +172,7 @@ struct ledger_op *ledger_close(struct ledger *l, struct ledger_run r, const stru
     return ledger_op_start(l, &cmd, fn, ctx);
 }
 
-/* --- takings and this worker's own ------------------------------------------------------- */
+/* --- takings and this worker's own ------------------------------------------- */
 
 enum err_code ledger_send(struct ledger *l, const struct pg_cmd *cmd, pg_fn fn, void *ctx,
                           struct err *err)

@@ -92,7 +92,7 @@ struct ledger_op *ledger_set_freed(struct ledger *l, struct ledger_run r, ledger
 struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx);
 void ledger_cancel(struct ledger_op *op); /* fn is not called; it may still take effect; NULL ok */
 
-/* --- once: the caller's timer repeats it; fn as in common/pg.h ------------------ */
+/* --- once: the caller's timer repeats it; fn as in common/pg.h --------------- */
 enum err_code ledger_take(struct ledger *l, enum run_lane lane, int64_t limit, pg_fn fn, void *ctx,
                           struct err *err) MUST_USE;
 enum err_code ledger_take_over(struct ledger *l, const char *dead_worker, int64_t counter,
@@ -117,7 +117,7 @@ enum err_code ledger_leave(struct ledger *l, pg_fn fn, void *ctx, struct err *er
 enum err_code ledger_send(struct ledger *l, const struct pg_cmd *cmd, pg_fn fn, void *ctx,
                           struct err *err) MUST_USE;
 
-/* --- array parameters: "{…}" ---------------------------------------------------- */
+/* --- array parameters: "{…}" ------------------------------------------------- */
 void ledger_array_open(struct buf *b);
 void ledger_array_text(struct buf *b, const char *cstr); /* NULL: SQL NULL; else quoted */
 void ledger_array_int(struct buf *b, int64_t n);

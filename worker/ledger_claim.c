@@ -110,7 +110,7 @@ void usage_add(struct usage *sum, const struct usage *more)
     sum->cache_write_tokens += more->cache_write_tokens;
 }
 
-/* --- arrays --------------------------------------------------------------------- */
+/* --- arrays ------------------------------------------------------------------ */
 
 void ledger_array_open(struct buf *b)
 {

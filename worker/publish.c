@@ -48,7 +48,7 @@ struct publish_log {
     int busy; /* inside moved() */
 };
 
-/* --- the log -------------------------------------------------------------------- */
+/* --- the log ----------------------------------------------------------------- */
 
 struct publish_log *publish_log_new(struct publish_hub *h, const struct event_run *run,
                                     void (*moved)(void *ctx), void *ctx)
@@ -152,7 +152,7 @@ static void drop_last(struct publish_log *log, struct sent *s)
     free(s);
 }
 
-/* --- what the producer does not take yet ------------------------------------------ */
+/* --- what the producer does not take yet ------------------------------------- */
 
 static struct str copy_to(char **at, struct str s)
 {
@@ -236,7 +236,7 @@ enum err_code publish_event(struct publish_log *log, const struct event *e, stru
     return rc;
 }
 
-/* --- the hub ------------------------------------------------------------------------ */
+/* --- the hub ----------------------------------------------------------------- */
 
 static void on_fatal(void *ctx, const struct err *e)
 {

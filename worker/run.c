@@ -34,7 +34,7 @@ void run_apply(struct run *r, enum run_event e)
     enter[to](r);
 }
 
-/* --- callbacks that belong to no single state ----------------------------------------- */
+/* --- callbacks that belong to no single state -------------------------------- */
 
 static void on_moved(void *ctx)
 {
@@ -60,7 +60,7 @@ static void on_timer(void *ctx)
         run_release_timer(r);
 }
 
-/* --- life ------------------------------------------------------------------------------ */
+/* --- life -------------------------------------------------------------------- */
 
 static struct event_run about(const struct run_request *q)
 {
@@ -185,7 +185,7 @@ enum run_state run_state(const struct run *r)
     return r->state;
 }
 
-/* --- what the worker learnt -------------------------------------------------------------- */
+/* --- what the worker learnt -------------------------------------------------- */
 
 void run_lapse(struct run *r)
 {
@@ -217,7 +217,7 @@ void run_release(struct run *r)
         run_apply(r, RUN_EV_RELEASED);
 }
 
-/* --- for the parts ----------------------------------------------------------------------- */
+/* --- for the parts ----------------------------------------------------------- */
 
 struct ledger_run run_who(const struct run *r)
 {

@@ -11,7 +11,7 @@
 
 enum { DATA_MAX_BYTES = 256 * 1024, KILL_AGAIN_MS = 2000 };
 
-/* --- settling ------------------------------------------------------------------------ */
+/* --- settling ---------------------------------------------------------------- */
 
 static void say_stderr(struct run *r)
 {
@@ -84,7 +84,7 @@ void run_enter_settling(struct run *r)
     run_settle(r);
 }
 
-/* --- the sandbox: parked for its session, or killed -------------------------------------- */
+/* --- the sandbox: parked for its session, or killed -------------------------- */
 
 /* A conversation that can be resumed where it is. */
 static bool parkable(const struct run *r)
@@ -173,7 +173,7 @@ void run_enter_parking(struct run *r)
         run_apply(r, RUN_EV_FREED);
 }
 
-/* --- back to waiting ------------------------------------------------------------------------- */
+/* --- back to waiting --------------------------------------------------------- */
 
 static struct ledger_end ledger_end(const struct run *r)
 {

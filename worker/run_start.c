@@ -12,7 +12,7 @@
 
 enum { DATA_MAX_BYTES = 8192, OPEN_TRIES = 20, OPEN_BASE_MS = 500, OPEN_CAP_MS = 30000 };
 
-/* --- claimed ------------------------------------------------------------------------ */
+/* --- claimed ----------------------------------------------------------------- */
 
 static bool refuse(struct run *r, enum outcome o, const char *reason)
 {
@@ -65,7 +65,7 @@ void run_enter_claimed(struct run *r)
     run_apply(r, RUN_EV_GO);
 }
 
-/* --- booting -------------------------------------------------------------------------- */
+/* --- booting ----------------------------------------------------------------- */
 
 static void say_sandbox(struct run *r, enum event_type type, const char *id)
 {
@@ -170,7 +170,7 @@ void run_enter_booting(struct run *r)
         boot_failed(r, &err);
 }
 
-/* --- owning --------------------------------------------------------------------------- */
+/* --- owning ------------------------------------------------------------------ */
 
 static void on_owned(void *ctx, bool held, const struct err *e)
 {
@@ -186,7 +186,7 @@ void run_enter_owning(struct run *r)
     }
 }
 
-/* --- starting --------------------------------------------------------------------------- */
+/* --- starting ---------------------------------------------------------------- */
 
 /* The conversation lives in the session's sandbox only. */
 static const char *conversation(const struct run *r)

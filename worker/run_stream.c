@@ -39,7 +39,7 @@ static bool may_publish(const struct run *r)
     return r->host->may_publish(r->host->ctx);
 }
 
-/* --- time -------------------------------------------------------------------------------- */
+/* --- time -------------------------------------------------------------------- */
 
 /* When the next warning or the backstop is due, in ms since the start. */
 static int64_t next_due_ms(const struct run *r)
@@ -87,7 +87,7 @@ void run_stream_timer(struct run *r)
     set_timer(r);
 }
 
-/* --- started ------------------------------------------------------------------------------ */
+/* --- started ----------------------------------------------------------------- */
 
 static void on_started_saved(void *ctx, bool held, const struct err *e)
 {
@@ -146,7 +146,7 @@ void run_enter_suspended(struct run *r)
     r->sandbox = NULL;
 }
 
-/* --- lines ---------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------- */
 
 static void keep_tail(struct run *r, struct str line, const struct stream_line *kind)
 {
@@ -235,7 +235,7 @@ void run_stream_moved(struct run *r)
     }
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end ----------------------------------------------------------------- */
 
 static char *masked_copy(const struct run *r, struct str s)
 {

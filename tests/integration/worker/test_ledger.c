@@ -25,7 +25,7 @@ static struct {
     char name[64], conninfo[1200];
 } db;
 
-/* --- the database ------------------------------------------------------------------------ */
+/* --- the database ------------------------------------------------------------ */
 
 static PGconn *connect_to(const char *conninfo)
 {
@@ -85,7 +85,7 @@ static int empty(void **state)
     return 0;
 }
 
-/* --- statements ------------------------------------------------------------------------------ */
+/* --- statements -------------------------------------------------------------- */
 
 static PGresult *ask_v(const char *sql, int n, const char *const *v)
 {
@@ -195,8 +195,7 @@ static void scheduled_runs_wait(void **state)
     assert_int_equal(take("w1", "9"), 1);
 }
 
-/* --- taking
- * ------------------------------------------------------------------------------------------ */
+/* --- taking ------------------------------------------------------------------ */
 
 static void taking_counts_before_the_work(void **state)
 {
@@ -260,8 +259,7 @@ static void the_backlog_counts_what_could_start(void **state)
     PQclear(res);
 }
 
-/* --- takeover
- * ------------------------------------------------------------------------------------------- */
+/* --- takeover ---------------------------------------------------------------- */
 
 static void only_who_stood_still_is_inherited(void **state)
 {
@@ -336,8 +334,7 @@ static void an_unknown_row_in_our_name_is_given_back(void **state)
     assert_int_equal(ROWS(ledger_sql_adopt, "w2", "9"), 1);
 }
 
-/* --- fencing
- * ---------------------------------------------------------------------------------------------- */
+/* --- fencing ----------------------------------------------------------------- */
 
 static void an_old_epoch_changes_nothing(void **state)
 {
@@ -396,8 +393,7 @@ static void a_requeued_run_waits_for_its_time(void **state)
     claim_release(&c);
 }
 
-/* --- the outbox
- * ---------------------------------------------------------------------------------------------- */
+/* --- the outbox -------------------------------------------------------------- */
 
 static void the_outbox_is_for_what_nobody_works_on(void **state)
 {
