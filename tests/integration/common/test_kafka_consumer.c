@@ -102,7 +102,7 @@ static void paused_from_the_start_and_for_all_topics(void **state)
     w->c = open_consumer(w, NULL, &plain);
     consumer_pause(w->c, NULL, true);
     assign(w, w->c, KAFKA_EARLIEST, 2);
-    run_ms(w, 500);
+    run_ms(w, 1500);
     assert_int_equal(w->records, 0);
     consumer_pause(w->c, NULL, false);
     run_until(w, 50);
@@ -144,6 +144,56 @@ static void seeks_go_back_running_and_paused(void **state)
     assert_int_equal(w->seen[249], 2);
     assert_int_equal(w->seen[289], 3);
     assert_int_equal(w->seen[299], 4);
+}
+
+static void pause_now(void *ctx, const struct kafka_record *r)
+{
+    struct world *w = ctx;
+    on_record(w, r);
+    if (w->records == 10)
+        consumer_pause(w->c, w->topic, true);
+}
+
+static const struct consumer_events pausing = {.record = pause_now, .failed = on_failed};
+
+/* More than a paused topic keeps at hand: fetching has stopped, too. */
+static void pause_after_ten(struct world *w, int produced)
+{
+    make_topic(w, w->topic, 1);
+    produce_numbers(w, produced);
+    w->c = open_consumer(w, NULL, &pausing);
+    assign(w, w->c, KAFKA_EARLIEST, 1);
+    run_until(w, 10);
+    run_ms(w, 300);
+    assert_int_equal(w->records, 10);
+}
+
+static void a_seek_forgets_what_was_kept(void **state)
+{
+    struct world *w = *state;
+    pause_after_ten(w, 1000);
+    seek(w, 5);
+    consumer_pause(w->c, w->topic, false);
+    run_until(w, 10 + 995);
+    run_ms(w, 300);
+    assert_int_equal(w->records, 10 + 995);
+    assert_int_equal(w->seen[4], 1);
+    assert_int_equal(w->seen[5], 2);
+    assert_int_equal(w->seen[10], 1);
+    assert_int_equal(w->seen[999], 1);
+}
+
+static void a_new_assignment_forgets_what_was_kept(void **state)
+{
+    struct world *w = *state;
+    pause_after_ten(w, 1000);
+    assign(w, w->c, 990, 1);
+    consumer_pause(w->c, w->topic, false);
+    run_until(w, 10 + 10);
+    run_ms(w, 300);
+    assert_int_equal(w->records, 10 + 10);
+    assert_int_equal(w->seen[500], 0);
+    assert_int_equal(w->seen[999], 1);
 }
 
 static void a_seek_elsewhere_is_refused(void **state)
@@ -216,6 +266,8 @@ int main(void)
         TEST(pauses_lose_and_repeat_nothing),
         TEST(paused_from_the_start_and_for_all_topics),
         TEST(seeks_go_back_running_and_paused),
+        TEST(a_seek_forgets_what_was_kept),
+        TEST(a_new_assignment_forgets_what_was_kept),
         TEST(a_seek_elsewhere_is_refused),
         TEST(a_pause_outlives_a_rebalance),
         TEST(an_unknown_topic_stops_the_consumer),

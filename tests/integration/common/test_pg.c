@@ -311,10 +311,9 @@ static void notifications_arrive(void **state)
 
 /* --- loss --- */
 
-static void a_killed_backend_fails_what_was_queued(void **state)
+static void lose_backend(struct world *w, bool pipeline)
 {
-    struct world *w = *state;
-    connect_up(w, (struct pg_opts){.pipeline = true});
+    connect_up(w, (struct pg_opts){.pipeline = pipeline});
     w->want = 50;
     w->done = 0;
     send_cmd(w, &(struct pg_cmd){.sql = "SELECT pg_terminate_backend(pg_backend_pid())"});
@@ -329,6 +328,30 @@ static void a_killed_backend_fails_what_was_queued(void **state)
     assert_int_equal(w->ups, 2);
     run(w, "SELECT 7");
     assert_string_equal(w->text, "7");
+}
+
+static void a_killed_backend_fails_what_was_sent(void **state)
+{
+    lose_backend(*state, true);
+}
+
+static void a_killed_backend_fails_what_waited(void **state)
+{
+    lose_backend(*state, false);
+}
+
+/* Each has its time; a long row of them is no silence. */
+static void the_deadline_moves_with_every_answer(void **state)
+{
+    struct world *w = *state;
+    connect_up(w, (struct pg_opts){.pipeline = true, .statement_ms = 500});
+    w->want = 8;
+    for (int i = 0; i < w->want; i++)
+        send_cmd(w, &(struct pg_cmd){.sql = "SELECT pg_sleep(0.4)"});
+    loop_run(w->l);
+    assert_int_equal(w->done, 8);
+    assert_int_equal(w->failed, 0);
+    assert_int_equal(w->downs, 0);
 }
 
 static void reset_rolls_back(void **state)
@@ -511,7 +534,9 @@ int main(void)
         TEST(a_copy_bigger_than_any_buffer),
         TEST(a_bad_copy_leaves_the_connection_usable),
         TEST(notifications_arrive),
-        TEST(a_killed_backend_fails_what_was_queued),
+        TEST(a_killed_backend_fails_what_was_sent),
+        TEST(a_killed_backend_fails_what_waited),
+        TEST(the_deadline_moves_with_every_answer),
         TEST(reset_rolls_back),
         TEST(a_frozen_backend_is_given_up),
         TEST(a_restarted_server),
