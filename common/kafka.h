@@ -106,6 +106,8 @@ struct consumer_opts {
 enum err_code consumer_new(struct loop *l, const struct kafka_conf *conf,
                            const struct consumer_opts *opts, const struct consumer_events *ev,
                            void *ctx, struct consumer **out, struct err *err) MUST_USE;
+/* Replaces what is assigned. A number as offset starts within milliseconds, a named
+ * one (KAFKA_…) half a second later: librdkafka looks it up first. */
 enum err_code consumer_assign(struct consumer *c, const struct partition *ps, size_t n,
                               struct err *err) MUST_USE;
 enum err_code consumer_seek(struct consumer *c, const struct partition *to,
