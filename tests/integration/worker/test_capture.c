@@ -2,7 +2,7 @@
 /* Promise: every byte an agent prints in a sandbox reaches us once and in order, with its
  * line number and offset, whatever becomes of the streams; and how it ended is known.
  * Proof: real processes in a real sandboxd; the prompt is the script they run. */
-#include "fixture.h"
+#include "proxy.h"
 
 #include "worker/capture.h"
 
