@@ -119,8 +119,6 @@ static void on_tick(void *ctx)
     timer_start(f->tick, FLEET_TICK_MS);
     fleet_check_lease(f);
     fleet_look_peers(f);
-    fleet_adopt(f);
-    fleet_look_backlog(f);
 }
 
 static void on_beat_timer(void *ctx)

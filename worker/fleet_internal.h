@@ -18,6 +18,7 @@ enum {
     FLEET_FLUSH_MS = 2000,   /* at the end, for the broker's acknowledgements */
     FLEET_LEAVE_MS = 3000,   /* at the end, for the ledger's answer */
     FLEET_BACKLOG_SLOTS = 2, /* a lane with so many startable claims a slot is not read */
+    FLEET_ORPHANS_SLOTS = 2, /* runs of the dead may fill so many times the slots */
     FLEET_UNREADABLE_MS = 60000
 };
 

@@ -144,11 +144,14 @@ static void on_buried(void *ctx, PGresult *res, const struct err *e)
         log_event(LOG_WARN, "worker.buried", LF("worker", pg_text(res, 0, 0)));
 }
 
-static void inherit(struct fleet *f, const struct lease_peer *p)
+static void inherit(struct fleet *f, struct lease_peer *p)
 {
     struct err err = ERR_INIT;
 
-    log_event(LOG_WARN, "worker.dead", LF("worker", p->worker_id), LF_INT("counter", p->counter));
+    if (!p->told)
+        log_event(LOG_WARN, "worker.dead", LF("worker", p->worker_id),
+                  LF_INT("counter", p->counter));
+    p->told = true;
     fleet_take_over(f, p);
     (void)!ledger_bury(f->ledger, p->worker_id, p->counter, on_buried, f, &err);
 }
@@ -177,6 +180,8 @@ static void on_peers(void *ctx, PGresult *res, const struct err *e)
     for (size_t i = 0; i < f->lease.n; i++)
         if (lease_dead(&f->lease, &f->lease.peers[i]))
             inherit(f, &f->lease.peers[i]);
+    fleet_adopt(f);
+    fleet_look_backlog(f);
 }
 
 void fleet_look_peers(struct fleet *f)

@@ -93,6 +93,15 @@ static int64_t room(const struct fleet *f)
     return slots_free(&f->slots) - f->reserved;
 }
 
+/* A run that another worker left is at work in its sandbox, whose time is limited: it is
+ * followed even where there is no slot for a new one. */
+static int64_t room_for_orphans(const struct fleet *f)
+{
+    struct slots s = f->slots;
+    s.total *= FLEET_ORPHANS_SLOTS;
+    return slots_free(&s) - f->reserved;
+}
+
 static struct taking *begin(struct fleet *f, enum taking_kind kind, int64_t limit)
 {
     struct taking *t = calloc(1, sizeof(*t));
@@ -131,7 +140,7 @@ void fleet_take(struct fleet *f)
 {
     int64_t take[LANES];
 
-    if (!may_take(f) || f->reserved > 0)
+    if (!may_take(f) || f->reserved > 0) /* an answer is awaited, and takes again */
         return;
     slots_share(&f->slots, f->backlog, take);
     for (int lane = 0; lane < LANES; lane++)
@@ -142,7 +151,7 @@ void fleet_take(struct fleet *f)
 void fleet_adopt(struct fleet *f)
 {
     struct err err = ERR_INIT;
-    int64_t limit = room(f);
+    int64_t limit = room_for_orphans(f);
     struct taking *t = may_take(f) && limit > 0 ? begin(f, TAKE_ADOPT, limit) : NULL;
 
     if (t)
@@ -152,7 +161,7 @@ void fleet_adopt(struct fleet *f)
 void fleet_take_over(struct fleet *f, const struct lease_peer *dead)
 {
     struct err err = ERR_INIT;
-    int64_t limit = room(f);
+    int64_t limit = room_for_orphans(f);
     struct taking *t = may_take(f) && limit > 0 ? begin(f, TAKE_OVER, limit) : NULL;
 
     if (t)

@@ -87,6 +87,7 @@ enum err_code lease_look(struct lease *l, const char *worker_id, int64_t counter
     if (p->counter != counter) {
         p->counter = counter;
         p->since_ms = l->answered_ms;
+        p->told = false;
     }
     p->listed = true;
     return ERR_OK;

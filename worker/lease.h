@@ -18,6 +18,7 @@ struct lease_peer {
     char worker_id[LEASE_ID_TEXT];
     int64_t counter, since_ms; /* seen unchanged since */
     bool listed;               /* in the newest list */
+    bool told;                 /* its death is in the log: the caller's */
 };
 
 struct lease {
