@@ -13,7 +13,7 @@ struct got {
     int64_t stop_at;  /* stop the loop at this line; 0: at the end */
     int64_t pause_at; /* pause there, and go on a little later; 0: never */
     int64_t longest, true_bytes;
-    bool unterminated, ended;
+    bool unterminated, ended, paused;
     int status;
     char stderr_tail[256];
     struct err e;
@@ -438,6 +438,34 @@ static void a_pause_loses_nothing(void **state)
     world_end(&w);
 }
 
+/* Over and over, also in the middle of a line that takes its time. */
+static void on_toggle(void *ctx)
+{
+    struct got *g = ctx;
+
+    g->paused = !g->paused;
+    capture_pause(g->c, g->paused);
+    timer_start(g->later, g->paused ? 10 : 90);
+}
+
+static void a_pause_in_a_line_loses_nothing(void **state)
+{
+    struct world w = world_of("pause-in-line", NULL);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, "for i in 0 1 2 3 4 5 6 7 8 9; do printf $i; sleep 0.1; done; echo",
+          (struct capture_spec){0});
+    timer_free(g.later);
+    g.later = timer_new(fx.loop, on_toggle, &g);
+    timer_start(g.later, 200);
+    fx_run();
+    assert_ended(&g, 0);
+    assert_string_equal(g.text.p, "0123456789\n");
+    end(&g);
+    world_end(&w);
+}
+
 static void many_at_once(void **state)
 {
     enum { N = 20 };
@@ -503,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_dead_supervisor_is_internal),
         cmocka_unit_test(a_line_of_nine_megabytes_is_cut),
         cmocka_unit_test(a_pause_loses_nothing),
+        cmocka_unit_test(a_pause_in_a_line_loses_nothing),
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(a_secret_arrives_and_leaves_no_file),
     };
