@@ -26,6 +26,8 @@ const struct opt settings_rows[] = {
      .arg = "<size>", .help = "Bytes of records that one transaction takes at most; two batches are in memory."},
     {.name = "batch-age", .type = OPT_MS, .at = AT(batch_age_ms), .def = "10ms", .min = 0, .max = 10000,
      .arg = "<duration>", .help = "Longest that a record waits for others while the database is idle."},
+    {.name = "prefetch-bytes", .type = OPT_BYTES, .at = AT(prefetch_bytes), .def = "64MiB", .min = 1 << 20, .max = INT64_C(1) << 30,
+     .arg = "<size>", .help = "Records kept at hand while the database is the slower side; librdkafka before 2.2 may idle up to a second each time they run full, so more is quicker."},
     {.name = "offsets-check", .type = OPT_MS, .at = AT(offsets_check_ms), .def = "500ms", .min = 10, .max = 600000,
      .arg = "<duration>", .help = "How often an idle sink asks whether the database still has its last commit."},
     {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",

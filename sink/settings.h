@@ -12,7 +12,7 @@ struct settings {
     char *brokers, *database, *prefix;
     struct opt_list kafka_props;
     char *log_level, *log_format;
-    int64_t batch_rows, batch_bytes, batch_age_ms, offsets_check_ms;
+    int64_t batch_rows, batch_bytes, batch_age_ms, offsets_check_ms, prefetch_bytes;
     bool log_user_data, print_config, help, version;
 };
 

@@ -14,8 +14,8 @@ enum {
     TOPICS_TRIES = 3,       /* topics made a moment ago may not be seen by every broker yet */
     RETRY_MS = 100,
     RETRY_CAP_MS = 5000,
-    STOP_MS = 10000,         /* that a batch under way gets to commit */
-    PREFETCH_RECORDS = 10000 /* per partition; the bytes have their own ceiling */
+    STOP_MS = 10000,           /* that a batch under way gets to commit */
+    PREFETCH_RECORDS = 1000000 /* the bytes are the limit */
 };
 
 void sink_fail(struct sink *s, const struct err *e)
@@ -57,7 +57,8 @@ static enum err_code subscribe(struct sink *s, const struct kafka_conf *conf, st
                         &(struct consumer_opts){.group = group,
                                                 .topics = topics,
                                                 .n_topics = COUNTOF(topics),
-                                                .prefetch = PREFETCH_RECORDS},
+                                                .prefetch = PREFETCH_RECORDS,
+                                                .prefetch_bytes = s->settings->prefetch_bytes},
                         &sink_consumer_events, s, &s->consumer, err);
 }
 

@@ -44,7 +44,7 @@
  * by waiting for the disk. A frozen sink must not hold its successor's rows for ever. */
 const char *const writer_session_sql[] = {
     "SET synchronous_commit = off",
-    "SET idle_in_transaction_session_timeout = '15s'",
+    "SET idle_in_transaction_session_timeout = '5s'",
     STAGE("sink_runs", "fleet.runs", ALL_RUN),
     STAGE("sink_attempts", "fleet.attempts", ALL_ATTEMPT),
     STAGE("sink_quarantine", "fleet.quarantine", QUARANTINE_COLUMNS),
