@@ -13,7 +13,7 @@ struct got {
     int64_t stop_at;  /* stop the loop at this line; 0: at the end */
     int64_t pause_at; /* pause there, and go on a little later; 0: never */
     int64_t longest, true_bytes;
-    bool unterminated, ended, paused;
+    bool unterminated, ended, paused, log_ceiling;
     int status;
     char stderr_tail[256];
     struct err e;
@@ -55,6 +55,7 @@ static void on_ended(void *ctx, const struct capture_end *end)
     g->status = end->exit_status;
     g->bytes = end->bytes;
     g->blank = end->blank_lines;
+    g->log_ceiling = end->log_ceiling;
     assert_int_equal(end->lines, g->lines);
     (void)snprintf(g->stderr_tail, sizeof(g->stderr_tail), STR_FMT, STR_ARG(end->stderr_tail));
     loop_stop(fx.loop);
@@ -438,6 +439,23 @@ static void a_pause_loses_nothing(void **state)
     world_end(&w);
 }
 
+/* What is over the ceiling of an attempt is not read; its agent is ended. */
+static void a_flood_is_ended(void **state)
+{
+    struct world w = world_of("flood", NULL);
+    struct got g = {0};
+
+    (void)state;
+    begin(&g, w.sb, w.run_id, "yes \"$(head -c 1000 /dev/zero | tr '\\0' x)\"\n",
+          (struct capture_spec){0});
+    fx_run();
+    assert_ended(&g, 143);
+    assert_true(g.log_ceiling);
+    assert_in_range(g.bytes, CAPTURE_LOG_MAX_BYTES, CAPTURE_LOG_MAX_BYTES + 65536);
+    end(&g);
+    world_end(&w);
+}
+
 /* Over and over, also in the middle of a line that takes its time. */
 static void on_toggle(void *ctx)
 {
@@ -532,6 +550,7 @@ int main(void)
         cmocka_unit_test(a_line_of_nine_megabytes_is_cut),
         cmocka_unit_test(a_pause_loses_nothing),
         cmocka_unit_test(a_pause_in_a_line_loses_nothing),
+        cmocka_unit_test(a_flood_is_ended),
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(a_secret_arrives_and_leaves_no_file),
     };
