@@ -15,8 +15,11 @@ bool fleet_may_publish(void *ctx)
 {
     struct fleet *f = ctx;
 
-    if (!f->muted && !lease_holds(&f->lease, clock_boot_ms()))
+    if (!f->muted && !lease_holds(&f->lease, clock_boot_ms())) {
         f->muted = true; /* stays so until all runs are confirmed: runs count on that */
+        log_event(LOG_WARN, "lease.lapsed", LF("worker", f->worker_id),
+                  LF_INT("silent_ms", clock_boot_ms() - f->lease.beat_ms));
+    }
     return !f->muted;
 }
 
@@ -28,14 +31,8 @@ static void lapse_all(struct fleet *f)
 
 void fleet_check_lease(struct fleet *f)
 {
-    bool before = f->muted;
-
-    if (!f->ready || fleet_may_publish(f))
-        return;
-    if (!before)
-        log_event(LOG_WARN, "lease.lapsed", LF("worker", f->worker_id),
-                  LF_INT("silent_ms", clock_boot_ms() - f->lease.beat_ms));
-    lapse_all(f);
+    if (f->ready && !fleet_may_publish(f))
+        lapse_all(f);
 }
 
 /* --- comparing with the ledger ----------------------------------------------- */

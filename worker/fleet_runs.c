@@ -76,10 +76,14 @@ void fleet_run_gone(void *ctx, struct run *r)
     f->runs[i] = f->runs[--f->n_runs];
     f->slots.running[run_lane(r)]--;
     run_free(r);
+    if (f->finishing)
+        return;
     if (f->stopping && fleet_active(f) == 0)
         timer_start(f->drain, 0);
-    else
+    else if (f->backlog[LANE_INTERACTIVE] + f->backlog[LANE_BATCH] > 0)
         fleet_take(f);
+    else
+        fleet_look_backlog(f); /* its session's next run may start */
 }
 
 size_t fleet_active(const struct fleet *f)
