@@ -3,8 +3,6 @@
 # Building a preset, in build/<preset> or $SANDFLEET_BUILD_DIR/<preset>. With
 # SANDFLEET_BIN (CTest sets it) the programs of that folder are taken as they are.
 
-PROGRAMS=(sandfleet sandfleet-worker sandfleet-sink sandfleet-sandboxd claude-simulated)
-
 build_dir() { echo "${SANDFLEET_BUILD_DIR:-$ROOT/build}/${1:-$PRESET}"; }
 build_bin() { echo "${SANDFLEET_BIN:-$(build_dir)/bin}"; }
 
@@ -17,11 +15,17 @@ build_preset() {
     quietly "$log" cmake --build "$folder" -j "$(nproc)" ${1:+--target "$@"}
 }
 
+# build_programs KIND…: what these kinds of parts are made of, and the client.
 build_programs() {
-    local begun
+    local begun kind
+    local -a programs=(sandfleet)
+    for kind in "$@"; do
+        programs+=("sandfleet-$kind")
+        [ "$kind" != sandboxd ] || programs+=(claude-simulated)
+    done
     [ -z "${SANDFLEET_BIN:-}" ] || return 0
     begun=$(now_ms)
-    build_preset "$PRESET" "$DIR/log/build.log" "${PROGRAMS[@]}" ||
+    build_preset "$PRESET" "$DIR/log/build.log" "${programs[@]}" ||
         die "the build failed" "if a library is missing: ops/install"
     note "built ($PRESET) after $(elapsed "$begun")"
 }

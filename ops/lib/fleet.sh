@@ -2,7 +2,11 @@
 # shellcheck shell=bash
 # Our own parts of a stack: sandboxd, sink and workers.
 
-fleet_wanted() { parts_wanted | grep -qE 'sandboxd|sink|worker'; }
+# The kinds of our own parts that are wanted, each once.
+fleet_kinds() {
+    local name
+    for name in $(parts_wanted); do family "$name"; done | grep -xE 'sandboxd|sink|worker' | sort -u || true
+}
 
 # Topics and tables before the first part that needs them; both do nothing when all is there.
 FLEET_SET_UP=no
