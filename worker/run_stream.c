@@ -148,13 +148,15 @@ void run_enter_suspended(struct run *r)
 
 /* --- lines ------------------------------------------------------------------- */
 
+/* A long line is rendered beside the tail, which so stays small. */
 static void keep_tail(struct run *r, struct str line, const struct stream_line *kind)
 {
-    stream_json_render(line, kind, &r->tail);
-    if (r->tail.rc == ERR_TOO_BIG) { /* one line that is larger than all we keep */
-        r->tail.rc = ERR_OK;
-        buf_clear(&r->tail);
-    }
+    AUTO_BUF rendered = BUF_INIT(2 * CAPTURE_LINE_MAX_BYTES);
+
+    stream_json_render(line, kind, &rendered);
+    if (rendered.len > RUN_TAIL_MAX_BYTES)
+        buf_drop(&rendered, rendered.len - RUN_TAIL_MAX_BYTES);
+    buf_addstr(&r->tail, buf_str(&rendered));
     if (r->tail.len > 2 * RUN_TAIL_MAX_BYTES)
         buf_drop(&r->tail, r->tail.len - RUN_TAIL_MAX_BYTES);
 }
