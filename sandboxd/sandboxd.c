@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandboxd/sandboxd.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "sandboxd/data_dir.h"
+#include "sandboxd/listen.h"
+#include "sandboxd/server.h"
+
+#include "common/banned.h"
+
+struct sandboxd {
+    struct loop *loop;
+    struct server server;
+    struct web *web;
+    char data[PATH_MAX];
+};
+
+static void on_child(void *ctx)
+{
+    struct sandboxd *d = ctx;
+
+    fleet_reap(&d->server.fleet);
+}
+
+static void on_emptied(void *ctx)
+{
+    struct sandboxd *d = ctx;
+
+    loop_stop(d->loop);
+}
+
+static void on_stop(void *ctx, int count)
+{
+    struct sandboxd *d = ctx;
+
+    log_event(LOG_INFO, "sandboxd.stopping", LF_INT("sandboxes", d->server.fleet.count));
+    d->server.fleet.emptied = on_emptied;
+    d->server.fleet.ctx = d;
+    sandbox_kill_all(&d->server.fleet, "server stopped");
+    if (d->server.fleet.count == 0 || count > 1) /* the first processes finish on their own */
+        loop_stop(d->loop);
+}
+
+/* Many connections need many descriptors; commands keep the limit we were given. */
+static void raise_files(struct fleet *f)
+{
+    struct rlimit files;
+
+    f->max_files = 1024;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    f->max_files = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static enum err_code prepare(struct sandboxd *d, const struct settings *s, struct err *err)
+{
+    struct server *v = &d->server;
+    enum err_code rc = identity_find(s->run_as, &v->identity, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (v->identity.drop && setgroups(0, NULL) != 0)
+        return err_errno(err, errno, "cannot leave root's groups");
+    (void)umask(022);
+    if (mkdir(s->data, 0755) != 0 && errno != EEXIST)
+        return err_set(err, ERR_CONFIG, "cannot make '%s' of --data: %s", s->data, strerror(errno));
+    if (realpath(s->data, d->data) == NULL)
+        return err_set(err, ERR_CONFIG, "cannot find '%s' of --data: %s", s->data, strerror(errno));
+    v->api_key = s->api_key;
+    v->isolation = s->isolation;
+    v->fleet = (struct fleet){
+        .data = d->data, .identity = &v->identity, .max_sandboxes = s->max_sandboxes};
+    TAILQ_INIT(&v->fleet.all);
+    raise_files(&v->fleet);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) /* what a dead init leaves comes to us */
+        return err_errno(err, errno, "cannot adopt orphans");
+    return data_dir_prepare(d->data, s->claude, &v->identity, err);
+}
+
+static enum err_code open_doors(struct sandboxd *d, const char *address, char *url, struct err *err)
+{
+    struct web_opts opts = {.routes = server_routes,
+                            .n_routes = server_n_routes,
+                            .app = &d->server,
+                            .admit = server_admit};
+    enum err_code rc = listen_open(address, &opts.listen_fd, url, err);
+
+    if (rc == ERR_OK)
+        rc = loop_new(&d->loop, err);
+    if (rc == ERR_OK)
+        rc = loop_on_stop(d->loop, on_stop, d, err);
+    if (rc == ERR_OK)
+        rc = loop_on_signal(d->loop, SIGCHLD, on_child, d, err);
+    if (rc == ERR_OK)
+        rc = web_new(d->loop, &opts, &d->web, err);
+    d->server.fleet.loop = d->loop;
+    return rc;
+}
+
+enum err_code sandboxd_run(const struct settings *s, struct err *err)
+{
+    struct sandboxd d = {0};
+    char url[LISTEN_URL_ROOM];
+    enum err_code rc = prepare(&d, s, err);
+
+    if (rc == ERR_OK)
+        rc = (d.server.created = idempotency_new()) != NULL ? ERR_OK
+                                                            : err_set(err, ERR_NOMEM, "server");
+    if (rc == ERR_OK)
+        rc = open_doors(&d, s->listen, url, err);
+    if (rc == ERR_OK) {
+        log_event(LOG_WARN, "sandboxd.isolation", LF("level", s->isolation),
+                  LF("meaning", "sandboxes share this machine's files, processes and network; run "
+                                "only what you would run yourself"));
+        log_event(LOG_INFO, "sandboxd.ready", LF("url", url), LF("data", d.data));
+        loop_run(d.loop);
+        log_event(LOG_INFO, "sandboxd.stopped");
+    }
+    web_free(d.web);
+    if (d.loop != NULL)
+        loop_free(d.loop);
+    idempotency_free(d.server.created);
+    return rc;
+}

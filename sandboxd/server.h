@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the handlers of one server share, and the handlers themselves: each
+ * answers one row of the table in routes.c. */
+#ifndef SANDFLEET_SANDBOXD_SERVER_H
+#define SANDFLEET_SANDBOXD_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/secret.h"
+#include "sandboxd/connect_rpc.h"
+#include "sandboxd/idempotency.h"
+#include "sandboxd/sandbox.h"
+#include "sandboxd/web.h"
+
+enum { ENVD_PORT = 49983 };
+#define ENVD_VERSION  "0.6.13"
+#define ISOLATION_KEY "sandfleet.isolation"
+
+struct server {
+    struct fleet fleet;
+    struct idempotency *created;
+    const struct secret *api_key;
+    const char *isolation; /* "none" */
+    struct identity identity;
+};
+
+extern const struct route server_routes[];
+extern const size_t server_n_routes;
+bool server_admit(struct request *r); /* web_opts.admit */
+
+/* The sandbox a request is about; NULL: answered 404 or 502. */
+struct sandbox *request_sandbox(struct request *r);
+/* A Connect error of a unary method. */
+void request_rpc_error(struct request *r, enum rpc_code code, const char *fmt, ...) PRINTF(3, 4);
+
+/* control plane */
+void handle_health(struct request *r);
+void handle_create_v1(struct request *r);
+void handle_create_v2(struct request *r);
+void handle_list_v1(struct request *r);
+void handle_list_v2(struct request *r);
+void handle_get(struct request *r);
+void handle_kill(struct request *r);
+void handle_timeout(struct request *r);
+void handle_refresh(struct request *r);
+void handle_connect_v1(struct request *r);
+void handle_connect_v2(struct request *r);
+/* envd */
+void handle_envd_health(struct request *r);
+void handle_start(struct request *r);
+void handle_process_connect(struct request *r);
+void handle_process_list(struct request *r);
+void handle_send_signal(struct request *r);
+void handle_file_get(struct request *r);
+void handle_file_put(struct request *r);
+extern const struct body_sink file_sink;
+void handle_stat(struct request *r);
+void handle_make_dir(struct request *r);
+void handle_move(struct request *r);
+void handle_remove(struct request *r);
+
+/* Answers of the control plane, also used by several handlers. */
+void sandbox_json(const struct sandbox *sb, struct buf *out);
+
+#endif
