@@ -31,7 +31,7 @@ static void lapse_all(struct fleet *f)
 
 void fleet_check_lease(struct fleet *f)
 {
-    if (f->ready && !fleet_may_publish(f))
+    if (f->ready && !f->finishing && !fleet_may_publish(f))
         lapse_all(f);
 }
 
