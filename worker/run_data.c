@@ -26,9 +26,9 @@ void run_data_attempt_end(const struct run *r, struct buf *b)
     buf_addc(b, '{');
     json_kv(b, "outcome", outcome_name(e->outcome));
     json_kv(b, "reason", or_null(e->reason));
+    json_kv_int(b, "lines", e->exited ? e->lines : r->stream.lines);
     if (e->exited) {
         json_kv_int(b, "exit_code", e->exit_status);
-        json_kv_int(b, "lines", e->lines);
         json_kv_int(b, "bytes", e->bytes);
         json_kv_int(b, "blank_lines", e->blank_lines);
     }

@@ -56,7 +56,7 @@ static void report(struct run *r)
         return;
     log_event(LOG_INFO, "attempt.ended", LF("run", r->claim.run_id),
               LF_INT("attempt", r->claim.attempt), LF("outcome", outcome_name(r->end.outcome)),
-              LF("reason", r->end.reason), LF_INT("lines", r->end.lines),
+              LF("reason", r->end.reason), LF_INT("lines", r->stream.lines),
               LF_INT("ms", run_elapsed_ms(r)));
     r->plan = outcome_plan(r->end.outcome, r->claim.failures, r->claim.uncounted,
                            r->request.max_attempts, r->end.hold_ms, randombytes_random());

@@ -48,6 +48,7 @@ static struct {
     int64_t line, lines_sent;
     loop_fn deferred;
     void *deferred_ctx;
+    char data[512]; /* of the newest event */
 } w;
 
 static void note(const char *fmt, ...) PRINTF(1, 2);
@@ -200,6 +201,7 @@ enum err_code publish_event(struct publish_log *log, const struct event *e, stru
         note("line:%d", (int)e->n);
     else
         note("say:%s", event_type_name(e->type) + sizeof("sandfleet.") - 1);
+    snprintf(w.data, sizeof(w.data), STR_FMT, STR_ARG(e->data));
     w.unacked++;
     return ERR_OK;
 }
@@ -463,8 +465,12 @@ static void on_gone(void *ctx, struct run *r)
     w.run = NULL;
 }
 
-static const struct run_host host = {
-    .worker_id = "w1", .may_publish = may_publish, .gone = on_gone};
+static struct secret *secrets[1];
+static const struct run_host host = {.worker_id = "w1",
+                                     .secrets = secrets,
+                                     .n_secrets = COUNTOF(secrets),
+                                     .may_publish = may_publish,
+                                     .gone = on_gone};
 
 struct row {
     const char *name, *request;
@@ -584,15 +590,48 @@ static struct row rows[] = {
      .trace = "say:attempt.starting create:1 own:sb1"},
 };
 
-static void history(void **state)
+static void play(const struct row *row)
 {
-    const struct row *row = *state;
     struct str rest = str_of(row->script), word;
 
     begin(row);
     while (str_next(&rest, ' ', &word))
         act(word);
+}
+
+static void history(void **state)
+{
+    const struct row *row = *state;
+
+    play(row);
     assert_string_equal(w.trace.p, row->trace);
+    end();
+}
+
+static void no_secret_leaves_in_a_line(void **state)
+{
+    const struct row row = {.script = TO_AGENT "init"};
+
+    (void)state;
+    play(&row);
+    say_line("{\"type\":\"user\",\"message\":\"TOKEN=canary-0123456789\"}");
+    assert_null(strstr(w.data, "canary"));
+    assert_non_null(strstr(w.data, "TOKEN=*****************"));
+    assert_non_null(strstr(w.data, "\"masked\":1"));
+    end();
+}
+
+static void an_end_tells_cost_result_and_tail(void **state)
+{
+    const struct row row = {.script = TO_AGENT "init text result exit0 ack ack held"};
+
+    (void)state;
+    play(&row);
+    assert_non_null(strstr(w.data, "\"state\":\"completed\",\"outcome\":\"success\""));
+    assert_non_null(strstr(w.data, "\"attempts\":1"));
+    assert_non_null(strstr(w.data, "\"claude_session\":\"talk\""));
+    assert_non_null(strstr(w.data, "\"result\":\"ok\""));
+    assert_non_null(strstr(w.data, "plain"));
     end();
 }
 
@@ -638,12 +677,22 @@ static void every_history_cut_at_every_step(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[COUNTOF(rows) + 1];
+    struct CMUnitTest tests[COUNTOF(rows)];
+    const struct CMUnitTest others[] = {cmocka_unit_test(every_history_cut_at_every_step),
+                                        cmocka_unit_test(no_secret_leaves_in_a_line),
+                                        cmocka_unit_test(an_end_tells_cost_result_and_tail)};
+    struct err err = ERR_INIT;
+    int failed;
 
+    if (secret_init(&err) != ERR_OK ||
+        secret_new(STR("canary-0123456789"), &secrets[0], &err) != ERR_OK)
+        fail_msg("%s", err.msg);
     log_setup(LOG_ERROR, LOG_TEXT, 2);
     for (size_t i = 0; i < COUNTOF(rows); i++)
         tests[i] = (struct CMUnitTest){
             .name = rows[i].name, .test_func = history, .initial_state = &rows[i]};
-    tests[COUNTOF(rows)] = (struct CMUnitTest)cmocka_unit_test(every_history_cut_at_every_step);
-    return cmocka_run_group_tests_name("run", tests, NULL, NULL);
+    failed = cmocka_run_group_tests_name("run", tests, NULL, NULL) +
+             cmocka_run_group_tests_name("run, cut and read", others, NULL, NULL);
+    secret_free(secrets[0]);
+    return failed;
 }
