@@ -130,6 +130,9 @@ static void boot_failed(struct run *r, const struct err *e)
     if (e->code == ERR_GONE && own) {
         say_sandbox(r, EVENT_SANDBOX_LOST, r->claim.sandbox_id);
         run_end_with(r, OUTCOME_SANDBOX_LOST, e->msg, 0);
+    } else if (e->code == ERR_UNAVAILABLE && !own) {
+        /* The service is away, which is no run's fault: a queue must not drain into failures. */
+        run_end_with(r, OUTCOME_SANDBOX_CAPACITY, e->msg, e->retry_ms);
     } else {
         run_end_with(r, outcome_of_error(e), e->msg, e->retry_ms);
     }

@@ -368,6 +368,10 @@ static void v_full(void)
 {
     boot_failed(ERR_CAPACITY);
 }
+static void v_away(void)
+{
+    boot_failed(ERR_UNAVAILABLE);
+}
 static void v_held(void)
 {
     answer(&w.saved, w.saved_ctx, true);
@@ -423,10 +427,10 @@ static void v_confirm(void)
 }
 
 static const struct verb verbs[] = {
-    {"ready", v_ready},   {"gone", v_gone},       {"full", v_full},       {"held", v_held},
-    {"lost", v_lost},     {"started", v_started}, {"init", v_init},       {"text", v_text},
-    {"result", v_result}, {"exit0", v_exit0},     {"ack", v_ack},         {"done", v_done},
-    {"broken", v_broken}, {"lapse", v_lapse},     {"confirm", v_confirm},
+    {"ready", v_ready}, {"gone", v_gone},     {"full", v_full},       {"away", v_away},
+    {"held", v_held},   {"lost", v_lost},     {"started", v_started}, {"init", v_init},
+    {"text", v_text},   {"result", v_result}, {"exit0", v_exit0},     {"ack", v_ack},
+    {"done", v_done},   {"broken", v_broken}, {"lapse", v_lapse},     {"confirm", v_confirm},
 };
 
 static void turn(void)
@@ -533,6 +537,11 @@ static struct row rows[] = {
     {"no room: held, not counted", .script = "full ack ack held",
      .trace = "say:attempt.starting create:1 say:attempt.ended say:run.held "
               "requeue:sandbox_capacity,0,1"},
+    {"the service is away: held, not counted", .script = "away ack ack held",
+     .trace = "say:attempt.starting create:1 say:attempt.ended say:run.held "
+              "requeue:sandbox_capacity,0,1"},
+    {"away while an agent is at work: knock again", .resumed = true, .sandbox = "sb1",
+     .script = "away", .trace = "say:run.resumed open:sb1"},
     {"a kill that fails is left to the outbox",
      .script = TO_AGENT "init result exit0 ack ack held ack held broken held",
      .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close say:run.completed mark:published "
