@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -252,6 +253,7 @@ static inline void lab_sink(struct lab *lab, size_t i, const char *const *args)
     lab->sinks[i] = fork();
     if (lab->sinks[i] == 0) {
         int fd = open(lab->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that is killed leaves nothing behind */
         dup2(fd, STDERR_FILENO);
         execv(path, (char *const *)(uintptr_t)argv);
         _exit(127);

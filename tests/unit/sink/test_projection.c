@@ -47,7 +47,7 @@ static const struct event whole_run[] = {
 };
 
 #define REQUEST_A                                                                                  \
-    "{\"v\":1,\"run_id\":\"" RUN_A "\",\"tenant\":\"acme\",\"batch_id\":\"b-1\","            \
+    "{\"v\":1,\"run_id\":\"" RUN_A "\",\"tenant\":\"acme\",\"batch_id\":\"b-1\","                  \
     "\"custom_id\":\"c-1\",\"prompt\":\"hi\",\"model\":\"opus\",\"user_id\":\"u\","                \
     "\"metadata\":{\"k\":1}}"
 
@@ -175,8 +175,7 @@ static void second_request_changes_nothing(void **state)
 
     add_request(&w->batch, TOPIC_INTERACTIVE, RUN_A, REQUEST_A);
     add_request(&w->batch, TOPIC_INTERACTIVE, RUN_A,
-                "{\"v\":1,\"run_id\":\"" RUN_A
-                "\",\"tenant\":\"evil\",\"prompt\":\"other\"}");
+                "{\"v\":1,\"run_id\":\"" RUN_A "\",\"tenant\":\"evil\",\"prompt\":\"other\"}");
     fold_all(w);
     assert_string_equal(run_a(w)->request->prompt, "hi");
     assert_true(str_is(run_a(w)->tenant, "acme"));
