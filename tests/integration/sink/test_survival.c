@@ -16,9 +16,10 @@
 enum { RUNS = 20, LINES = 1000 };
 
 /* The group notices a death soon; the figures are the least a test broker takes. */
-#define SOON     "-X", "session.timeout.ms=1500", "-X", "heartbeat.interval.ms=300"
-#define STORED   "SELECT count(*) FROM fleet.events"
-#define FINISHED "SELECT count(*) FROM fleet.runs WHERE ended"
+#define SOON      "-X", "session.timeout.ms=1500", "-X", "heartbeat.interval.ms=300"
+#define POSITIONS "SELECT coalesce(sum(next), 0) FROM fleet.sink_offsets"
+#define STORED    "SELECT count(*) FROM fleet.events"
+#define FINISHED  "SELECT count(*) FROM fleet.runs WHERE ended"
 
 /* RUNS runs of LINES lines each, interleaved, each with a request and a terminal. */
 static void produce(struct lab *lab)
@@ -100,6 +101,7 @@ static void positions_moved(void **state)
         lab_do(lab, "UPDATE fleet.sink_offsets SET next = next - least(next, 37)");
     }
     lab_await(lab, FINISHED, RUNS);
+    lab_await(lab, POSITIONS, RUNS * (LINES + 2));
     lab_expect(lab, STORED, "20020");
     lab_expect(lab,
                "SELECT count(*) FROM fleet.events WHERE sequence IS DISTINCT FROM line AND"
