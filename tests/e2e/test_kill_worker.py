@@ -80,7 +80,7 @@ class KillWorker(unittest.TestCase):
         self.stack.dev("up", "--workers", "2", "--claude", self.stack.claude)
         self.stack.kill("worker-1")
         self.assertGreaterEqual(self.check(run_id, 2), 400)
-        self.stack.start("worker-1")
+        self.stack.dev("up", "--workers", "1", "--claude", self.stack.claude)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 time, never a run: the client says so and ends with 75, the processes wait and go on.
 Proof: each is killed while a run is under way and comes back."""
 
-import concurrent.futures
+import contextlib
+import subprocess
 import sys
 import time
 import unittest
@@ -69,15 +70,28 @@ class Outage(unittest.TestCase):
         self.stack.stop("worker-1", "sink")
         self.stack.kill("postgres")
         self.stack.kill("kafka")
-        with concurrent.futures.ThreadPoolExecutor() as pool:  # `start` waits until it is ready
-            starting = [pool.submit(self.stack.start, part) for part in ("worker-1", "sink")]
-            for part in ("worker-1", "sink"):
-                self.stack.wait_log(part, "ops/dev status")
+        with self.by_hand("sandfleet-worker") as worker, self.by_hand("sandfleet-sink") as sink:
+            for log in (worker, sink):
+                self.stack.wait("the next step in " + log.name, lambda log=log: "ops/dev status" in log.read_text())
             self.stack.start("kafka")
             self.stack.start("postgres")
-            for part in starting:
-                part.result()
-        self.check_whole(self.submit("after the storm"), lines=1)
+            self.check_whole(self.submit("after the storm"), lines=1)
+        self.stack.start("worker-1", "sink")
+
+    @contextlib.contextmanager
+    def by_hand(self, program):
+        """One of our processes, started whatever else is there; gives its log."""
+        log = self.stack.dir / "log" / (program + "-by-hand.log")
+        with open(log, "w") as err:
+            process = subprocess.Popen([program], env=self.stack.environ(SANDFLEET_LEASE="3s"),
+                                       stdin=subprocess.DEVNULL, stderr=err)
+        try:
+            yield log
+            process.terminate()
+            self.assertEqual(process.wait(60), 0)
+        finally:
+            process.kill()
+            process.wait()
 
     def test_sink_killed_in_the_middle_of_a_run(self):
         run_id = self.submit()

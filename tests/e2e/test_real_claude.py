@@ -15,7 +15,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
-from fleet import ROOT, Stack  # noqa: E402
+from fleet import ROOT, Stack, json_lines  # noqa: E402
 
 KEY = "sk-ant-api03-" + "canary0123456789" * 3
 
@@ -67,7 +67,7 @@ class RealClaude(unittest.TestCase):
     def run_of(self, *words, status=0):
         words = ("run", "-o", "jsonl", "--model", "claude-opus-5-5", *words)
         done = self.stack.sandfleet(*words, status=status, timeout=180)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return json_lines(done.stdout)
 
     def natives(self, events, kind):
         return [e["data"]["native"] for e in events if e["type"] == "sandfleet.agent." + kind]
@@ -108,7 +108,7 @@ class RealClaude(unittest.TestCase):
         self.assertAlmostEqual(one + two, total, places=6, msg="each run costs what it added")
 
     def test_the_api_fails_and_recovers(self):
-        self.api.post("/__stub/fault", status=529, times=3, type="overloaded_error", message="Overloaded")
+        self.api.post("/__stub/fault", status=529, times=4, type="overloaded_error", message="Overloaded")
         events = self.run_of("[[stub:text]] please")
         (retry,) = [e for e in events if e["type"] == "sandfleet.run.retrying"]
         self.assertEqual((retry["data"]["outcome"], retry["data"]["counted"]), ("overloaded", False))

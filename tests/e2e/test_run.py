@@ -9,7 +9,7 @@ import sys
 import unittest
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
-from fleet import Stack  # noqa: E402
+from fleet import Stack, json_lines  # noqa: E402
 
 
 class Run(unittest.TestCase):
@@ -20,7 +20,7 @@ class Run(unittest.TestCase):
     def run_of(self, *words, status=0, **more):
         """Submits and follows; the CloudEvents that the client saw, and the run's id."""
         done = self.stack.sandfleet("run", "-o", "jsonl", *words, status=status, **more)
-        events = [json.loads(line) for line in done.stdout.splitlines()]
+        events = json_lines(done.stdout)
         return events[0]["runid"], events
 
     def stored(self, run_id):
@@ -66,8 +66,8 @@ class Run(unittest.TestCase):
 
     def test_follow_tells_the_same_again(self):
         run_id, seen = self.run_of("again")
-        again = self.stack.sandfleet("follow", "-o", "jsonl", run_id).stdout.splitlines()
-        self.assertEqual([json.loads(line) for line in again], seen)
+        again = self.stack.sandfleet("follow", "-o", "jsonl", run_id).stdout
+        self.assertEqual(json_lines(again), seen)
 
     def test_a_person_reads_text(self):
         text = self.stack.sandfleet("run", "hello").stdout

@@ -15,6 +15,7 @@ import os
 import pathlib
 import shlex
 import subprocess
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -139,18 +140,20 @@ class Stack:
     def produce(self, topic, value, key=None, headers=()):
         """One record with these very bytes, past the client and its checks."""
         words = ["kcat", "-P", "-b", self.env["SANDFLEET_BROKERS"], "-t", self.topic(topic),
-                 "-D", "", "-e"]
-        words += ["-k", key] if key else []
+                 *(["-k", key] if key else [])]
         for name, text in headers:
             words += ["-H", f"{name}={text}"]
-        subprocess.run(words, input=value, check=True, timeout=60, capture_output=True)
+        with tempfile.NamedTemporaryFile() as file:  # a file is one record, whatever is in it
+            file.write(value)
+            file.flush()
+            subprocess.run([*words, file.name], check=True, timeout=60, capture_output=True)
 
     def records(self, topic):
         """Every record of a topic as kcat's JSON envelopes, in order per partition."""
         done = subprocess.run(["kcat", "-C", "-J", "-q", "-e", "-o", "beginning", "-b",
                                self.env["SANDFLEET_BROKERS"], "-t", self.topic(topic)],
                               check=True, timeout=120, capture_output=True)
-        return [json.loads(line) for line in done.stdout.decode(errors="replace").splitlines()]
+        return json_lines(done.stdout.decode(errors="replace"))
 
     def topic(self, name):
         return self.env["SANDFLEET_PREFIX"] + name
@@ -177,6 +180,11 @@ class Stack:
 
     def wait_log(self, part, text, seconds=60):
         return self.wait(f"'{text}' in {part}.log", lambda: text in self.log(part), seconds)
+
+
+def json_lines(text):
+    """JSON Lines end at newlines only; str.splitlines() would also cut at U+2028."""
+    return [json.loads(line) for line in text.split("\n") if line]
 
 
 def programs():

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stands in for `claude` in a sandbox: says in stream-json what it was given, byte for byte.
 
-The result's text is a JSON object: argv, the prompt in base64, what the environment and the
+The result's text is a JSON object: argv, the prompt's SHA-256, what the environment and the
 descriptors show. It calls no model, and says so. A prompt of the form `lines N [delay_ms]`
 prints N numbered lines first; PARROT_STARTS names a file that gets one line per start.
 """
 
-import base64
+import hashlib
 import json
 import os
 import sys
@@ -44,7 +44,7 @@ def main():
             say(type="assistant", n=n, message={"id": "m", "model": "parrot", "content": [
                 {"type": "text", "text": "line %d %s" % (n, "x" * 200)}]})
             time.sleep(float(words[2]) / 1000 if len(words) > 2 else 0)
-    heard = {"argv": sys.argv[1:], "prompt": base64.b64encode(prompt).decode(), "cwd": os.getcwd(),
+    heard = {"argv": sys.argv[1:], "prompt": {"bytes": len(prompt), "sha256": hashlib.sha256(prompt).hexdigest()}, "cwd": os.getcwd(),
              "env": sorted(os.environ), "token": token(), "files": sorted(os.listdir("."))}
     usage = {"parrot": {"inputTokens": len(prompt), "outputTokens": 1, "costUSD": len(prompt) / 1e6}}
     say(type="result", subtype="success", is_error=False, num_turns=1, result=json.dumps(heard),
