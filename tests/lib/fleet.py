@@ -119,8 +119,10 @@ class Stack:
 
     def rows(self, query, **params):
         """The rows of a SELECT as dicts of JSON values. A parameter x is written :'x'."""
-        query = f"select coalesce(json_agg(t), '[]') from (\n{query.rstrip().rstrip(';')}\n) t"
-        return json.loads(self.execute(query, **params) or "[]")
+        # in hex: psql 15 swallows U+10FFFF on its way out
+        query = ("select encode(convert_to(coalesce(json_agg(t), '[]')::text, 'UTF8'), 'hex') from (\n"
+                 f"{query.rstrip().rstrip(';')}\n) t")
+        return json.loads(bytes.fromhex(self.execute(query, **params)))
 
     def value(self, query, **params):
         """The one value of the one row."""
