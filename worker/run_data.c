@@ -90,4 +90,6 @@ void run_data_terminal(const struct run *r, struct buf *b)
     if (r->tail.len > 0)
         json_kv_str(b, "output_tail", tail(&r->tail, RUN_TAIL_MAX_BYTES));
     buf_addc(b, '}');
+    if (b->rc == ERR_OK) /* an agent can say NUL; a database cannot hold it */
+        json_sanitize(b->p, b->len);
 }
