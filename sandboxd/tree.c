@@ -41,13 +41,16 @@ static int remove_at(int dir, const char *name, dev_t dev, int depth)
 
     if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
         return 0;
-    if (errno != EISDIR && errno != EPERM && errno != EACCES)
+    int errnum = errno;
+    if (errnum != EISDIR && errnum != EPERM && errnum != EACCES)
         return -1;
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == EACCES && fchmodat(dir, name, 0700, 0) == 0)
         fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        errno = errno == ENOTDIR || errno == ELOOP ? errnum : errno; /* no folder after all */
         return -1;
+    }
     if (depth > TREE_DEPTH || fstat(fd, &st) != 0 || st.st_dev != dev) {
         (void)close(fd);
         errno = EXDEV;

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sandboxd of one's own, and a client that speaks its protocol byte by byte."""
+import base64
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+
+BIN = os.environ["SANDFLEET_BIN"]
+KEY = "test-key-0123456789"
+STREAM = "application/connect+json"
+
+
+def await_true(condition, what, seconds=20):
+    """Waits for a condition, never for a time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.005)
+
+
+def running(marker):
+    """How many processes have exactly this command line."""
+    found = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as f:
+            found += f.read() == marker
+    return found
+
+
+class Sandboxd:
+    """The program, on a free port, with a folder that everybody may pass through."""
+
+    def __init__(self, *words, data=None):
+        self.folder = tempfile.mkdtemp(prefix="sandboxd-")
+        os.chmod(self.folder, 0o755)
+        self.data = data or os.path.join(self.folder, "data")
+        self.log = os.path.join(self.folder, "log")
+        self.process = self.start(words)
+        await_true(lambda: self.url() or self.process.poll() is not None, "sandboxd is ready")
+        if not self.url():
+            raise AssertionError(self.text())
+        self.port = int(self.url().rsplit(":", 1)[1])
+
+    def start(self, words):
+        command = [os.path.join(BIN, "sandfleet-sandboxd"), "--data", self.data, "--isolation", "none",
+                   "--claude", os.path.join(BIN, "claude-simulated"), *words]
+        if os.geteuid() == 0:
+            command += ["--run-as", "nobody"]
+        with open(self.log, "w", encoding="utf-8") as log:
+            return subprocess.Popen(command, stderr=log, env=dict(os.environ, E2B_API_KEY=KEY))
+
+    def text(self):
+        with open(self.log, encoding="utf-8") as f:
+            return f.read()
+
+    def url(self):
+        found = re.search(r"event=sandboxd.ready url=(\S+)", self.text())
+        return found and found[1]
+
+    def init_pid(self, sandbox):
+        return int(re.search(rf"sandbox={sandbox.id} .*init_pid=(\d+)", self.text())[1])
+
+    def stop(self):
+        """TERM; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(20)
+        self.discard()
+        return status
+
+    def discard(self):
+        """Ends it if it still runs; forgets its folder."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def call(self, method, path, body=None, headers=None, timeout=30):
+        """(status, body, headers); a dict is sent as JSON."""
+        headers = {"X-API-Key": KEY, **(headers or {})}
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        c.request(method, path, body, headers)
+        r = c.getresponse()
+        answer = r.status, r.read(), {k.lower(): v for k, v in r.getheaders()}
+        c.close()
+        return answer
+
+    def create(self, path="/v2/sandboxes", headers=None, **members):
+        status, body, _ = self.call("POST", path, {"templateID": "base", **members}, headers)
+        if status != 201:
+            raise AssertionError((status, body))
+        return Sandbox(self, json.loads(body))
+
+
+class Sandbox:
+    def __init__(self, server, answer):
+        self.server, self.answer, self.id = server, answer, answer["sandboxID"]
+
+    def headers(self, **more):
+        return {"E2b-Sandbox-Id": self.id, "E2b-Sandbox-Port": "49983",
+                "X-Access-Token": self.answer["envdAccessToken"], **more}
+
+    def call(self, method, path, body=None, **headers):
+        names = {k.replace("_", "-"): v for k, v in headers.items()}
+        return self.server.call(method, path, body, self.headers(**names))
+
+    def kill(self):
+        return self.server.call("DELETE", f"/sandboxes/{self.id}")[0]
+
+    def stream(self, method, message, **headers):
+        """An open stream; iterate over (flags, message)."""
+        names = {k.replace("_", "-"): v for k, v in headers.items()}
+        text = json.dumps(message).encode()
+        c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        c.request("POST", f"/process.Process/{method}", b"\0" + struct.pack(">I", len(text)) + text,
+                  self.headers(**{"Content-Type": STREAM}, **names))
+        return Stream(c)
+
+    def start(self, *words, headers=None, config=None, **members):
+        message = {"process": {"cmd": words[0], "args": list(words[1:]), **(config or {})},
+                   "stdin": False, **members}
+        return self.stream("Start", message, **(headers or {}))
+
+    def run(self, *words, **more):
+        """Runs to the end: a Done."""
+        return Done(self.start(*words, **more))
+
+
+class Stream:
+    def __init__(self, connection):
+        self.connection = connection
+        self.answer = connection.getresponse()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        head = self.answer.read(5)
+        if len(head) < 5:
+            raise StopIteration
+        return head[0], json.loads(self.answer.read(struct.unpack(">I", head[1:])[0]))
+
+    def close(self):
+        self.answer.close()
+        self.connection.close()
+
+
+class Done:
+    """All of a stream: out, err, pid, end event, last frame."""
+
+    def __init__(self, stream):
+        self.out, self.err, self.pid, self.end, self.last = b"", b"", 0, None, None
+        self.keepalives = 0
+        for flags, message in stream:
+            if flags == 2:
+                self.last = message
+                continue
+            event = message["event"]
+            data = event.get("data", {})
+            self.out += base64.b64decode(data.get("stdout", ""))
+            self.err += base64.b64decode(data.get("stderr", ""))
+            self.pid = event.get("start", {}).get("pid", self.pid)
+            self.end = event.get("end", self.end)
+            self.keepalives += "keepalive" in event
+        stream.close()
