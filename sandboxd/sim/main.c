@@ -106,15 +106,19 @@ static int take_flag(struct settings *s, int argc, char **argv, int i)
     const struct flag *f = flag_find(name);
     void *at = f != NULL && f->at > 0 ? (char *)s + f->at - 1 : NULL;
 
-    if (f == NULL)
-        return usage("error: unknown option ", argv[i]), -1;
+    if (f == NULL) {
+        (void)usage("error: unknown option ", argv[i]);
+        return -1;
+    }
     if (f->takes == SWITCH) {
         if (at != NULL)
             *(bool *)at = true;
         return i;
     }
-    if (!inlined && i + 1 >= argc)
-        return usage("error: argument missing for option ", f->name), -1;
+    if (!inlined && i + 1 >= argc) {
+        (void)usage("error: argument missing for option ", f->name);
+        return -1;
+    }
     if (at != NULL)
         *(const char **)at = inlined ? value.p : argv[i + 1];
     if (!inlined)
