@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 # Runs one agent in a sandbox, detached from every stream, and keeps its output in files.
 # The worker appends the job's own lines behind the marker at the end, uploads the whole as
 # `job` into the attempt's folder, and calls there:  sh ./job start
@@ -53,7 +54,7 @@ start() {
 }
 
 read_job() {
-    limit=0 work=. descriptor= found=
+    limit=0 work=. found=''
     set -- env -i "PATH=$HOME/.local/bin:$PATH" "HOME=$HOME" "USER=${USER:-$(id -un)}" \
         "LANG=${LANG:-C.UTF-8}"
     while IFS= read -r line; do
@@ -74,7 +75,7 @@ read_job() {
 
 # The agent leads a session of its own, so that a signal to its group spares this script.
 agent() {
-    mkdir -p -- "$HOME/$work" && cd -- "$HOME/$work" || give_up 'cannot make the working directory'
+    { mkdir -p -- "$HOME/$work" && cd -- "$HOME/$work"; } || give_up 'cannot make the working directory'
     began=$(date +%s)
     setsid timeout -k 10 "$limit" "$@" \
         <"$here/prompt" >>"$here/out.ndjson" 2>>"$here/err.log" &
