@@ -160,7 +160,7 @@ class Done:
     """All of a stream: out, err, pid, end event, last frame."""
 
     def __init__(self, stream):
-        self.out, self.err, self.pid, self.end, self.last = b"", b"", 0, None, None
+        self.out, self.err, self.pid, self.end, self.last = bytearray(), bytearray(), 0, None, None
         self.keepalives = 0
         for flags, message in stream:
             if flags == 2:
@@ -174,3 +174,4 @@ class Done:
             self.end = event.get("end", self.end)
             self.keepalives += "keepalive" in event
         stream.close()
+        self.out, self.err = bytes(self.out), bytes(self.err)
