@@ -23,48 +23,74 @@ static struct str copy(char **at, struct str s)
     return to;
 }
 
-static size_t bytes_of(const struct kafka_record *r, size_t n_headers)
+static struct str cut(struct str s, size_t max)
 {
-    size_t bytes = r->key.n;
-    bytes += r->value.n < DEAD_LETTER_MAX_BYTES ? r->value.n : DEAD_LETTER_MAX_BYTES;
-    for (size_t i = 0; i < n_headers; i++)
+    return (struct str){s.p, s.n < max ? s.n : max};
+}
+
+/* The record as the letter may hold it: the broker takes the letter, whatever of it is large. */
+static struct kafka_record fitting(const struct kafka_record *r,
+                                   struct kafka_header headers[DEAD_LETTER_HEADERS_MAX])
+{
+    struct kafka_record to = *r;
+
+    to.key = cut(r->key, DEAD_LETTER_PART_BYTES);
+    to.value = cut(r->value, DEAD_LETTER_MAX_BYTES);
+    to.headers = headers;
+    to.n_headers = 0;
+    for (size_t i = 0; i < r->n_headers && to.n_headers < DEAD_LETTER_HEADERS_MAX; i++)
+        if (strlen(r->headers[i].name) <= DEAD_LETTER_NAME_BYTES)
+            headers[to.n_headers++] =
+                (struct kafka_header){.name = r->headers[i].name,
+                                      .value = cut(r->headers[i].value, DEAD_LETTER_PART_BYTES)};
+    return to;
+}
+
+static size_t bytes_of(const struct kafka_record *r)
+{
+    size_t bytes = r->key.n + r->value.n;
+
+    for (size_t i = 0; i < r->n_headers; i++)
         bytes += strlen(r->headers[i].name) + 1 + r->headers[i].value.n;
     return bytes;
 }
 
-static void copy_headers(struct dead_letter *d, const struct kafka_record *r, size_t n, char **at)
+static void copy_headers(struct dead_letter *d, const struct kafka_record *r, char **at)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < r->n_headers; i++) {
         struct str name = {r->headers[i].name, strlen(r->headers[i].name) + 1};
         d->headers[i] =
             (struct kafka_header){.name = copy(at, name).p, .value = copy(at, r->headers[i].value)};
     }
     d->record.headers = d->headers;
-    d->record.n_headers = n;
 }
 
 struct dead_letter *dead_letter_new(const struct kafka_record *r, struct str reason,
                                     const char *detail)
 {
-    size_t n = r->n_headers < DEAD_LETTER_HEADERS_MAX ? r->n_headers : DEAD_LETTER_HEADERS_MAX;
-    size_t bytes = bytes_of(r, n);
+    struct kafka_header headers[DEAD_LETTER_HEADERS_MAX];
+    struct kafka_record mine = fitting(r, headers);
+    size_t bytes = bytes_of(&mine);
     struct dead_letter *d = calloc(1, sizeof(*d) + bytes);
     if (!d)
         return NULL;
 
     char *at = d->bytes;
-    struct str value = r->value;
-    if (value.n > DEAD_LETTER_MAX_BYTES)
-        value.n = DEAD_LETTER_MAX_BYTES;
-    d->record = *r;
-    d->record.key = copy(&at, r->key);
-    if (value.p)
-        d->record.value = copy(&at, value);
-    copy_headers(d, r, n, &at);
+    d->record = mine;
+    d->record.key = copy(&at, mine.key);
+    if (mine.value.p)
+        d->record.value = copy(&at, mine.value);
+    copy_headers(d, &mine, &at);
+    d->n_bytes = bytes;
     d->true_bytes = (int64_t)r->value.n;
     snprintf(d->reason, sizeof(d->reason), STR_FMT, STR_ARG(reason));
     snprintf(d->detail, sizeof(d->detail), "%s", detail ? detail : "");
     return d;
+}
+
+size_t dead_letter_bytes(const struct dead_letter *d)
+{
+    return sizeof(*d) + d->n_bytes;
 }
 
 static struct kafka_header text(const char *name, const char *value)

@@ -83,7 +83,6 @@ static void add_item(struct batch *b, enum run_lane lane, struct run_request *re
     *item = (struct batch_item){.request = *request, .copy = copy, .lane = lane};
     run_request_hash(request, hash);
     sodium_bin2hex(item->hash, sizeof(item->hash), hash, sizeof(hash));
-    b->bytes += copy->record.value.n;
 }
 
 enum err_code batch_add(struct batch *b, enum run_lane lane, const struct kafka_record *r,
@@ -105,6 +104,8 @@ enum err_code batch_add(struct batch *b, enum run_lane lane, const struct kafka_
         run_request_release(&request);
         return err_set(err, ERR_NOMEM, "a record of '%s'", r->topic);
     }
+    b->n_records++;
+    b->bytes += dead_letter_bytes(copy);
     if (good)
         add_item(b, lane, &request, copy);
     else
@@ -114,7 +115,7 @@ enum err_code batch_add(struct batch *b, enum run_lane lane, const struct kafka_
 
 bool batch_is_full(const struct batch *b)
 {
-    return b->n >= BATCH_MAX_RECORDS || b->bytes >= BATCH_MAX_BYTES;
+    return b->n_records >= BATCH_MAX_RECORDS || b->bytes >= BATCH_MAX_BYTES;
 }
 
 bool batch_is_empty(const struct batch *b)

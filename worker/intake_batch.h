@@ -24,7 +24,7 @@ struct batch_mark { /* the offset to commit for a partition */
 struct batch {
     struct batch_item *items;
     size_t n, cap;
-    size_t bytes;
+    size_t n_records, bytes; /* letters, too */
     struct batch_mark *marks;
     size_t n_marks, cap_marks;
     struct dead_letter *letters;

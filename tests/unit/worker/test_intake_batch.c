@@ -102,6 +102,55 @@ static void a_giant_is_cut(void **state)
     free(text);
 }
 
+/* A letter must fit into its topic, whatever of the record is large. */
+static void giant_headers_and_keys_are_cut(void **state)
+{
+    size_t n = 5 << 20, sum = 0;
+    char *text = malloc(n);
+    const struct kafka_header headers[] = {{"a", {text, n}}, {"b", STR("v")}, {text, STR("w")}};
+    struct kafka_record r = {
+        .topic = "t", .key = {text, n}, .value = {text, n}, .headers = headers, .n_headers = 3};
+    struct dead_letter *d;
+
+    (void)state;
+    memset(text, 'a', n - 1);
+    text[n - 1] = '\0';
+    d = dead_letter_new(&r, STR("too_large"), "why");
+    assert_non_null(d);
+    sum = d->record.key.n + d->record.value.n;
+    for (size_t i = 0; i < d->record.n_headers; i++)
+        sum += strlen(d->headers[i].name) + d->headers[i].value.n;
+    assert_in_range(sum, DEAD_LETTER_MAX_BYTES, 1200 * 1000);
+    assert_true(str_is(kafka_header(&d->record, "b"), "v"));
+    free(d);
+    free(text);
+}
+
+/* While the ledger is away nothing flies: garbage, too, must make the batch full. */
+static void letters_fill_a_batch(void **state)
+{
+    size_t n = 1 << 20;
+    char *text = malloc(n);
+    struct kafka_record small = record("k", "bad", 0, 0),
+                        large = {.topic = "t", .value = {text, n}};
+    struct batch b = {0};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    memset(text, 'a', n);
+    for (int i = 0; i < BATCH_MAX_RECORDS; i++) {
+        assert_false(batch_is_full(&b));
+        assert_int_equal(batch_add(&b, LANE_BATCH, &small, &err), ERR_OK);
+    }
+    assert_true(batch_is_full(&b));
+    batch_release(&b);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(batch_add(&b, LANE_BATCH, &large, &err), ERR_OK);
+    assert_true(batch_is_full(&b));
+    batch_release(&b);
+    free(text);
+}
+
 static void marks_follow_each_partition(void **state)
 {
     const int32_t partitions[] = {0, 1, 0, 2, 1, 0};
@@ -149,6 +198,8 @@ int main(void)
     struct CMUnitTest tests[COUNTOF(rows)];
     const struct CMUnitTest others[] = {cmocka_unit_test(letters_keep_the_record_but_no_token),
                                         cmocka_unit_test(a_giant_is_cut),
+                                        cmocka_unit_test(giant_headers_and_keys_are_cut),
+                                        cmocka_unit_test(letters_fill_a_batch),
                                         cmocka_unit_test(marks_follow_each_partition),
                                         cmocka_unit_test(a_refused_claim_becomes_a_letter)};
 
