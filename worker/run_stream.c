@@ -7,7 +7,7 @@
 #include "worker/run_internal.h"
 #include "common/banned.h"
 
-enum { RESULT_MEMBERS = 64, DATA_MAX_BYTES = 4096 };
+enum { RESULT_MEMBERS = 64, DATA_MAX_BYTES = 4096, HOLD_MAX_MS = 8 * 86400 * 1000 };
 
 void run_stream_reset(struct run *r)
 {
@@ -259,10 +259,11 @@ static const char *reason_of(const struct stream_state *s, enum outcome o)
     return "";
 }
 
+/* No limit lasts longer than a week, whatever a line says. */
 static int64_t hold_ms_of(const struct stream_state *s)
 {
     int64_t ms = s->limit_rejected ? s->limit_resets_at_s * 1000 - clock_wall_ms() : 0;
-    return ms > 0 ? ms : 0;
+    return ms < 0 ? 0 : ms < HOLD_MAX_MS ? ms : HOLD_MAX_MS;
 }
 
 static void on_ended(void *ctx, const struct capture_end *end)
