@@ -45,6 +45,16 @@ static void say_retry(struct run *r)
     run_say(r, held ? EVENT_RUN_HELD : EVENT_RUN_RETRYING, &data);
 }
 
+/* A hold is nobody's failure and counts nowhere; it lasts longer from attempt to attempt. */
+static struct outcome_plan plan(const struct run *r)
+{
+    bool held = outcome_next(r->end.outcome) == NEXT_HOLD;
+
+    return outcome_plan(r->end.outcome, r->claim.failures,
+                        held ? r->claim.attempt - 1 : r->claim.uncounted, r->request.max_attempts,
+                        r->end.hold_ms, randombytes_random());
+}
+
 /* Decides what follows, once, and says how the attempt ended. */
 static void report(struct run *r)
 {
@@ -58,8 +68,7 @@ static void report(struct run *r)
               LF_INT("attempt", r->claim.attempt), LF("outcome", outcome_name(r->end.outcome)),
               LF("reason", r->end.reason), LF_INT("lines", r->stream.lines),
               LF_INT("ms", run_elapsed_ms(r)));
-    r->plan = outcome_plan(r->end.outcome, r->claim.failures, r->claim.uncounted,
-                           r->request.max_attempts, r->end.hold_ms, randombytes_random());
+    r->plan = plan(r);
     say_stderr(r);
     run_data_attempt_end(r, &data);
     run_say(r, EVENT_ATTEMPT_ENDED, &data);
@@ -67,13 +76,16 @@ static void report(struct run *r)
         say_retry(r);
 }
 
+/* Without a lease neither word nor deed: the sandbox may be another owner's by now. */
 void run_settle(struct run *r)
 {
-    if (!r->reported && publish_log_idle(r->log) && r->host->may_publish(r->host->ctx)) {
+    if (!publish_log_idle(r->log) || !r->host->may_publish(r->host->ctx))
+        return;
+    if (!r->reported) {
         r->reported = true;
         report(r);
     }
-    if (r->reported && publish_log_idle(r->log))
+    if (publish_log_idle(r->log))
         run_apply(r, r->plan.retry ? RUN_EV_RETRY : RUN_EV_END);
 }
 
@@ -194,7 +206,8 @@ void run_enter_requeueing(struct run *r)
     end.hold_reason = outcome_name(r->end.outcome);
     end.delay_ms = r->plan.delay_ms;
     end.failures = r->claim.failures + r->plan.counted;
-    end.uncounted = r->claim.uncounted + !r->plan.counted;
+    end.uncounted =
+        r->claim.uncounted + (!r->plan.counted && outcome_next(r->end.outcome) == NEXT_WAIT);
     r->op = ledger_requeue(r->host->ledger, run_who(r), &end, on_saved, r);
     if (!r->op)
         run_depose(r);

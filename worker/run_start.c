@@ -10,7 +10,8 @@
 #include "worker/run_internal.h"
 #include "common/banned.h"
 
-enum { DATA_MAX_BYTES = 8192, OPEN_TRIES = 20, OPEN_BASE_MS = 500, OPEN_CAP_MS = 30000 };
+enum { DATA_MAX_BYTES = 8192, TAKEOVERS_MAX = 20 /* of a run, in all */ };
+enum { OPEN_TRIES = 20, OPEN_BASE_MS = 500, OPEN_CAP_MS = 30000 };
 
 /* --- claimed ----------------------------------------------------------------- */
 
@@ -22,7 +23,8 @@ static bool refuse(struct run *r, enum outcome o, const char *reason)
 }
 
 /* Does it end without an agent? A run that took its workers down with it, again and again,
- * does: its takings were counted before the work began (ledger_sql_take_over). */
+ * does: its takings were counted before the work began (ledger_sql_take_over). Each taking
+ * raises the epoch, and each that begins an attempt the attempt, too: the rest are take-overs. */
 static bool refused(struct run *r)
 {
     const struct run_request *q = &r->request;
@@ -33,7 +35,7 @@ static bool refused(struct run *r)
         return refuse(r, OUTCOME_CREDENTIAL_NOT_FOUND, "this fleet has no such credential");
     if (r->claim.failures >= q->max_attempts)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: no worker got as far as its start");
-    if (r->claim.uncounted > OUTCOME_UNCOUNTED_MAX)
+    if (r->claim.epoch - r->claim.attempt > TAKEOVERS_MAX)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: too many workers were lost under it");
     return false;
 }

@@ -48,7 +48,8 @@ static struct {
     int64_t line, lines_sent;
     loop_fn deferred;
     void *deferred_ctx;
-    char data[512]; /* of the newest event */
+    char data[512];   /* of the newest event */
+    int64_t delay_ms; /* of the newest requeue */
 } w;
 
 static void note(const char *fmt, ...) PRINTF(1, 2);
@@ -138,6 +139,7 @@ struct ledger_op *ledger_requeue(struct ledger *l, struct ledger_run r, const st
     (void)l, (void)r;
     note("requeue:%s,%d,%d%s", e->hold_reason, (int)e->failures, (int)e->uncounted,
          e->park_session ? ",parked" : "");
+    w.delay_ms = e->delay_ms;
     return owe(fn, ctx);
 }
 
@@ -397,6 +399,13 @@ static void v_result(void)
     say_line("{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"ok\","
              "\"session_id\":\"talk\"}");
 }
+/* A usage limit that is said to last for hundreds of thousands of years. */
+static void v_limit(void)
+{
+    say_line("{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"rejected\","
+             "\"resetsAt\":9007199254740991}}");
+    say_line("{\"type\":\"result\",\"is_error\":true,\"api_error_status\":429}");
+}
 static void v_exit0(void)
 {
     agent_ended(0);
@@ -431,6 +440,7 @@ static const struct verb verbs[] = {
     {"held", v_held},   {"lost", v_lost},     {"started", v_started}, {"init", v_init},
     {"text", v_text},   {"result", v_result}, {"exit0", v_exit0},     {"ack", v_ack},
     {"done", v_done},   {"broken", v_broken}, {"lapse", v_lapse},     {"confirm", v_confirm},
+    {"limit", v_limit},
 };
 
 static void turn(void)
@@ -480,15 +490,16 @@ struct row {
     const char *name, *request;
     const char *sandbox, *session_sandbox; /* as the claim has them */
     bool resumed;
-    int64_t failures, line;
+    int64_t failures, uncounted, takeovers, line;
     const char *script, *trace;
 };
 
 static void begin(const struct row *row)
 {
     struct claim claim = {.attempt = 1,
-                          .epoch = 1 + row->resumed,
+                          .epoch = 1 + row->resumed + row->takeovers,
                           .failures = row->failures,
+                          .uncounted = row->uncounted,
                           .log_line = row->line,
                           .started = row->resumed && row->sandbox,
                           .request = str_dup(str_of(row->request ? row->request : PLAIN))};
@@ -536,10 +547,10 @@ static struct row rows[] = {
                          "mark:freed"},
     {"no room: held, not counted", .script = "full ack ack held",
      .trace = "say:attempt.starting create:1 say:attempt.ended say:run.held "
-              "requeue:sandbox_capacity,0,1"},
+              "requeue:sandbox_capacity,0,0"},
     {"the service is away: held, not counted", .script = "away ack ack held",
      .trace = "say:attempt.starting create:1 say:attempt.ended say:run.held "
-              "requeue:sandbox_capacity,0,1"},
+              "requeue:sandbox_capacity,0,0"},
     {"away while an agent is at work: knock again", .resumed = true, .sandbox = "sb1",
      .script = "away", .trace = "say:run.resumed open:sb1"},
     {"a kill that fails is left to the outbox",
@@ -552,6 +563,11 @@ static struct row rows[] = {
     {"a run that kills its workers ends", .resumed = true, .failures = 3, .sandbox = "sb1",
      .script = "held ack held done held",
      .trace = "close say:run.failed mark:published kill:sb1 mark:freed"},
+    {"a run that kills its workers behind its start ends", .resumed = true, .takeovers = 20,
+     .sandbox = "sb1", .script = "held ack held done held",
+     .trace = "close say:run.failed mark:published kill:sb1 mark:freed"},
+    {"a run that waited often is none that kills its workers", .uncounted = 30, .script = "ready",
+     .trace = "say:attempt.starting create:1 own:sb1"},
     {"taken over: same sandbox, no line twice", .resumed = true, .sandbox = "sb1", .line = 1,
      .script = "ready held started init result exit0 ack ack held ack held done held",
      .trace = "say:run.resumed open:sb1 own:sb1 agent:look line:2 say:attempt.ended close "
@@ -593,6 +609,13 @@ static struct row rows[] = {
      .script = TO_AGENT "init result exit0 lapse ack confirm ack held ack held done held",
      .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close say:run.completed mark:published "
                          "kill:sb1 mark:freed"},
+    {"a lapse behind the report: the sandbox may be another's",
+     .script = TO_AGENT "text exit0 ack lapse ack",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying"},
+    {"a lapse behind the report that is over",
+     .script = TO_AGENT "text exit0 ack lapse ack confirm done held",
+     .trace =
+         T_TO_AGENT "line:1 say:attempt.ended say:run.retrying kill:sb1 requeue:no_result,1,0"},
     {"deposed at the terminal", .script = TO_AGENT "init result exit0 ack ack lost",
      .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close"},
     {"deposed at the sandbox's id", .script = "ready lost",
@@ -644,6 +667,17 @@ static void an_end_tells_cost_result_and_tail(void **state)
     end();
 }
 
+static void no_hold_is_longer_than_a_limit_lasts(void **state)
+{
+    const struct row row = {.script = TO_AGENT "limit exit0 ack ack done"};
+
+    (void)state;
+    play(&row);
+    assert_non_null(strstr(w.trace.p, "requeue:usage_limit,0,0"));
+    assert_in_range(w.delay_ms, 1, (int64_t)9 * 86400 * 1000);
+    end();
+}
+
 /* Answers what is still owed: none of it may do anything any more. */
 static void let_all_come_back(void)
 {
@@ -689,6 +723,7 @@ int main(void)
     struct CMUnitTest tests[COUNTOF(rows)];
     const struct CMUnitTest others[] = {cmocka_unit_test(every_history_cut_at_every_step),
                                         cmocka_unit_test(no_secret_leaves_in_a_line),
+                                        cmocka_unit_test(no_hold_is_longer_than_a_limit_lasts),
                                         cmocka_unit_test(an_end_tells_cost_result_and_tail)};
     struct err err = ERR_INIT;
     int failed;
