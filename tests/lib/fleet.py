@@ -33,7 +33,8 @@ class Stack:
 
     def __init__(self, name, claude=None, workers=1, only=None, env=None):
         home = os.environ.get("SANDFLEET_TEST_DIR", ROOT / ".test" / f"run-{os.getpid()}")
-        self.dir = pathlib.Path(home) / name
+        # one per build: a second run of a test must not find the first one's runs
+        self.dir = pathlib.Path(home) / f"{name}-{programs().parent.name}"
         self.claude = str(claude or programs() / "claude-simulated")
         self.workers, self.only = workers, only
         self.extra = dict(env or {})
