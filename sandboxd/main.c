@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/secret.h"
+#include "common/std_fds.h"
 #include "sandboxd/sandboxd.h"
 
 #include "common/banned.h"
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
     struct settings s = {0};
     struct err err = ERR_INIT;
 
+    std_fds_hold();
     if (secret_init(&err) != ERR_OK || settings_read(&s, argc, argv, &err) != ERR_OK) {
         (void)fprintf(stderr, "sandfleet-sandboxd: %s\n", err.msg);
         return end(&s, err.code);

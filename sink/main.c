@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/log.h"
+#include "common/std_fds.h"
 #include "common/secret.h"
 
 #include "sink/settings.h"
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
     struct settings s = {0};
     struct err err = ERR_INIT;
 
+    std_fds_hold();
     if (secret_init(&err) != ERR_OK || settings_read(&s, argc, argv, &err) != ERR_OK) {
         fprintf(stderr, "sandfleet-sink: %s\n", err.msg);
         return end(&s, err.code);

@@ -6,6 +6,7 @@
 
 #include "common/backoff.h"
 #include "common/log.h"
+#include "common/std_fds.h"
 #include "common/loop.h"
 #include "worker/fleet.h"
 #include "common/banned.h"
@@ -104,6 +105,8 @@ int main(int argc, char **argv)
     struct settings s = {0};
     struct err err = ERR_INIT;
     int status = 0;
+
+    std_fds_hold();
     enum err_code rc = secret_init(&err);
 
     if (rc == ERR_OK)
