@@ -47,6 +47,14 @@ static void print_flag(const struct opt *row, FILE *to)
     (void)fputc('\n', to);
 }
 
+/* A default that ends the sentence itself is quoted: "sandfleet.". */
+static void add_default(struct buf *text, const char *def)
+{
+    const char *quote = def[strlen(def) - 1] == '.' ? "\"" : "";
+
+    buf_addf(text, " Default: %s%s%s.", quote, def, quote);
+}
+
 void option_help(const struct opt *rows, size_t n, FILE *to)
 {
     for (size_t i = 0; i < n; i++) {
@@ -58,7 +66,7 @@ void option_help(const struct opt *rows, size_t n, FILE *to)
         if (row->type == OPT_LIST)
             buf_adds(&text, " May come several times.");
         if (row->def && *row->def && !(row->flags & OPT_SECRET))
-            buf_addf(&text, " Default: %s.", row->def);
+            add_default(&text, row->def);
         if (!(row->flags & OPT_NO_ENV))
             buf_addf(&text, " [%s]", option_env(row, env));
         print_flag(row, to);

@@ -11,14 +11,14 @@
 #define KAFKA_ROWS \
     {"brokers", 'b', OPT_STRING, AT(brokers), "127.0.0.1:9092", 1, 4096, 0, NULL, "<host:port,…>", "Kafka brokers to start from."}, \
     {"prefix", 0, OPT_STRING, AT(prefix), "sandfleet.", 0, 64, 0, NULL, "<text>", "What the installation's topic names begin with."}, \
-    {"kafka-prop", 'X', OPT_LIST, AT(props), NULL, 0, 0, OPT_NO_ENV, NULL, "<name=value>", "A librdkafka property, for SASL, TLS and the like; may be repeated."}, \
+    {"kafka-prop", 'X', OPT_LIST, AT(props), NULL, 0, 0, OPT_NO_ENV, NULL, "<name=value>", "A librdkafka setting, for SASL, TLS and the like."}, \
     {"log-level", 0, OPT_STRING, AT(log_level), "warn", 0, 0, 0, NULL, "<level>", "Least level of log lines on standard error: error, warn, info, debug."}
 
 #define HELP_ROW \
-    {"help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Shows this and ends."}
+    {"help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Prints this help and exits."}
 
 #define ANSWER_ROWS \
-    {"output", 'o', OPT_STRING, AT(output_text), "text", 0, 0, OPT_NO_ENV, NULL, "<form>", "How to answer: text, json or jsonl."}, \
+    {"output", 'o', OPT_STRING, AT(output_text), "text", 0, 0, OPT_NO_ENV, NULL, "<form>", "How to answer: text, json or jsonl (an event a line)."}, \
     {"quiet", 'q', OPT_BOOL, AT(quiet), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Says nothing but the answer and errors."}
 
 #define REQUEST_ROWS \
@@ -31,13 +31,13 @@
     {"template", 0, OPT_STRING, AT(template), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Sandbox template; claude when not given."}, \
     {"working-dir", 0, OPT_STRING, AT(working_dir), NULL, 1, 1024, OPT_NO_ENV, NULL, "<path>", "Directory to work in, relative to the sandbox's home."}, \
     {"credential", 0, OPT_STRING, AT(credential), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Credential the workers hold; a secret itself is never given here."}, \
-    {"allowed-tool", 0, OPT_LIST, AT(allowed_tools), NULL, 0, 0, OPT_NO_ENV, NULL, "<tool>", "A tool the agent may use; may be repeated."}, \
-    {"env", 'e', OPT_LIST, AT(env), NULL, 0, 0, OPT_NO_ENV, NULL, "<NAME=value>", "A plain variable in the sandbox, no secret; may be repeated."}, \
+    {"allowed-tool", 0, OPT_LIST, AT(allowed_tools), NULL, 0, 0, OPT_NO_ENV, NULL, "<tool>", "A tool the agent may use."}, \
+    {"env", 'e', OPT_LIST, AT(env), NULL, 0, 0, OPT_NO_ENV, NULL, "<NAME=value>", "A plain variable in the sandbox, no secret."}, \
     {"max-turns", 0, OPT_INT, AT(max_turns), NULL, 1, 10000, OPT_NO_ENV, NULL, "<n>", "Most turns of the agent."}, \
     {"max-budget", 0, OPT_MONEY, AT(max_budget_usd), NULL, 0, 0, OPT_NO_ENV, NULL, "<dollars>", "Most that the run may cost, by Claude's own estimate."}, \
     {"timeout", 't', OPT_MS, AT(timeout_ms), NULL, 1000, (int64_t)RUN_TIMEOUT_MAX_S * 1000, 0, NULL, "<duration>", "Longest an attempt may run; 1h when not given."}, \
     {"max-attempts", 0, OPT_INT, AT(max_attempts), NULL, 1, RUN_ATTEMPTS_MAX, 0, NULL, "<n>", "Most attempts that count; 3 when not given."}, \
-    {"priority", 0, OPT_INT, AT(priority), "-1", -1, 9, OPT_NO_ENV, NULL, "<0-9>", "Higher is taken first; 5 when not given."}, \
+    {"priority", 0, OPT_INT, AT(priority), NULL, 0, 9, OPT_NO_ENV, NULL, "<0-9>", "Higher is taken first; 5 when not given."}, \
     {"ack-timeout", 0, OPT_MS, AT(ack_ms), "30s", 100, 3600000, 0, NULL, "<duration>", "Longest wait for an acknowledgement by Kafka."}
 
 #define ONE_ROWS \
@@ -68,7 +68,7 @@ const struct opt client_topics_rows[] = {
 
 const struct opt client_migrate_rows[] = {
     HELP_ROW,
-    {"database", 'd', OPT_STRING, AT(database), NULL, 1, 4096, OPT_REQUIRED, NULL, "<conninfo>", "PostgreSQL connection string."},
+    {"database", 'd', OPT_STRING, AT(database), NULL, 1, 4096, 0, NULL, "<conninfo>", "PostgreSQL connection string, as libpq reads it."},
 };
 // clang-format on
 

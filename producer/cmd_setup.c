@@ -31,5 +31,9 @@ int command_migrate(struct client *c, int n, char **words)
 
     (void)n;
     (void)words;
+    if (!c->database) {
+        err_set(&err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
+        return client_fail(&err);
+    }
     return migrate_apply(c->database, stdout, &err) == ERR_OK ? 0 : client_fail(&err);
 }

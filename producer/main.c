@@ -29,10 +29,10 @@ static int usage(FILE *to)
           to);
     for (size_t i = 0; i < COUNTOF(commands); i++)
         fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].help);
-    fputs("\n`sandfleet COMMAND --help` tells its options; each may also come from the\n"
-          "environment, --brokers as SANDFLEET_BROKERS. Exit status: 0 ok, 1 the run failed,\n"
-          "2 usage, 65 bad input, 66 no such file or run, 74 output failed, 75 broker or server\n"
-          "unreachable, 78 configuration, 124 the wait ended first, 130 interrupted.\n",
+    fputs("\n`sandfleet COMMAND --help` tells its options. Those of an installation may also come\n"
+          "from the environment: --brokers as SANDFLEET_BROKERS. Exit status: 0 ok, 1 the run\n"
+          "failed, 2 usage, 65 bad input, 66 no such file or run, 74 output failed, 75 broker or\n"
+          "server unreachable, 78 configuration, 124 the wait ended first, 130 interrupted.\n",
           to);
     return to == stderr ? 2 : 0;
 }
@@ -91,7 +91,7 @@ static enum err_code parse_log_level(const struct client *c, struct err *err)
 
 static int run_command(const struct command *c, int argc, char **argv)
 {
-    struct client settings = {0};
+    struct client settings = {.priority = -1}; /* -1: not given */
     struct err err = ERR_INIT;
     int n_words = 0, status;
 

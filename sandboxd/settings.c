@@ -30,10 +30,10 @@ const struct opt settings_rows[] = {
     {"log-level", 0, OPT_STRING, AT(log_level), "info", 1, 16, 0, NULL,
      "<level>", "Least level that is logged: error, warn, info or debug."},
     {"log-format", 0, OPT_STRING, AT(log_format), "text", 1, 16, 0, NULL,
-     "<format>", "Form of the log: text or json."},
+     "<format>", "Log lines as text or json."},
     {"print-config", 0, OPT_BOOL, AT(print_config), NULL, 0, 0, OPT_NO_ENV, NULL,
      NULL, "Prints the settings in force and exits."},
-    {"version", 0, OPT_BOOL, AT(version), NULL, 0, 0, OPT_NO_ENV, NULL,
+    {"version", 'V', OPT_BOOL, AT(version), NULL, 0, 0, OPT_NO_ENV, NULL,
      NULL, "Prints the version and exits."},
     {"help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL,
      NULL, "Prints this help and exits."},
@@ -98,9 +98,10 @@ enum err_code settings_read(struct settings *s, int argc, char **argv, struct er
 
 void settings_help(FILE *to)
 {
-    (void)fputs("usage: sandfleet-sandboxd --data FOLDER --isolation none [--run-as USER] …\n"
-                "Sandboxes on this machine behind E2B's API.\n\n",
-                to);
+    (void)fputs(
+        "usage: sandfleet-sandboxd --data FOLDER --isolation none [--run-as USER] [options]\n\n"
+        "Sandboxes on this machine behind E2B's API.\n\n",
+        to);
     option_help(settings_rows, settings_n, to);
 }
 

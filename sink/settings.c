@@ -13,13 +13,13 @@
 // clang-format off
 const struct opt settings_rows[] = {
     {.name = "brokers", .type = OPT_STRING, .at = AT(brokers), .def = "127.0.0.1:9092", .min = 1, .max = 4096,
-     .arg = "<host:port,...>", .help = "Kafka brokers to start from."},
+     .arg = "<host:port,…>", .help = "Kafka brokers to start from."},
     {.name = "database", .type = OPT_STRING, .at = AT(database), .min = 1, .max = 4096,
      .arg = "<conninfo>", .help = "PostgreSQL connection string, as libpq reads it."},
     {.name = "prefix", .type = OPT_STRING, .at = AT(prefix), .def = "sandfleet.", .min = 0, .max = 64,
      .arg = "<text>", .help = "Stands before the names of topics and of the consumer group."},
     {.name = "kafka-prop", .letter = 'X', .type = OPT_LIST, .at = AT(kafka_props), .flags = OPT_NO_ENV,
-     .arg = "<name=value>", .help = "A setting of librdkafka; may be given several times."},
+     .arg = "<name=value>", .help = "A librdkafka setting, for SASL, TLS and the like."},
     {.name = "batch-rows", .type = OPT_INT, .at = AT(batch_rows), .def = "5000", .min = 1, .max = 100000,
      .arg = "<n>", .help = "Records that one transaction takes at most."},
     {.name = "batch-bytes", .type = OPT_BYTES, .at = AT(batch_bytes), .def = "8MiB", .min = 1024, .max = INT64_C(1) << 30,
@@ -33,14 +33,14 @@ const struct opt settings_rows[] = {
     {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",
      .arg = "<level>", .help = "Least level that is logged: error, warn, info or debug."},
     {.name = "log-format", .type = OPT_STRING, .at = AT(log_format), .def = "text",
-     .arg = "<text|json>", .help = "Shape of a log line."},
+     .arg = "<format>", .help = "Log lines as text or json."},
     {.name = "log-user-data", .type = OPT_BOOL, .at = AT(log_user_data),
-     .help = "Shows user data in the log instead of its length and hash."},
+     .help = "Shows user data in the log; without it, only its length and hash."},
     {.name = "print-config", .type = OPT_BOOL, .at = AT(print_config), .flags = OPT_NO_ENV,
-     .help = "Prints the settings in effect and exits."},
+     .help = "Prints the settings in force and exits."},
     {.name = "help", .letter = 'h', .type = OPT_BOOL, .at = AT(help), .flags = OPT_NO_ENV,
-     .help = "Prints this text and exits."},
-    {.name = "version", .type = OPT_BOOL, .at = AT(version), .flags = OPT_NO_ENV,
+     .help = "Prints this help and exits."},
+    {.name = "version", .letter = 'V', .type = OPT_BOOL, .at = AT(version), .flags = OPT_NO_ENV,
      .help = "Prints the version and exits."},
 };
 // clang-format on
@@ -76,7 +76,7 @@ enum err_code settings_read(struct settings *s, int argc, char **argv, struct er
 
 void settings_help(FILE *to)
 {
-    fputs("usage: sandfleet-sink [options]\n"
+    fputs("usage: sandfleet-sink [options]\n\n"
           "Projects run requests and events from Kafka into PostgreSQL.\n\n",
           to);
     option_help(settings_rows, settings_n, to);

@@ -10,13 +10,13 @@
 // clang-format off
 static const struct opt rows[] = {
     { "brokers", 'b', OPT_STRING, AT(brokers), "127.0.0.1:9092", 1, 4096, 0, NULL,
-      "<host:port,…>", "Kafka brokers to ask first." },
+      "<host:port,…>", "Kafka brokers to start from." },
     { "database", 'd', OPT_STRING, AT(database), "", 0, 4096, 0, NULL,
-      "<conninfo>", "Where the ledger is, as libpq understands it." },
+      "<conninfo>", "PostgreSQL connection string of the ledger, as libpq reads it." },
     { "prefix", 0, OPT_STRING, AT(prefix), "sandfleet.", 0, 64, 0, NULL,
       "<text>", "What the names of topics and of the consumer group begin with." },
     { "kafka-prop", 'X', OPT_LIST, AT(kafka_props), NULL, 0, 0, OPT_NO_ENV, NULL,
-      "<name=value>", "A librdkafka setting; may be given several times." },
+      "<name=value>", "A librdkafka setting, for SASL, TLS and the like." },
     { "fleet", 0, OPT_STRING, AT(fleet), "sandfleet", 1, 64, 0, NULL,
       "<name>", "Tag in each sandbox's metadata that says whose it is." },
     { "slots", 'n', OPT_INT, AT(slots), "50", 1, 10000, 0, NULL,
@@ -44,11 +44,11 @@ static const struct opt rows[] = {
     { "log-format", 0, OPT_STRING, AT(log_format), "text", 1, 16, 0, NULL,
       "<format>", "Log lines as text or json." },
     { "print-config", 0, OPT_BOOL, AT(print_config), NULL, 0, 0, OPT_NO_ENV, NULL,
-      NULL, "Prints the settings in force and ends." },
+      NULL, "Prints the settings in force and exits." },
     { "help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL,
-      NULL, "Prints this and ends." },
+      NULL, "Prints this help and exits." },
     { "version", 'V', OPT_BOOL, AT(version), NULL, 0, 0, OPT_NO_ENV, NULL,
-      NULL, "Prints the version and ends." },
+      NULL, "Prints the version and exits." },
 };
 // clang-format on
 
@@ -83,7 +83,7 @@ enum err_code settings_parse(struct settings *s, int argc, char **argv, struct e
 
 void settings_help(FILE *to)
 {
-    fputs("sandfleet-worker [flags]\n\n"
+    fputs("usage: sandfleet-worker [options]\n\n"
           "Takes run requests from Kafka, runs each in a sandbox, and streams what the agent\n"
           "prints to the events topic. Start as many as there is work for.\n\n",
           to);
