@@ -18,7 +18,7 @@ LEASE = "2s"
 class KillWorker(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = cls.enterClassContext(Stack("kill_worker", workers=1, env={"SANDFLEET_LEASE": LEASE}))
+        cls.stack = cls.enterClassContext(Stack("kill_worker", workers=1, env={"SANDFLEET_LEASE": LEASE, "SANDFLEET_DRAIN": "500ms"}))
 
     def setUp(self):
         folder = tempfile.mkdtemp(prefix="sandfleet-starts-")
@@ -73,6 +73,16 @@ class KillWorker(unittest.TestCase):
         self.assertEqual(pid, 1)
         self.stack.start("worker-1")
         self.assertGreaterEqual(self.check(run_id, 2), 100)
+
+    def test_sigterm_hands_the_run_over(self):
+        """Drained as long as it may, then released: no lease has to run out, nothing is repeated."""
+        run_id = self.submit(400, 10)
+        self.wait_events(run_id, "sandfleet.agent.message", 50)
+        self.stack.stop("worker-1")
+        self.stack.start("worker-1")
+        self.assertGreaterEqual(self.check(run_id, 2), 400)
+        repeats = self.stack.value("select repeats from fleet.runs where run_id = :'id'::uuid", id=run_id)
+        self.assertEqual(repeats, 0)
 
     def test_another_worker_takes_over(self):
         run_id = self.submit(400, 10)

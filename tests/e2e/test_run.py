@@ -97,6 +97,14 @@ class Run(unittest.TestCase):
         self.assertEqual(seen[-1]["type"], "sandfleet.run.timed_out")
         self.assertEqual(self.stored(run_id)[-1]["type"], "sandfleet.run.timed_out")
 
+    def test_a_long_run_warns_with_its_cost(self):
+        line = {"custom_id": "slow", "prompt": "[[sim:lines=5 delay_ms=500]]", "warn_at_s": [1, 2]}
+        done = self.stack.sandfleet("submit", "--file", "-", stdin=json.dumps(line))
+        rows = self.stored(done.stdout.split()[0])
+        warned = [r["data"]["elapsed_s"] for r in rows if r["type"] == "sandfleet.run.warning"]
+        self.assertEqual(warned, [1, 2])
+        self.assertEqual(rows[-1]["type"], "sandfleet.run.completed")
+
     def test_idempotency_key_runs_once(self):
         first, _ = self.run_of("once", "--idempotency-key", "k1")
         second, seen = self.run_of("once", "--idempotency-key", "k1")
