@@ -6,19 +6,20 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/sandfleet
 
-bold='' dim='' red='' plain=''
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
-    bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
+bold='' dim='' plain='' red='' unred=''
+if [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+    if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; fi
+    if [ -t 2 ]; then red=$'\e[31m' unred=$'\e[0m'; fi # of standard error
 fi
 
 say() { printf '%s\n' "$*"; }
 step() { printf '%s==>%s %s\n' "$bold" "$plain" "$*"; }
 note() { printf '    %s%s%s\n' "$dim" "$*" "$plain"; }
-warn() { printf '%swarning:%s %s\n' "$red" "$plain" "$*" >&2; }
+warn() { printf '%swarning:%s %s\n' "$red" "$unred" "$*" >&2; }
 
 # die MESSAGE [NEXT STEP]: what failed first, then what to do about it.
 die() {
-    printf '%serror:%s %s\n' "$red" "$plain" "$1" >&2
+    printf '%serror:%s %s\n' "$red" "$unred" "$1" >&2
     [ $# -lt 2 ] || printf '       %s\n' "$2" >&2
     exit 1
 }
@@ -47,7 +48,7 @@ quietly() {
     "$@" >>"$log" 2>&1 </dev/null || status=$?
     [ "$status" = 0 ] && return 0
     tail_since "$log" "$from" >&2
-    printf '%serror:%s %s failed (exit %s); all of it: %s\n' "$red" "$plain" "${1##*/}" "$status" "$log" >&2
+    printf '%serror:%s %s failed (exit %s); all of it: %s\n' "$red" "$unred" "${1##*/}" "$status" "$log" >&2
     return "$status"
 }
 

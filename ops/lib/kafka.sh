@@ -17,9 +17,9 @@ kafka_fetch() {
     [ ! -d "$KAFKA_JARS" ] || return 0
     mkdir -p "$CACHE"
     step "fetching Apache Kafka $KAFKA_VERSION (44 MB of jars, once)"
-    quietly "$DIR/log/kafka-fetch.log" mvn -q -B -f "$ROOT/ops/kafka/pom.xml" "$KAFKA_FETCH" \
+    quietly "$DIR/log/kafka-fetch.log" mvn -q -B -Dstyle.color=never -f "$ROOT/ops/kafka/pom.xml" "$KAFKA_FETCH" \
         -DincludeScope=runtime -DoutputDirectory="$new" ||
-        die "Kafka's jars did not come" "is a Maven repository reachable? see $DIR/log/kafka-fetch.log"
+        die "Kafka's jars did not come" "is Maven Central, or the mirror in ~/.m2/settings.xml, reachable? does Java trust it?"
     if ! kafka_verify "$new" >&2; then
         rm -rf "$new"
         die "a jar differs from ops/kafka/SHA256SUMS" \

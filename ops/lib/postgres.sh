@@ -22,7 +22,8 @@ postgres_configure() {
     chown "$(postgres_user)" "$data/sandfleet.conf"
 }
 
-# initdb into a folder beside, renamed at the end: an interrupted one is not half there.
+# initdb into a folder beside, renamed at the end: a failed or interrupted one is not half
+# there. One chain, because `set -e` does not hold in a function whose status is asked for.
 postgres_init() {
     local data new user
     data=$(postgres_data)
@@ -30,19 +31,19 @@ postgres_init() {
     [ ! -d "$data" ] || return 0
     new=$data.new
     rm -rf "$new"
-    install -d -m 700 -o "$user" "$new"
-    secret_of postgres | install -m 600 -o "$user" /dev/stdin "$new.password"
-    as_user "$user" "$PG_BIN/initdb" -D "$new" -U sandfleet -E UTF8 --locale=C.UTF-8 \
-        -A scram-sha-256 --pwfile="$new.password" --no-sync
-    rm "$new.password"
-    echo "include = 'sandfleet.conf'" >>"$new/postgresql.conf"
-    mv -T "$new" "$data"
+    install -d -m 700 -o "$user" "$new" &&
+        secret_of postgres | install -m 600 -o "$user" /dev/stdin "$new.password" &&
+        as_user "$user" "$PG_BIN/initdb" -D "$new" -U sandfleet -E UTF8 --locale=C.UTF-8 \
+            -A scram-sha-256 --pwfile="$new.password" --no-sync &&
+        rm "$new.password" &&
+        echo "include = 'sandfleet.conf'" >>"$new/postgresql.conf" &&
+        mv -T "$new" "$data"
 }
 
 postgres_prepare() {
     ports_need postgres postgres
-    postgres_init >>"$(log_file postgres-init)" 2>&1 ||
-        die "the Postgres cluster could not be made" "see $(log_file postgres-init)"
+    quietly "$(log_file postgres-init)" postgres_init ||
+        die "the Postgres cluster could not be made" "is there room for 50 MB in $(data_dir)?"
     postgres_configure
 }
 
@@ -51,7 +52,7 @@ postgres_digest() { { "$PG_BIN/postgres" --version && cat "$(postgres_data)/sand
 postgres_start() {
     local -a as=()
     await 10 postgres_alone || warn "a process of a killed Postgres still holds $(postgres_data)"
-    if is_root; then as=(setpriv --reuid postgres --regid postgres --init-groups); fi
+    if is_root; then as=(env --chdir=/ setpriv --reuid postgres --regid postgres --init-groups); fi
     proc_start postgres "$1" "${as[@]}" "$PG_BIN/postgres" -D "$(postgres_data)"
 }
 

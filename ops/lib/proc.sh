@@ -79,7 +79,7 @@ proc_stop() {
     if pid=$(proc_pid "$name"); then
         kill -s "$signal" "$pid" 2>/dev/null || true
         if ! await "$seconds" proc_gone "$name"; then
-            warn "$name (pid $pid) ignored SIG$signal for $seconds s and was killed"
+            warn "$name (pid $pid) had not ended $seconds s after SIG$signal and was killed"
             proc_kill "$name"
         fi
     fi

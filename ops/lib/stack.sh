@@ -24,10 +24,14 @@ stack_open() {
     ports_load
 }
 
-# One command at a time for a stack; the second one waits.
+# One command at a time for a stack; the second one waits, and then sees what the first chose.
 stack_lock() {
     exec {STACK_LOCK}>"$DIR/run/lock"
-    flock -w 300 "$STACK_LOCK" || die "another command holds $DIR/run/lock for 5 minutes"
+    if ! flock -n "$STACK_LOCK"; then
+        note "another command works on $DIR: waiting for it"
+        flock -w 300 "$STACK_LOCK" || die "another command holds $DIR/run/lock for 5 minutes"
+    fi
+    ports_load
 }
 
 # DIR/data, or, where a server's own user could not reach that, a link to a folder it can.
