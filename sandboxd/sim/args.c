@@ -28,6 +28,7 @@ static const struct flag flags[] = {
     {"--print", "-p",                 SWITCH, AT(print)},
     {"--verbose", NULL,               SWITCH, AT(verbose)},
     {"--version", "-v",               SWITCH, AT(version)},
+    {"--help", "-h",                  SWITCH, AT(help)},
     {"--dangerously-skip-permissions", NULL, SWITCH, 0},
     {"--disable-slash-commands", NULL, SWITCH, 0},
     {"--strict-mcp-config", NULL,     SWITCH, 0},

@@ -8,7 +8,7 @@
 
 struct settings {
     const char *prompt, *session, *resume, *permission_mode;
-    bool print, stream_json, verbose, version;
+    bool print, stream_json, verbose, version, help;
 };
 
 bool args_read(struct settings *s, int argc, char **argv); /* false: bad, and said so */

@@ -179,6 +179,16 @@ static int run(struct run *r, const struct settings *s, const struct directive *
     return d->exit >= 0 ? (int)d->exit : status;
 }
 
+static int help(void)
+{
+    (void)puts(
+        "usage: claude-simulated -p --output-format stream-json --verbose [PROMPT]\n\n"
+        "Stands in for Claude Code: takes its flags, calls no model, runs nothing, and prints\n"
+        "what a short run would print. The prompt may hold a directive: [[sim:lines=40\n"
+        "delay_ms=100 size=200 fail=overloaded exit=1 hang=1]].");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct settings s = {.permission_mode = "bypassPermissions"};
@@ -187,6 +197,8 @@ int main(int argc, char **argv)
 
     if (!args_read(&s, argc, argv))
         return 1;
+    if (s.help)
+        return help();
     if (s.version) {
         (void)puts(SIM_VERSION " (Claude Code simulation)");
         return 0;
