@@ -10,6 +10,7 @@ claude_choose() {
         CLAUDE=$(command -v -- "$CLAUDE" || true)
         [ -n "$CLAUDE" ] || die "--claude: there is no such program"
         note "Claude: $CLAUDE"
+        credential_given || note "        no credential is set: the real one would not be logged in"
     elif command -v claude >/dev/null && credential_given; then
         CLAUDE=$(command -v claude)
         note "Claude: the real one ($CLAUDE), with your credential: runs cost money"
