@@ -115,10 +115,12 @@ static void call_retry(struct sandbox_call *c, const struct err *e)
     bool again = err_action(e->code) == ERR_DO_RETRY && e->code != ERR_GONE &&
                  c->backoff.tries + 1 < CALL_TRIES;
 
-    if (!again)
+    if (!again) {
         call_end(c, e);
-    else
-        timer_start(c->timer, e->retry_ms > 0 ? e->retry_ms : backoff_next_ms(&c->backoff));
+        return;
+    }
+    int64_t own = backoff_next_ms(&c->backoff); /* counts the try, too */
+    timer_start(c->timer, e->retry_ms > 0 ? e->retry_ms : own);
 }
 
 static void call_done(void *ctx, const struct http_answer *a, const struct err *e)

@@ -89,7 +89,9 @@ static void op_ready(struct sandbox_op *op)
 
 static void op_again(struct sandbox_op *op, const struct err *e)
 {
-    timer_start(op->timer, e->retry_ms > 0 ? e->retry_ms : backoff_next_ms(&op->backoff));
+    int64_t own = backoff_next_ms(&op->backoff); /* counts the try, too */
+
+    timer_start(op->timer, e->retry_ms > 0 ? e->retry_ms : own);
 }
 
 /* --- health -------------------------------------------------------------------- */
