@@ -48,7 +48,8 @@ void http_free(struct http *h); /* cancels what is under way */
 /* ERR_OK: ev->done will be called, never from inside this call. */
 enum err_code http_start(struct http *h, const struct http_call *call, const struct http_events *ev,
                          void *ctx, struct http_req **out, struct err *err) MUST_USE;
-void http_cancel(struct http_req *r); /* NULL is fine; done is not called */
+int http_status(const struct http_req *r); /* inside data(): of the answer */
+void http_cancel(struct http_req *r);      /* NULL is fine; done is not called */
 
 void http_escape(struct buf *out, struct str s); /* percent-encoding of a query value */
 

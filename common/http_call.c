@@ -101,6 +101,11 @@ static int status_of(const struct http_req *r)
     return (int)status;
 }
 
+int http_status(const struct http_req *r)
+{
+    return status_of(r);
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 {
     struct http_req *r = ctx;

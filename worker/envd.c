@@ -16,6 +16,7 @@ enum {
     TRANSFER_SILENCE_MS = 20 * 1000,
     COLLECT_MAX_BYTES = 64 << 10,
     URL_MAX_BYTES = 8192,
+    HTTP_OK = 200,
     HTTP_NOT_SATISFIABLE = 416
 };
 
@@ -24,6 +25,7 @@ struct envd_call {
     void (*data)(void *ctx, struct str piece);
     envd_fn fn;
     void *ctx;
+    int64_t before; /* bytes that come before the range, should all of the file come */
 };
 
 static void add_header(struct envd *d, const char *name, const char *value, struct err *err)
@@ -88,7 +90,7 @@ static void judge(const struct http_answer *a, struct err *e)
 /* The whole file as a plain 200 ends at its end, too: that is how an empty file comes. */
 static bool reached_end(const struct http_answer *a)
 {
-    return a->status == HTTP_NOT_SATISFIABLE || (a->status == 200 && a->content_range_size < 0);
+    return a->status == HTTP_NOT_SATISFIABLE || (a->status == HTTP_OK && a->content_range_size < 0);
 }
 
 static void on_done(void *ctx, const struct http_answer *a, const struct err *e)
@@ -108,7 +110,14 @@ static void on_data(void *ctx, struct str piece)
 {
     struct envd_call *c = ctx;
 
-    c->data(c->ctx, piece);
+    if (c->before > 0 && http_status(c->req) == HTTP_OK) {
+        size_t skip = (uint64_t)c->before < piece.n ? (size_t)c->before : piece.n;
+
+        c->before -= (int64_t)skip;
+        piece = (struct str){piece.p + skip, piece.n - skip};
+    }
+    if (piece.n > 0)
+        c->data(c->ctx, piece);
 }
 
 static enum err_code start_call(struct envd *d, struct http_call *call, const char *header,
@@ -187,7 +196,7 @@ enum err_code envd_get(struct envd *d, const char *path, int64_t offset,
                              .total_ms = TRANSFER_MS,
                              .silence_ms = TRANSFER_SILENCE_MS,
                              .max_body = COLLECT_MAX_BYTES};
-    const struct envd_call want = {.data = data, .fn = fn, .ctx = ctx};
+    const struct envd_call want = {.data = data, .fn = fn, .ctx = ctx, .before = offset};
 
     put_files_url(&url, d, path);
     buf_addf(&range, "Range: bytes=%" PRId64 "-", offset);

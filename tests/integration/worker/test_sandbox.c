@@ -231,6 +231,11 @@ static struct script {
      "OK",
      0,
      "POST /v2/sandboxes|GET /health|GET /health|"},
+    {"a conflict for ever is told some day",
+     {BODY("409 Conflict", "{\"code\":409,\"message\":\"in transition\"}")},
+     "UNAVAILABLE",
+     1000,
+     "POST /v2/sandboxes|POST /v2/sandboxes|POST /v2/sandboxes|POST /v2/sandboxes|"},
     {"one that dies at birth is killed",
      {MADE, BODY("502 Bad Gateway", "{\"message\":\"The sandbox was not found\"}"), KILLED},
      "UNAVAILABLE",
@@ -302,6 +307,84 @@ static void follows_the_script(void **state)
     (void)munmap(h, sizeof(*h));
 }
 
+/* A scripted service in the place of the real one. */
+struct stage {
+    struct heard *heard;
+    struct sandbox_service *service;
+    char saved[64];
+    pid_t pid;
+};
+
+static struct stage stage_up(const char *const *answers)
+{
+    struct stage st = {.heard = mmap(NULL, sizeof(struct heard), PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+    int port, fd = fx_listen(&port);
+
+    st.pid = serve(fd, answers, st.heard);
+    (void)close(fd);
+    memcpy(st.saved, fx.url, sizeof(st.saved));
+    (void)snprintf(fx.url, sizeof(fx.url), "http://127.0.0.1:%d", port);
+    st.service = fx_service(NULL, NULL);
+    return st;
+}
+
+static void stage_down(struct stage *st)
+{
+    sandbox_service_free(st->service);
+    memcpy(fx.url, st->saved, sizeof(st->saved));
+    (void)kill(st->pid, SIGKILL);
+    (void)waitpid(st->pid, NULL, 0);
+    (void)munmap(st->heard, sizeof(*st->heard));
+}
+
+static void a_kill_that_is_put_off_for_ever_is_told(void **state)
+{
+    static const char *const answers[] = {BODY("409 Conflict", "{}"), NULL};
+    struct stage st = stage_up(answers);
+
+    (void)state;
+    assert_string_equal(err_name(kill_it(st.service, "iabc").code), "UNAVAILABLE");
+    assert_int_equal(st.heard->n, 4);
+    stage_down(&st);
+}
+
+static void add_piece(void *ctx, struct str piece)
+{
+    buf_addstr(ctx, piece);
+}
+
+static void on_file(void *ctx, const struct envd_answer *a, const struct err *e)
+{
+    (void)ctx;
+    assert_string_equal(err_name(e->code), "OK");
+    assert_true(a->at_end);
+    loop_stop(fx.loop);
+}
+
+/* HTTP lets a server answer a ranged read with the whole file. */
+static void a_whole_file_for_a_range_is_cut(void **state)
+{
+    static const char *const answers[] = {MADE, HEALTHY,
+                                          "200 OK\r\nConnection: close\r\n\r\n0123456789", NULL};
+    struct stage st = stage_up(answers);
+    struct fx_got got = fx_create(st.service, "claude", "run");
+    struct buf file = BUF_INIT(64);
+    struct envd_call *call;
+    struct err e;
+
+    (void)state;
+    assert_non_null(got.sb);
+    assert_string_equal(
+        err_name(envd_get(sandbox_envd(got.sb), "~/f", 4, add_piece, on_file, &file, &call, &e)),
+        "OK");
+    fx_run();
+    assert_true(str_is(buf_str(&file), "456789"));
+    buf_release(&file);
+    sandbox_free(got.sb);
+    stage_down(&st);
+}
+
 /* Cancelled while the service makes it: no word to the caller, and it is killed. */
 static void a_cancelled_create_kills_what_was_made(void **state)
 {
@@ -352,6 +435,8 @@ int main(void)
         cmocka_unit_test(a_bad_key_is_unauthorized),
         cmocka_unit_test(bad_ids_are_refused),
         cmocka_unit_test(a_cancelled_create_kills_what_was_made),
+        cmocka_unit_test(a_kill_that_is_put_off_for_ever_is_told),
+        cmocka_unit_test(a_whole_file_for_a_range_is_cut),
     };
     struct CMUnitTest tests[COUNTOF(fixed) + COUNTOF(scripts)];
 
