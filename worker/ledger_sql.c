@@ -74,12 +74,13 @@ const char ledger_sql_adopt[] =
     " updated_at = now() FROM lost WHERE c.run_id = lost.run_id RETURNING c.*) SELECT " CLAIM;
 
 /* $1 worker $2 limit: ended runs whose terminal is not published, or whose sandbox is not
- * killed, and that nobody works on. The epoch stays: the terminal record keeps it. */
+ * killed, and that nobody works on; unpublished ones first, then in turn, so that what
+ * cannot be killed holds nobody up. The epoch stays: the terminal record keeps it. */
 const char ledger_sql_outbox[] =
     "WITH owed AS (SELECT c.run_id FROM ledger.claims c WHERE c.state = 'ended'"
     " AND (NOT c.published OR c.sandbox_id IS NOT NULL) AND (c.worker_id IS NULL"
     " OR NOT EXISTS (SELECT FROM ledger.workers w WHERE w.worker_id = c.worker_id))"
-    " LIMIT $2::bigint FOR UPDATE OF c SKIP LOCKED),"
+    " ORDER BY c.published, c.updated_at LIMIT $2::bigint FOR UPDATE OF c SKIP LOCKED),"
     " taken AS (UPDATE ledger.claims c SET worker_id = $1, updated_at = now()"
     " FROM owed WHERE c.run_id = owed.run_id RETURNING c.*) SELECT " CLAIM;
 

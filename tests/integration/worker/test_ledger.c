@@ -419,6 +419,32 @@ static void the_outbox_is_for_what_nobody_works_on(void **state)
     assert_int_equal(ROWS(ledger_sql_outbox, "w3", "9"), 0);
 }
 
+/* Sandboxes that cannot be killed come back again and again: they must not stand before a
+ * terminal that nobody published yet, nor before each other. */
+static void the_outbox_serves_everybody(void **state)
+{
+    struct claim c;
+
+    (void)state;
+    beat("w1");
+    insert("{" RUN(1) "," RUN(2) "," RUN(3) "}", "{NULL,NULL,NULL}", "{aa,bb,cc}",
+           "{batch,batch,batch}", "{5,5,5}", "{NULL,NULL,NULL}", "{t,t,t}");
+    take("w1", "3");
+    run_sql(db.conn, "UPDATE ledger.claims SET state = 'ended', sandbox_id = 'sb', terminal = '{}',"
+                     " worker_id = NULL, published = run_id <> '" RUN(3) "'");
+    c = taken(ASK(ledger_sql_outbox, "w1", "1"));
+    assert_string_equal(c.run_id, RUN(3));
+    claim_release(&c);
+    c = taken(ASK(ledger_sql_outbox, "w1", "1"));
+    char first[UUID_TEXT];
+    memcpy(first, c.run_id, sizeof(first));
+    ROWS(ledger_sql_hand_out, c.run_id, "1");
+    claim_release(&c);
+    c = taken(ASK(ledger_sql_outbox, "w1", "1"));
+    assert_string_not_equal(c.run_id, first);
+    claim_release(&c);
+}
+
 /* --- sessions
  * --------------------------------------------------------------------------------------------------
  */
@@ -501,6 +527,7 @@ int main(void)
         TEST(an_end_may_be_written_twice),
         TEST(a_requeued_run_waits_for_its_time),
         TEST(the_outbox_is_for_what_nobody_works_on),
+        TEST(the_outbox_serves_everybody),
         TEST(a_parked_sandbox_belongs_to_its_session),
         TEST(a_run_that_never_had_it_does_not_forget_it),
         TEST(texts_survive_as_array_elements),
