@@ -114,7 +114,8 @@ static bool try_again(struct run *r, const struct err *e)
     if (e->code == ERR_GONE || err_action(e->code) != ERR_DO_RETRY || r->tries >= OPEN_TRIES)
         return false;
     b.tries = (unsigned)r->tries++;
-    timer_start(r->timer, backoff_next_ms(&b));
+    int64_t delay = backoff_next_ms(&b);
+    timer_start(r->timer, delay > e->retry_ms ? delay : e->retry_ms);
     return true;
 }
 

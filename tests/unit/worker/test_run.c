@@ -50,6 +50,7 @@ static struct {
     void *deferred_ctx;
     char data[512];   /* of the newest event */
     int64_t delay_ms; /* of the newest requeue */
+    int64_t timer_ms; /* of the newest timer */
 } w;
 
 static void note(const char *fmt, ...) PRINTF(1, 2);
@@ -82,7 +83,8 @@ struct timer *timer_new(struct loop *l, loop_fn fn, void *ctx)
 
 void timer_start(struct timer *t, int64_t delay_ms)
 {
-    (void)t, (void)delay_ms;
+    (void)t;
+    w.timer_ms = delay_ms;
 }
 
 void timer_stop(struct timer *t)
@@ -678,6 +680,18 @@ static void no_hold_is_longer_than_a_limit_lasts(void **state)
     end();
 }
 
+static void a_wait_that_was_asked_for_is_kept(void **state)
+{
+    const struct row row = {.resumed = true, .sandbox = "sb1", .script = "away"};
+    struct err e = {.code = ERR_THROTTLED, .retry_ms = 45000, .msg = "slow down"};
+
+    (void)state;
+    play(&row);
+    w.boot->failed(w.boot_ctx, &e);
+    assert_in_range(w.timer_ms, 45000, 60000);
+    end();
+}
+
 /* Answers what is still owed: none of it may do anything any more. */
 static void let_all_come_back(void)
 {
@@ -723,6 +737,7 @@ int main(void)
     struct CMUnitTest tests[COUNTOF(rows)];
     const struct CMUnitTest others[] = {cmocka_unit_test(every_history_cut_at_every_step),
                                         cmocka_unit_test(no_secret_leaves_in_a_line),
+                                        cmocka_unit_test(a_wait_that_was_asked_for_is_kept),
                                         cmocka_unit_test(no_hold_is_longer_than_a_limit_lasts),
                                         cmocka_unit_test(an_end_tells_cost_result_and_tail)};
     struct err err = ERR_INIT;
