@@ -44,6 +44,8 @@ void fleet_publish_failed(void *ctx, const struct err *e)
     struct fleet *f = ctx;
 
     f->exit_status = err_exit_status(ERR_INTERNAL);
+    if (f->finishing) /* a dead producer tells it of each record under way */
+        return;
     fleet_fatal(f, "events.failed", e);
 }
 
