@@ -92,6 +92,13 @@ void capture_look(struct capture *c)
         again(c, capture_look, &e);
 }
 
+static void on_said(void *ctx, struct str bytes)
+{
+    struct capture *c = ctx;
+
+    buf_addstr(&c->said, bytes);
+}
+
 /* --- files in --------------------------------------------------------------------- */
 
 static void on_put(void *ctx, const struct envd_answer *a, const struct err *e)
@@ -129,7 +136,7 @@ static struct str put_bytes(const struct capture *c, enum capture_put which)
 
 /* All at once, to their final names: a half file is never read, because the start comes
  * after the last of them was answered. */
-void capture_prepare(struct capture *c)
+static void upload(struct capture *c)
 {
     char path[PATH_ROOM];
 
@@ -149,14 +156,36 @@ void capture_prepare(struct capture *c)
     }
 }
 
-/* --- supervisor up ------------------------------------------------------------------ */
-
-static void on_said(void *ctx, struct str bytes)
+static void on_folder(void *ctx, int64_t exit_code, const struct err *e)
 {
     struct capture *c = ctx;
+    struct err why = *e;
 
-    buf_addstr(&c->said, bytes);
+    c->stream = NULL;
+    if (why.code == ERR_OK && exit_code == 0) {
+        upload(c);
+        return;
+    }
+    if (why.code == ERR_OK)
+        (void)err_set(&why, ERR_IO, "sandbox: cannot make the run's folder (exit status %d)",
+                      (int)exit_code);
+    again(c, capture_prepare, &why);
 }
+
+/* The folder is closed to others before anything is put into it: uploads have whatever
+ * mode the daemon gives them. */
+void capture_prepare(struct capture *c)
+{
+    static const char script[] =
+        "umask 077; mkdir -p -- \"$HOME/$1\" && chmod 700 -- \"$HOME/.sandfleet\"";
+    static const struct envd_stream_events ev = {.out = on_said, .ended = on_folder};
+    struct err e;
+
+    if (capture_shell(c, script, NULL, &ev, &c->stream, &e) != ERR_OK)
+        again(c, capture_prepare, &e);
+}
+
+/* --- supervisor up ------------------------------------------------------------------ */
 
 /* Cut or refused: whether it started is not known, and starting again tells. */
 static void on_launched(void *ctx, int64_t exit_code, const struct err *e)

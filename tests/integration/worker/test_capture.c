@@ -144,6 +144,34 @@ static void world_end(struct world *w)
     sandbox_service_free(w->service);
 }
 
+static void on_command_said(void *ctx, struct str bytes)
+{
+    (void)ctx, (void)bytes;
+}
+
+static void on_command_ended(void *ctx, int64_t exit_code, const struct err *e)
+{
+    assert_string_equal(err_name(e->code), "OK");
+    *(int64_t *)ctx = exit_code;
+    loop_stop(fx.loop);
+}
+
+/* Runs a script in the sandbox, beside the agent. */
+static int64_t exit_of(const struct world *w, const char *script)
+{
+    static const struct envd_stream_events ev = {.out = on_command_said, .ended = on_command_ended};
+    const char *const args[] = {"-c", script, NULL};
+    const struct envd_command command = {.cmd = "/bin/sh", .args = args};
+    struct envd_stream *stream;
+    int64_t code = -1;
+    struct err e;
+
+    assert_string_equal(err_name(envd_run(sandbox_envd(w->sb), &command, &ev, &code, &stream, &e)),
+                        "OK");
+    fx_run();
+    return code;
+}
+
 static void assert_ended(const struct got *g, int status)
 {
     assert_string_equal(g->e.msg, "");
@@ -512,6 +540,30 @@ static void many_at_once(void **state)
     world_end(&w);
 }
 
+/* Uploads have whatever mode the daemon gives them: what counts is the folder. A folder where
+ * the token should be keeps the start from closing it. */
+static void the_folder_is_closed_before_the_secret_comes(void **state)
+{
+    static const char open_it[] = "mkdir -p \"$HOME/.sandfleet/closed/1/token\" && "
+                                  "chmod 755 \"$HOME/.sandfleet\"",
+                      await[] = "i=0; until [ \"$(stat -c %a \"$HOME/.sandfleet\")\" = 700 ]; do "
+                                "i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.05; done";
+    struct world w = world_of("closed", NULL);
+    struct got g = {0};
+    struct secret *token = NULL;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(exit_of(&w, open_it), 0);
+    assert_string_equal(err_name(secret_new(STR("canary"), &token, &e)), "OK");
+    begin(&g, w.sb, w.run_id, "exit 0",
+          (struct capture_spec){.credential = token, .credential_env = "TOKEN_FD"});
+    assert_int_equal(exit_of(&w, await), 0);
+    end(&g);
+    secret_free(token);
+    world_end(&w);
+}
+
 static void a_secret_arrives_and_leaves_no_file(void **state)
 {
     struct world w = world_of("secret", NULL);
@@ -552,6 +604,7 @@ int main(void)
         cmocka_unit_test(a_pause_in_a_line_loses_nothing),
         cmocka_unit_test(a_flood_is_ended),
         cmocka_unit_test(many_at_once),
+        cmocka_unit_test(the_folder_is_closed_before_the_secret_comes),
         cmocka_unit_test(a_secret_arrives_and_leaves_no_file),
     };
     struct CMUnitTest tests[COUNTOF(fixed) + COUNTOF(odd_rows)];
