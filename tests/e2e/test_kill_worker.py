@@ -5,6 +5,7 @@ Proof: SIGKILL at points of a run's life that the events name; then every line s
 Postgres exactly once, in order, and the agent has counted one start."""
 
 import os
+import signal
 import sys
 import tempfile
 import unittest
@@ -83,6 +84,23 @@ class KillWorker(unittest.TestCase):
         self.assertGreaterEqual(self.check(run_id, 2), 400)
         repeats = self.stack.value("select repeats from fleet.runs where run_id = :'id'::uuid", id=run_id)
         self.assertEqual(repeats, 0)
+
+    def test_a_run_under_which_workers_die_ends(self):
+        """No agent is ever started; each death was counted before the work began."""
+        sandboxd = self.stack.pid("sandboxd")
+        os.kill(sandboxd, signal.SIGSTOP)
+        try:
+            run_id = self.stack.sandfleet("submit", "x", "--max-attempts", "2").stdout.split()[0]
+            for epoch in (1, 2):
+                self.stack.wait_rows("select 1 from ledger.claims where run_id = :'id'::uuid and state = 'running' "
+                                     f"and epoch = {epoch} and worker_id is not null", 1, id=run_id)
+                self.stack.kill("worker-1")
+                self.stack.start("worker-1")
+            (run,) = self.stack.wait_rows("select * from fleet.runs where run_id = :'id'::uuid and ended", 1, id=run_id)
+        finally:
+            os.kill(sandboxd, signal.SIGCONT)
+        self.assertEqual((run["state"], run["outcome"]), ("failed", "internal"))
+        self.assertIn("worker_lost", run["reason"])
 
     def test_another_worker_takes_over(self):
         run_id = self.submit(400, 10)
