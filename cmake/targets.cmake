@@ -12,9 +12,6 @@ endfunction()
 
 # sf_program(NAME LIBS…): main.c of this folder as program NAME in build/<preset>/bin.
 function(sf_program name)
-  if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/main.c)
-    return()
-  endif()
   add_executable(${name} main.c)
   target_link_libraries(${name} PRIVATE ${ARGN})
   target_link_options(${name} PRIVATE -pie)
