@@ -218,8 +218,8 @@ bool clock_parse_duration(struct str s, int64_t *ms)
         if (!take_thousandths(&s, &thousandths) || !(u = take_unit(&s, &least)))
             return false;
         if (__builtin_mul_overflow(thousandths, u->ms, &part) ||
-            __builtin_add_overflow(sum, part / 1000, &sum))
-            return false;
+            __builtin_add_overflow(sum, part / 1000, &sum) || sum > INT64_MAX / 1000)
+            return false; /* what is accepted can be written and read again */
     } while (s.n > 0);
     *ms = sum;
     return true;
