@@ -90,6 +90,12 @@ void pg_jobs_send(struct pg *p)
     }
 }
 
+bool pg_jobs_copying(const struct pg *p)
+{
+    const struct pg_job *j = TAILQ_FIRST(&p->sent);
+    return j && j->copying;
+}
+
 /* One piece at a time: libpq would buffer the whole copy, however slow the server is. */
 void pg_jobs_copy(struct pg *p)
 {

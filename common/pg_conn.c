@@ -152,13 +152,15 @@ static void refused(struct pg *p)
 
 /* --- the socket --- */
 
+/* A copy under way waits for room even when all is flushed by now: the socket may have been full
+ * when pg_jobs_copy() looked, and had room again a moment later. */
 static void flush(struct pg *p)
 {
     int rc = pg_doomed(p) ? 0 : PQflush(p->conn);
     if (rc < 0)
         doom_by_conn(p);
     else if (p->watch)
-        watch_set(p->watch, WATCH_READ | (rc > 0 ? WATCH_WRITE : 0));
+        watch_set(p->watch, WATCH_READ | (rc > 0 || pg_jobs_copying(p) ? WATCH_WRITE : 0));
 }
 
 static void tell_notifications(struct pg *p)

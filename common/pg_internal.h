@@ -82,9 +82,10 @@ void pg_leave(struct pg *p); /* p may be gone afterwards */
 /* --- pg.c --- */
 struct pg_job *pg_job_new(const struct pg_cmd *cmd, pg_fn fn, void *ctx); /* NULL: no memory */
 void pg_job_free(struct pg_job *j);
-void pg_jobs_send(struct pg *p); /* as many of `waiting` as may go out */
-void pg_jobs_copy(struct pg *p); /* goes on with a COPY's data */
-void pg_jobs_read(struct pg *p); /* the answers that came */
+void pg_jobs_send(struct pg *p);          /* as many of `waiting` as may go out */
+void pg_jobs_copy(struct pg *p);          /* goes on with a COPY's data */
+bool pg_jobs_copying(const struct pg *p); /* a copy has data left to send */
+void pg_jobs_read(struct pg *p);          /* the answers that came */
 void pg_jobs_drop(struct pg_jobs *jobs);
 void pg_release(struct pg *p);
 

@@ -277,6 +277,36 @@ static void a_copy_bigger_than_any_buffer(void **state)
     assert_string_equal(w->text, "20000");
 }
 
+/* The socket was full when the copy looked, and has room when the loop asks what to wait for. */
+static int flushes;
+static bool full_at_times;
+
+int __real_PQflush(PGconn *conn);
+int __wrap_PQflush(PGconn *conn);
+int __wrap_PQflush(PGconn *conn)
+{
+    int rc = __real_PQflush(conn);
+    return rc == 0 && full_at_times && flushes++ % 3 == 0 ? 1 : rc;
+}
+
+static void a_copy_goes_on_when_the_room_came_between_two_looks(void **state)
+{
+    struct world *w = *state;
+    AUTO_BUF data = BUF_INIT(4 << 20);
+    connect_up(w, (struct pg_opts){.statement_ms = 5000});
+    run(w, "CREATE TEMP TABLE c (a int, b text)");
+    for (int i = 0; i < 2000; i++)
+        buf_addf(&data, "%d\t%01000d\n", i, i);
+    flushes = 0;
+    full_at_times = true;
+    copy(w, &data);
+    full_at_times = false;
+    assert_string_equal(w->codes[0], "OK");
+    assert_true(flushes > 3);
+    run(w, "SELECT count(*) FROM c");
+    assert_string_equal(w->text, "2000");
+}
+
 static void a_bad_copy_leaves_the_connection_usable(void **state)
 {
     struct world *w = *state;
@@ -532,6 +562,7 @@ int main(void)
         TEST(several_statements_without_parameters),
         TEST(the_queue_is_bounded),
         TEST(a_copy_bigger_than_any_buffer),
+        TEST(a_copy_goes_on_when_the_room_came_between_two_looks),
         TEST(a_bad_copy_leaves_the_connection_usable),
         TEST(notifications_arrive),
         TEST(a_killed_backend_fails_what_was_sent),
