@@ -194,8 +194,8 @@ static enum err_code run_one(struct watcher *w, const struct run_request *r, str
     /* the events' end is asked for before the request goes out: nothing can lie before it, but
      * for a run that the same idempotency key started earlier */
     if (watcher_open(w, err) != ERR_OK ||
-        follow_locate(w->client, &w->topics, w->admin, w->run_id, r->idempotency_key != NULL, &at,
-                      err) != ERR_OK ||
+        follow_locate(&w->topics, w->admin, w->run_id, r->idempotency_key != NULL, &at, err) !=
+            ERR_OK ||
         submit(w, r, err) != ERR_OK || w->detached)
         return err->code;
     return watch(w, &at, err);
@@ -230,7 +230,7 @@ int command_follow(struct client *c, int n, char **words)
     }
     memcpy(w.run_id, words[0], UUID_TEXT);
     if (watcher_open(&w, &err) == ERR_OK &&
-        follow_locate(c, &w.topics, w.admin, w.run_id, true, &at, &err) == ERR_OK)
+        follow_locate(&w.topics, w.admin, w.run_id, true, &at, &err) == ERR_OK)
         watch(&w, &at, &err);
     int status = err.code == ERR_OK ? verdict(&w) : client_fail(&err);
     watcher_close(&w);

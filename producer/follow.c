@@ -19,15 +19,14 @@ struct follow {
     bool ended;
 };
 
-enum err_code follow_locate(const struct client *c, const struct topics *topics,
-                            struct kafka_admin *admin, const char *run_id, bool from_start,
-                            struct partition *out, struct err *err)
+enum err_code follow_locate(const struct topics *topics, struct kafka_admin *admin,
+                            const char *run_id, bool from_start, struct partition *out,
+                            struct err *err)
 {
     const char *topic = topics->name[TOPIC_EVENTS];
     int32_t partitions;
     int64_t low, high;
 
-    (void)c;
     if (kafka_admin_partitions(admin, topic, LOCATE_MS, &partitions, err) != ERR_OK)
         return err->code;
     *out = (struct partition){.topic = topic, .id = kafka_partition(str_of(run_id), partitions)};

@@ -21,9 +21,9 @@ struct follow_events { /* called from the loop */
 
 /* Where a run's events are: its partition, and the offset that any event yet to come lies at or
  * behind. Blocks. from_start: the partition's first offset instead. */
-enum err_code follow_locate(const struct client *c, const struct topics *topics,
-                            struct kafka_admin *admin, const char *run_id, bool from_start,
-                            struct partition *out, struct err *err) MUST_USE;
+enum err_code follow_locate(const struct topics *topics, struct kafka_admin *admin,
+                            const char *run_id, bool from_start, struct partition *out,
+                            struct err *err) MUST_USE;
 
 enum err_code follow_start(struct loop *l, const struct client *c, const struct partition *at,
                            const char *run_id, const struct follow_events *ev, void *ctx,
