@@ -7,6 +7,7 @@ that are none end in the dead letter topic with a reason, and the next run goes 
 import hashlib
 import json
 import pathlib
+import subprocess
 import sys
 import unittest
 import uuid
@@ -77,6 +78,12 @@ class BadInput(unittest.TestCase):
                 self.assertIn(why, self.stack.sandfleet(*words, status=2).stderr)
         self.assertIn("/nonexistent", self.stack.sandfleet("submit", "--file", "/nonexistent", status=66).stderr)
         self.stack.sandfleet("submit", "--file", "/", status=66)
+
+    def test_a_closed_output_is_never_a_silent_success(self):
+        done = subprocess.run(["bash", "-c", "sandfleet submit x >&-"], env=self.stack.environ(),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 74)
+        self.assertIn("submitted", done.stderr)
 
     # --- files ----------------------------------------------------------
 
