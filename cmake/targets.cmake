@@ -2,10 +2,11 @@
 # The folders' arrows are written here once more, as link lines: a library that
 # may not include another one cannot link it either (tests/arch/arrows.sh checks the includes).
 
-# sf_library(NAME LIBS…): every .c of this folder but main.c, as static library sf_NAME.
+# sf_library(NAME LIBS…): every .c of this folder and those in it, as static library sf_NAME;
+# but no main.c, and nothing of sim/, which is a program of its own.
 function(sf_library name)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
-  list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  list(FILTER sources EXCLUDE REGEX "/main\\.c$|/sim/")
   add_library(sf_${name} STATIC ${sources})
   target_link_libraries(sf_${name} PUBLIC sf_flags ${ARGN})
 endfunction()

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "sandboxd/data_dir.h"
-#include "sandboxd/listen.h"
+#include "sandboxd/sandbox/data_dir.h"
+#include "sandboxd/web/listen.h"
 #include "sandboxd/server.h"
 
 #include "common/banned.h"

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include "common/secret.h"
-#include "sandboxd/connect_rpc.h"
-#include "sandboxd/idempotency.h"
-#include "sandboxd/sandbox.h"
-#include "sandboxd/web.h"
+#include "sandboxd/envd/connect_rpc.h"
+#include "sandboxd/control/idempotency.h"
+#include "sandboxd/sandbox/sandbox.h"
+#include "sandboxd/web/web.h"
 
 enum { ENVD_PORT = 49983 };
 #define ENVD_VERSION  "0.6.13"

@@ -12,7 +12,7 @@
 #include "common/backoff.h"
 #include "common/loop.h"
 #include "worker/capture.h"
-#include "worker/envd.h"
+#include "worker/e2b/envd.h"
 #include "worker/lines.h"
 
 enum {

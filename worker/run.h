@@ -12,7 +12,7 @@
 #include "worker/ledger.h"
 #include "worker/publish.h"
 #include "worker/run_state.h"
-#include "worker/sandbox.h"
+#include "worker/e2b/sandbox.h"
 
 struct run; /* opaque */
 

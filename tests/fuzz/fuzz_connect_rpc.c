@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "worker/connect_rpc.h"
+#include "worker/e2b/connect_rpc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "sandboxd/connect_rpc.h"
+#include "sandboxd/envd/connect_rpc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "sandboxd/query.h"
+#include "sandboxd/web/query.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -28,8 +28,8 @@
 
 #include "common/loop.h"
 #include "common/secret.h"
-#include "worker/envd.h"
-#include "worker/sandbox.h"
+#include "worker/e2b/envd.h"
+#include "worker/e2b/sandbox.h"
 
 #define FIXTURE_KEY "e2b_0123456789abcdef"
 enum { FIXTURE_WAIT_MS = 60 * 1000 };

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sandboxd/connect_rpc.h"
+#include "sandboxd/envd/connect_rpc.h"
 #include "tests/lib/table.h"
 
 static struct row {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sandboxd/idempotency.h"
+#include "sandboxd/control/idempotency.h"
 #include "tests/lib/table.h"
 
 static struct row {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sandboxd/path.h"
-#include "sandboxd/query.h"
+#include "sandboxd/envd/path.h"
+#include "sandboxd/web/query.h"
 #include "common/json.h"
 #include "tests/lib/table.h"
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "worker/connect_rpc.h"
+#include "worker/e2b/connect_rpc.h"
 
 static const char *const messages[] = {
     "{\"event\":{\"start\":{\"pid\":23}}}",

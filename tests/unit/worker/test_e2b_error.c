@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "worker/e2b_error.h"
+#include "worker/e2b/e2b_error.h"
 
 static struct row {
     const char *name;

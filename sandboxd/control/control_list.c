@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control plane: looking at sandboxes. */
+#include "sandboxd/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "sandboxd/web/query.h"
+
+#include "common/banned.h"
+
+enum { PAGE_MAX = 100, OLD_LIST_MAX = 5000, LIST_BYTES = 32 << 20 };
+
+void handle_health(struct request *r)
+{
+    const struct server *s = r->app;
+    AUTO_BUF body = BUF_INIT(1024);
+
+    buf_adds(&body, "{");
+    json_kv(&body, "status", "ok");
+    json_kv(&body, "isolation", s->isolation);
+    json_kv_int(&body, "sandboxes", s->fleet.count);
+    json_kv_int(&body, "max_sandboxes", s->fleet.max_sandboxes);
+    buf_adds(&body, "}");
+    request_json(r, 200, &body);
+}
+
+static void put_machine(struct buf *b)
+{
+    json_kv_int(b, "cpuCount", sysconf(_SC_NPROCESSORS_ONLN));
+    json_kv_int(b, "memoryMB", sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE) / 1024);
+    json_kv_int(b, "diskSizeMB", 0); /* no limit of its own */
+}
+
+/* The members that list and detail share. */
+static void put_listed(struct buf *b, const struct sandbox *sb)
+{
+    char at[CLOCK_TEXT];
+    char *metadata = cJSON_PrintUnformatted(sb->metadata);
+
+    json_kv(b, "templateID", sb->template);
+    json_kv(b, "alias", sb->template);
+    json_kv(b, "sandboxID", sb->id);
+    json_kv(b, "clientID", "sandfleet");
+    json_kv(b, "startedAt", clock_rfc3339(sb->started_ms, at));
+    json_kv(b, "endAt", clock_rfc3339(sb->end_ms, at));
+    put_machine(b);
+    json_kv(b, "state", "running");
+    json_kv(b, "envdVersion", ENVD_VERSION);
+    if (metadata != NULL)
+        json_kv_raw(b, "metadata", str_of(metadata));
+    cJSON_free(metadata);
+}
+
+void handle_get(struct request *r)
+{
+    const struct sandbox *sb = request_sandbox(r);
+    AUTO_BUF body = BUF_INIT(1 << 20);
+
+    if (sb == NULL)
+        return;
+    buf_adds(&body, "{");
+    put_listed(&body, sb);
+    json_kv(&body, "envdAccessToken", sb->token);
+    json_kv_raw(&body, "domain", STR("null"));
+    json_kv_raw(&body, "lifecycle", STR("{\"autoResume\":false,\"onTimeout\":\"kill\"}"));
+    buf_adds(&body, "}");
+    request_json(r, 200, &body);
+}
+
+/* --- lists -------------------------------------------------------------------- */
+
+struct listing {
+    struct str metadata; /* the filter; p NULL: none */
+    bool running;        /* the states asked for include running */
+    bool ascending;
+    size_t limit;
+    int64_t started_after;  /* 0: any */
+    struct page_mark after; /* id empty: from the start */
+    const char *template;   /* NULL: any */
+};
+
+static bool limit_ok(struct request *r, size_t *out)
+{
+    struct str s = request_query(r, "limit");
+    int64_t n = PAGE_MAX;
+
+    if (s.p == NULL || (rpc_header_int(s.p, &n, NULL) == ERR_OK && n >= 1 && n <= PAGE_MAX)) {
+        *out = (size_t)n;
+        return true;
+    }
+    request_error(r, 400, "'limit' must be 1 to %d", PAGE_MAX);
+    return false;
+}
+
+static bool states_ok(struct request *r, bool *running)
+{
+    struct str s = request_query(r, "state"), one;
+
+    *running = s.p == NULL;
+    while (str_next(&s, ',', &one)) {
+        if (str_is(one, "running")) {
+            *running = true;
+        } else if (!str_is(one, "paused")) {
+            request_error(r, 400, "'state' must be running, paused or both");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool order_ok(struct request *r, struct listing *q)
+{
+    struct str order = request_query(r, "order"), token = request_query(r, "nextToken"),
+               after = request_query(r, "startedAfter");
+
+    q->ascending = str_is(order, "asc");
+    if (order.p != NULL && !q->ascending && !str_is(order, "desc"))
+        request_error(r, 400, "'order' must be asc or desc");
+    else if (token.p != NULL &&
+             (!page_token_parse(token, &q->after) || q->after.ascending != q->ascending))
+        request_error(r, 400, "Invalid next token");
+    else if (after.p != NULL && !clock_parse_rfc3339(after, &q->started_after))
+        request_error(r, 400, "'startedAfter' must be an RFC 3339 time");
+    else
+        return true;
+    return false;
+}
+
+/* < 0: a comes before b in ascending order. */
+static int compare(int64_t a_ms, const char *a, int64_t b_ms, const char *b)
+{
+    return a_ms != b_ms ? (a_ms < b_ms ? -1 : 1) : strcmp(a, b);
+}
+
+static bool is_listed(const struct listing *q, const struct sandbox *sb, enum err_code *rc)
+{
+    if (sb->ending || !q->running || sb->started_ms < q->started_after)
+        return false;
+    if (q->template != NULL && strcmp(q->template, sb->template) != 0)
+        return false;
+    if (q->after.id[0] != '\0') {
+        int c = compare(sb->started_ms, sb->id, q->after.started_ms, q->after.id);
+
+        if (q->ascending ? c <= 0 : c >= 0)
+            return false;
+    }
+    return q->metadata.p == NULL || metadata_matches(q->metadata, sb->metadata, rc);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct sandbox *x = *(const struct sandbox *const *)a;
+    const struct sandbox *y = *(const struct sandbox *const *)b;
+
+    return compare(x->started_ms, x->id, y->started_ms, y->id);
+}
+
+static void put_page(struct buf *b, const struct listing *q, const struct sandbox *const *found,
+                     size_t n, size_t limit)
+{
+    buf_adds(b, "[");
+    for (size_t i = 0; i < n && i < limit; i++) {
+        if (i > 0)
+            buf_adds(b, ",");
+        buf_adds(b, "{");
+        put_listed(b, found[q->ascending ? i : n - 1 - i]);
+        buf_adds(b, "}");
+    }
+    buf_adds(b, "]");
+}
+
+static void add_headers(struct request *r, const struct listing *q,
+                        const struct sandbox *const *found, size_t n)
+{
+    const struct server *s = r->app;
+    AUTO_BUF token = BUF_INIT(512), running = BUF_INIT(32);
+
+    buf_addf(&running, "%lld", (long long)s->fleet.count);
+    (void)MHD_add_response_header(r->response, "X-Total-Running", running.p);
+    if (n <= q->limit)
+        return;
+    const struct sandbox *last = found[q->ascending ? q->limit - 1 : n - q->limit];
+    struct page_mark mark = {.started_ms = last->started_ms, .ascending = q->ascending};
+    (void)memcpy(mark.id, last->id, sizeof(last->id));
+    page_token(&mark, &token);
+    (void)MHD_add_response_header(r->response, "X-Next-Token", token.p);
+}
+
+static void answer_list(struct request *r, const struct listing *q)
+{
+    const struct server *s = r->app;
+    const struct sandbox **found =
+        calloc((size_t)s->fleet.count + 1, sizeof(const struct sandbox *));
+    const struct sandbox *sb;
+    enum err_code rc = found != NULL ? ERR_OK : ERR_NOMEM;
+    size_t n = 0;
+    AUTO_BUF body = BUF_INIT(LIST_BYTES);
+
+    TAILQ_FOREACH(sb, &s->fleet.all, link)
+    if (rc == ERR_OK && is_listed(q, sb, &rc))
+        found[n++] = sb;
+    if (rc == ERR_OK) {
+        qsort(found, n, sizeof(const struct sandbox *), by_start);
+        put_page(&body, q, found, n, q->limit);
+        request_json(r, 200, &body);
+        add_headers(r, q, found, n);
+    } else {
+        request_error(r, rc == ERR_NOMEM ? 500 : 400, "'metadata' cannot be decoded");
+    }
+    free(found);
+}
+
+void handle_list_v1(struct request *r)
+{
+    const struct listing q = {.metadata = request_query(r, "metadata"),
+                              .running = true,
+                              .ascending = true,
+                              .limit = OLD_LIST_MAX};
+
+    answer_list(r, &q);
+}
+
+void handle_list_v2(struct request *r)
+{
+    struct listing q = {.metadata = request_query(r, "metadata"),
+                        .template = request_query(r, "template").p};
+
+    if (limit_ok(r, &q.limit) && states_ok(r, &q.running) && order_ok(r, &q))
+        answer_list(r, &q);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A command in a sandbox and the streams that follow it. Its output goes to whom
+ * it concerns at that moment and is never kept: with nobody attached it is read
+ * and thrown away; with a reader who stopped reading it stays in the pipe. */
+#ifndef SANDFLEET_SANDBOXD_ENVD_PROCESS_H
+#define SANDFLEET_SANDBOXD_ENVD_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sandboxd/sandbox/sandbox.h"
+#include "sandboxd/envd/subscriber.h"
+
+enum {
+    PROCESS_READ_BYTES = 32 << 10, /* one envelope holds at most so much output */
+    PROCESS_CACHE_MS = 30000,      /* an ended process can still be connected to */
+    PROCESS_KEEPALIVE_MS = 90000,
+    PROCESS_ARG_MAX = 128 << 10, /* of one string: the kernel's own limit */
+    PROCESS_SPEC_MAX = 2 << 20
+};
+
+struct process;
+
+struct process_spec {    /* borrowed */
+    const cJSON *config; /* {cmd,args,envs,cwd} as it came, checked */
+    const char *tag;     /* NULL: none */
+    const char *cwd;     /* absolute */
+    bool want_stdin;
+};
+
+/* Answers r with the stream of a new process. Failures show on the stream. */
+void process_start(struct sandbox *sb, const struct process_spec *spec, struct request *r,
+                   const struct follow *how);
+/* Follows a process from now on: a start event, then what comes. */
+void process_connect(struct process *p, struct request *r, const struct follow *how);
+
+/* By pid, or by tag when pid is 0; also within the cache time. NULL: none. */
+struct process *process_find(struct sandbox *sb, int64_t pid, const char *tag);
+bool process_alive(const struct process *p);
+enum err_code process_signal(struct process *p, int signum, struct err *err) MUST_USE;
+/* {"config":…,"pid":…,"tag":…} of each live one, comma-separated. */
+void process_list(struct sandbox *sb, struct buf *out);
+
+/* What init reports. */
+void process_report(struct sandbox *sb, const struct init_report *r);
+/* The sandbox ends: cuts their streams and forgets all of them. */
+void process_forget_all(struct sandbox *sb);
+
+#endif

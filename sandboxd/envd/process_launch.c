@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandboxd/envd/process_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/json.h"
+
+#include "common/banned.h"
+
+static bool pipe_open(struct process *p, struct pipe_end *e, const char *name, int *theirs)
+{
+    int fds[2];
+
+    *e = (struct pipe_end){.p = p, .name = name, .fd = -1};
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return false;
+    e->fd = fds[0];
+    *theirs = fds[1];
+    (void)fcntl(e->fd, F_SETFL, O_NONBLOCK); /* our end only */
+    e->watch = watch_new(p->sb->fleet->loop, e->fd, process_on_output, e);
+    return e->watch != NULL;
+}
+
+static bool input_open(struct process *p, bool want, int *theirs)
+{
+    int fds[2];
+
+    if (!want)
+        return (*theirs = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return false;
+    *theirs = fds[0];
+    p->in = fds[1];
+    (void)fcntl(p->in, F_SETFL, O_NONBLOCK);
+    return true;
+}
+
+/* NAME=value, unless an object that goes before has that name, too. */
+static void add_env(struct buf *b, uint32_t *n, const char *name, const char *value,
+                    const cJSON *before, const cJSON *before_that)
+{
+    if (json_get(before, name) != NULL || json_get(before_that, name) != NULL)
+        return;
+    buf_addf(b, "%s=%s", name, value);
+    buf_addc(b, '\0');
+    ++*n;
+}
+
+/* The request's, then the sandbox's, then our own. */
+static void add_envs(struct buf *b, uint32_t *n, const struct process *p)
+{
+    const struct sandbox *sb = p->sb;
+    const cJSON *envs = json_get(p->config, "envs"), *e;
+    char path[SANDBOX_PATH_ROOM + 128];
+
+    cJSON_ArrayForEach(e, envs) add_env(b, n, e->string, cJSON_GetStringValue(e), NULL, NULL);
+    cJSON_ArrayForEach(e, sb->env) add_env(b, n, e->string, cJSON_GetStringValue(e), envs, NULL);
+    (void)snprintf(path, sizeof(path), "%s/templates/%s/bin:/usr/local/bin:/usr/bin:/bin",
+                   sb->fleet->data, sb->template);
+    add_env(b, n, "PATH", path, envs, sb->env);
+    add_env(b, n, "HOME", sb->home, envs, sb->env);
+    add_env(b, n, "USER", "user", envs, sb->env);
+    add_env(b, n, "LOGNAME", "user", envs, sb->env);
+}
+
+static enum err_code make_spec(const struct process *p, const char *cwd, int *fd, struct err *err)
+{
+    AUTO_BUF b = BUF_INIT(PROCESS_SPEC_MAX);
+    struct init_spec head = {.argc = 1};
+    const cJSON *arg;
+
+    buf_add(&b, cwd, strlen(cwd) + 1);
+    buf_adds(&b, json_get_string(p->config, "cmd"));
+    buf_addc(&b, '\0');
+    cJSON_ArrayForEach(arg, json_get(p->config, "args"))
+    {
+        buf_adds(&b, cJSON_GetStringValue(arg));
+        buf_addc(&b, '\0');
+        head.argc++;
+    }
+    add_envs(&b, &head.envc, p);
+    if (b.rc != ERR_OK)
+        return err_set(err, b.rc, "the command is over %d bytes", PROCESS_SPEC_MAX);
+    return init_spec_fd(&head, buf_str(&b), fd, err);
+}
+
+enum err_code process_launch(struct process *p, const struct process_spec *spec, struct err *err)
+{
+    int fds[INIT_FDS] = {-1, -1, -1, -1};
+    enum err_code rc = make_spec(p, spec->cwd, &fds[INIT_FD_SPEC], err);
+
+    if (rc == ERR_OK && (!input_open(p, spec->want_stdin, &fds[INIT_FD_IN]) ||
+                         !pipe_open(p, &p->out, "stdout", &fds[INIT_FD_OUT]) ||
+                         !pipe_open(p, &p->err, "stderr", &fds[INIT_FD_ERR])))
+        rc = err_errno(err, errno, "cannot make pipes");
+    if (rc == ERR_OK)
+        rc = sandbox_ask(p->sb, &(struct init_request){.op = INIT_START, .ticket = p->ticket}, fds,
+                         err);
+    for (size_t i = 0; i < INIT_FDS; i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+    return rc;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandboxd/sandbox/sandbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "sandboxd/envd/process.h"
+#include "sandboxd/sandbox/tree.h"
+
+#include "common/banned.h"
+
+/* --- names and folders ----------------------------------------------------- */
+
+static void make_names(struct sandbox *sb)
+{
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    unsigned char key[32];
+
+    sb->id[0] = 'i';
+    for (int i = 1; i <= 20; i++)
+        sb->id[i] = alphabet[randombytes_uniform(sizeof(alphabet) - 1)];
+    randombytes_buf(key, sizeof(key));
+    (void)sodium_bin2hex(sb->token, sizeof(sb->token), key, sizeof(key));
+}
+
+/* The folder is the server's, the home in it the sandbox's user's. */
+static enum err_code make_folders(struct sandbox *sb, struct err *err)
+{
+    const struct identity *id = sb->fleet->identity;
+    int n = snprintf(sb->folder, sizeof(sb->folder), "%s/sandboxes/%s", sb->fleet->data, sb->id);
+
+    if (n < 0 || (size_t)n + 8 > sizeof(sb->folder))
+        return err_set(err, ERR_CONFIG, "the path of --data is too long");
+    (void)snprintf(sb->home, sizeof(sb->home), "%s/home", sb->folder);
+    if (mkdir(sb->folder, 0711) != 0 || mkdir(sb->home, 0700) != 0)
+        return err_errno(err, errno, "cannot make '%s'", sb->home);
+    if (id->drop && chown(sb->home, id->uid, id->gid) != 0)
+        return err_errno(err, errno, "cannot give away '%s'", sb->home);
+    return ERR_OK;
+}
+
+/* --- init ---------------------------------------------------------------------- */
+
+static void sandbox_free(struct sandbox *sb)
+{
+    process_forget_all(sb);
+    watch_free(sb->watch);
+    timer_free(sb->expiry);
+    if (sb->init_fd >= 0)
+        (void)close(sb->init_fd);
+    cJSON_Delete(sb->metadata);
+    cJSON_Delete(sb->env);
+    free(sb->template);
+    free(sb);
+}
+
+static void sandbox_gone(struct sandbox *sb)
+{
+    struct fleet *f = sb->fleet;
+    struct waiter *w;
+
+    log_event(LOG_INFO, "sandbox.gone", LF("sandbox", sb->id));
+    TAILQ_REMOVE(&f->all, sb, link);
+    f->count--;
+    while ((w = LIST_FIRST(&sb->waiters)) != NULL) {
+        LIST_REMOVE(w, link);
+        w->ended(w);
+    }
+    sandbox_free(sb);
+    if (f->count == 0 && f->emptied != NULL)
+        f->emptied(f->ctx);
+}
+
+static void kill_leftovers(struct fleet *f)
+{
+    int *pids = calloc((size_t)f->count + 1, sizeof(*pids)), n = 0;
+    struct sandbox *sb;
+
+    TAILQ_FOREACH(sb, &f->all, link)
+    if (pids != NULL && sb->init_pid > 0 && n < f->count)
+        pids[n++] = sb->init_pid;
+    if (pids != NULL)
+        (void)tree_kill_children(pids, n);
+    free(pids);
+}
+
+static void on_init(void *ctx, int events);
+
+static enum err_code start_init(struct sandbox *sb, struct err *err)
+{
+    const struct init_conf conf = {
+        .identity = sb->fleet->identity, .folder = sb->folder, .max_files = sb->fleet->max_files};
+    enum err_code rc = init_fork(&conf, &sb->init_pid, &sb->init_fd, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    sb->watch = watch_new(sb->fleet->loop, sb->init_fd, on_init, sb);
+    if (sb->watch == NULL)
+        return err_set(err, ERR_NOMEM, "sandbox");
+    watch_set(sb->watch, WATCH_READ);
+    return ERR_OK;
+}
+
+/* The end of its socket is the end of init. After a kill that is the end of the
+ * sandbox; else something killed it: a new one cleans up after it. */
+static void init_ended(struct sandbox *sb)
+{
+    struct err e = ERR_INIT;
+    bool expected = sb->ending;
+
+    watch_free(sb->watch);
+    (void)close(sb->init_fd);
+    sb->watch = NULL;
+    sb->init_fd = -1;
+    sb->init_pid = 0;
+    if (!expected) {
+        log_event(LOG_WARN, "sandbox.lost", LF("sandbox", sb->id));
+        kill_leftovers(sb->fleet);
+        if (start_init(sb, &e) == ERR_OK) {
+            sandbox_kill(sb, "lost", NULL);
+            return;
+        }
+        log_event(LOG_ERROR, "sandbox.left", LF("folder", sb->folder), LF_ERR(&e));
+    }
+    sandbox_gone(sb);
+}
+
+static void on_init(void *ctx, int events)
+{
+    struct sandbox *sb = ctx;
+    struct init_report r;
+
+    (void)events;
+    for (;;) {
+        ssize_t n = recv(sb->init_fd, &r, sizeof(r), MSG_DONTWAIT);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n != (ssize_t)sizeof(r)) {
+            init_ended(sb);
+            return;
+        }
+        process_report(sb, &r);
+    }
+}
+
+enum err_code sandbox_ask(struct sandbox *sb, const struct init_request *q, const int *fds,
+                          struct err *err)
+{
+    struct init_request copy = *q;
+    struct iovec part = {&copy, sizeof(copy)};
+    union {
+        char room[CMSG_SPACE(INIT_FDS * sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+
+    if (fds != NULL) {
+        m.msg_control = control.room;
+        m.msg_controllen = sizeof(control.room);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(INIT_FDS * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, INIT_FDS * sizeof(int));
+    }
+    if (sendmsg(sb->init_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(copy))
+        return ERR_OK;
+    return err_set(err, ERR_UNAVAILABLE, "the sandbox's first process does not answer");
+}
+
+/* --- life ------------------------------------------------------------------------ */
+
+static void on_expiry(void *ctx)
+{
+    sandbox_kill(ctx, "expired", NULL);
+}
+
+void sandbox_expire_in(struct sandbox *sb, int64_t ms)
+{
+    sb->end_ms = clock_wall_ms() + ms;
+    timer_start(sb->expiry, ms);
+}
+
+static struct sandbox *sandbox_new(struct fleet *f, const struct sandbox_want *want)
+{
+    struct sandbox *sb = calloc(1, sizeof(*sb));
+
+    if (sb == NULL)
+        return NULL;
+    sb->fleet = f;
+    sb->init_fd = -1;
+    sb->started_ms = clock_wall_ms();
+    sb->template = str_dup(str_of(want->template));
+    sb->metadata = want->metadata ? cJSON_Duplicate(want->metadata, true) : cJSON_CreateObject();
+    sb->env = want->env ? cJSON_Duplicate(want->env, true) : cJSON_CreateObject();
+    sb->expiry = timer_new(f->loop, on_expiry, sb);
+    make_names(sb);
+    if (sb->template != NULL && sb->metadata != NULL && sb->env != NULL && sb->expiry != NULL)
+        return sb;
+    sandbox_free(sb);
+    return NULL;
+}
+
+enum err_code sandbox_create(struct fleet *f, const struct sandbox_want *want, struct sandbox **out,
+                             struct err *err)
+{
+    if (f->count >= f->max_sandboxes)
+        return err_set(err, ERR_CAPACITY,
+                       "you have reached the maximum number of concurrent E2B sandboxes (%lld)",
+                       (long long)f->max_sandboxes);
+    struct sandbox *sb = sandbox_new(f, want);
+    if (sb == NULL)
+        return err_set(err, ERR_NOMEM, "sandbox");
+    enum err_code rc = make_folders(sb, err);
+    if (rc == ERR_OK)
+        rc = start_init(sb, err);
+    if (rc != ERR_OK) {
+        if (sb->init_fd < 0) /* else init removes it when the socket ends */
+            (void)tree_remove(sb->folder);
+        sandbox_free(sb);
+        return rc;
+    }
+    TAILQ_INSERT_TAIL(&f->all, sb, link);
+    f->count++;
+    sandbox_expire_in(sb, want->timeout_ms);
+    log_event(LOG_INFO, "sandbox.created", LF("sandbox", sb->id), LF("template", sb->template),
+              LF_INT("init_pid", sb->init_pid));
+    *out = sb;
+    return ERR_OK;
+}
+
+struct sandbox *sandbox_find(struct fleet *f, struct str id)
+{
+    struct sandbox *sb;
+
+    TAILQ_FOREACH(sb, &f->all, link)
+    if (!sb->ending && str_is(id, sb->id))
+        return sb;
+    return NULL;
+}
+
+void sandbox_kill(struct sandbox *sb, const char *reason, struct waiter *w)
+{
+    const struct init_request q = {.op = INIT_KILL};
+
+    if (w != NULL)
+        LIST_INSERT_HEAD(&sb->waiters, w, link);
+    if (sb->ending)
+        return;
+    sb->ending = true;
+    timer_stop(sb->expiry);
+    log_event(LOG_INFO, "sandbox.killed", LF("sandbox", sb->id), LF("reason", reason));
+    process_forget_all(sb);
+    if (sandbox_ask(sb, &q, NULL, NULL) != ERR_OK) /* its queue is full: the end says the same */
+        (void)shutdown(sb->init_fd, SHUT_WR);
+}
+
+void sandbox_kill_all(struct fleet *f, const char *reason)
+{
+    struct sandbox *sb;
+
+    TAILQ_FOREACH(sb, &f->all, link)
+    sandbox_kill(sb, reason, NULL);
+}
+
+void fleet_reap(struct fleet *f)
+{
+    bool stranger = false;
+    struct sandbox *sb;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+        bool ours = false;
+
+        TAILQ_FOREACH(sb, &f->all, link)
+        ours = ours || sb->init_pid == pid;
+        stranger = stranger || !ours;
+    }
+    if (stranger) /* an orphan of a dead init; it may have left more */
+        kill_leftovers(f);
+}

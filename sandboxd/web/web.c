@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandboxd/web/web.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/banned.h"
+
+struct web {
+    struct web_opts opts;
+    struct MHD_Daemon *mhd;
+    struct watch *watch;
+    struct timer *timer;
+    bool running, kicked;
+};
+
+/* --- the daemon in the loop ------------------------------------------------ */
+
+static void run(void *ctx)
+{
+    struct web *w = ctx;
+    MHD_UNSIGNED_LONG_LONG ms;
+
+    w->kicked = false;
+    w->running = true;
+    (void)MHD_run(w->mhd);
+    w->running = false;
+    if (w->kicked)
+        timer_start(w->timer, 0);
+    else if (MHD_get_timeout(w->mhd, &ms) == MHD_YES)
+        timer_start(w->timer, ms < 60000 ? (int64_t)ms : 60000);
+    else
+        timer_stop(w->timer);
+}
+
+static void on_ready(void *ctx, int events)
+{
+    (void)events;
+    run(ctx);
+}
+
+void web_kick(struct web *w)
+{
+    if (w->kicked)
+        return;
+    w->kicked = true;
+    if (!w->running)
+        timer_start(w->timer, 0);
+}
+
+/* --- one request ------------------------------------------------------------ */
+
+const char *request_header(const struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->conn, MHD_HEADER_KIND, name);
+}
+
+struct str request_query(const struct request *r, const char *name)
+{
+    const char *value = NULL;
+    size_t n = 0;
+
+    (void)MHD_lookup_connection_value_n(r->conn, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value,
+                                        &n);
+    return (struct str){value, value != NULL ? n : 0};
+}
+
+static void route_request(struct request *r, const char *method)
+{
+    const struct web_opts *o = &r->web->opts;
+    struct route_match match;
+    enum routed to = route_target(request_header(r, "Host"), request_header(r, "E2b-Sandbox-Id"),
+                                  request_header(r, "E2b-Sandbox-Port"), &r->sandbox_id, &r->port);
+
+    if (to != ROUTED_CONTROL && to != ROUTED_SANDBOX) {
+        AUTO_BUF text = BUF_INIT(256);
+
+        buf_adds(&text, route_refusal(to));
+        request_answer(r, 400, "text/plain", &text);
+        return;
+    }
+    r->plane = to == ROUTED_SANDBOX ? PLANE_ENVD : PLANE_CONTROL;
+    (void)route_find(o->routes, o->n_routes, r->plane, method, str_of(r->path), &match);
+    r->route = match.route;
+    r->param = match.param;
+    if (!o->admit(r))
+        return;
+    if (match.other_method)
+        request_error(r, 405, "method not allowed");
+    else if (r->route == NULL)
+        request_error(r, 404, "no such path");
+}
+
+static int64_t body_max(const struct request *r)
+{
+    return r->route != NULL && r->route->sink != NULL ? WEB_UPLOAD_MAX : WEB_BODY_MAX;
+}
+
+static bool too_long(const struct request *r)
+{
+    const char *length = request_header(r, "Content-Length");
+
+    return length != NULL && (strlen(length) > 12 || strtoll(length, NULL, 10) > body_max(r));
+}
+
+/* Streaming methods take and give application/connect+json, unary ones JSON. */
+static bool wrong_type(struct request *r)
+{
+    bool stream = (r->route->flags & ROUTE_STREAM) != 0;
+    const char *want = stream ? "application/connect+json" : "application/json";
+    const char *have = request_header(r, "Content-Type");
+
+    if ((r->route->flags & (ROUTE_STREAM | ROUTE_UNARY)) == 0)
+        return false;
+    if (have != NULL && strncasecmp(have, want, strlen(want)) == 0)
+        return false;
+    struct MHD_Response *m = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (m != NULL)
+        (void)MHD_add_response_header(m, "Accept-Post", want);
+    request_respond(r, 415, m);
+    return true;
+}
+
+static struct request *request_new(struct web *w, struct MHD_Connection *conn, const char *path)
+{
+    struct request *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return NULL;
+    r->web = w;
+    r->app = w->opts.app;
+    r->conn = conn;
+    r->body = BUF_INIT(WEB_BODY_MAX);
+    r->path = str_dup(str_of(path));
+    if (r->path != NULL)
+        return r;
+    free(r);
+    return NULL;
+}
+
+static void request_free(struct request *r)
+{
+    if (r->gone != NULL)
+        r->gone(r);
+    if (r->response != NULL)
+        MHD_destroy_response(r->response);
+    buf_release(&r->body);
+    free(r->path);
+    free(r);
+}
+
+static enum MHD_Result queue(struct request *r)
+{
+    return MHD_queue_response(r->conn, (unsigned)r->status, r->response);
+}
+
+/* The headers are there. A refusal is sent behind the body, so that the client
+ * reads it; only a body over its ceiling is refused right away. */
+static enum MHD_Result begin(struct request *r, const char *method)
+{
+    route_request(r, method);
+    if (r->response == NULL && too_long(r)) {
+        request_error(r, 413, "the body is over %lld bytes", (long long)body_max(r));
+        return queue(r);
+    }
+    if (r->response == NULL && !wrong_type(r) && r->route->sink != NULL)
+        r->route->sink->begin(r);
+    return MHD_YES;
+}
+
+static enum MHD_Result take(struct request *r, struct str piece)
+{
+    r->taken += (int64_t)piece.n;
+    if (r->response != NULL) /* decided: discard, but not for ever */
+        return r->taken > 2 * body_max(r) ? MHD_NO : MHD_YES;
+    if (r->taken > body_max(r))
+        request_error(r, 413, "the body is over %lld bytes", (long long)body_max(r));
+    else if (r->route->sink != NULL)
+        r->route->sink->piece(r, piece);
+    else
+        buf_addstr(&r->body, piece);
+    return MHD_YES;
+}
+
+static enum MHD_Result finish(struct request *r)
+{
+    if (!r->dispatched && r->response == NULL) {
+        r->dispatched = true;
+        if (r->body.rc != ERR_OK)
+            request_error(r, 500, "out of memory");
+        else
+            r->route->handler(r);
+    }
+    if (r->response != NULL)
+        return queue(r);
+    MHD_suspend_connection(r->conn); /* answered later */
+    r->suspended = true;
+    return MHD_YES;
+}
+
+static enum MHD_Result on_access(void *ctx, struct MHD_Connection *conn, const char *url,
+                                 const char *method, const char *version, const char *upload,
+                                 size_t *upload_n, void **state)
+{
+    struct request *r = *state;
+
+    (void)version;
+    if (r == NULL) {
+        *state = r = request_new(ctx, conn, url);
+        return r == NULL ? MHD_NO : begin(r, method);
+    }
+    if (*upload_n == 0)
+        return finish(r);
+    struct str piece = {upload, *upload_n};
+    *upload_n = 0;
+    return take(r, piece);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *conn, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)ctx;
+    (void)conn;
+    (void)why;
+    if (*state != NULL)
+        request_free(*state);
+    *state = NULL;
+}
+
+/* --- life ----------------------------------------------------------------------- */
+
+static void no_log(void *ctx, const char *fmt, va_list ap)
+{
+    (void)ctx;
+    (void)fmt;
+    (void)ap;
+}
+
+static struct MHD_Daemon *start_daemon(struct web *w)
+{
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, w,
+        MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, w->opts.listen_fd,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, w, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)WEB_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEB_IDLE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(128 << 10), MHD_OPTION_END);
+}
+
+enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **out,
+                      struct err *err)
+{
+    struct web *w = calloc(1, sizeof(*w));
+
+    if (w == NULL)
+        return err_set(err, ERR_NOMEM, "web server");
+    w->opts = *opts;
+    w->mhd = start_daemon(w);
+    if (w->mhd == NULL) {
+        free(w);
+        return err_set(err, ERR_IO, "cannot start the web server");
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    w->timer = timer_new(l, run, w);
+    w->watch = info != NULL ? watch_new(l, info->epoll_fd, on_ready, w) : NULL;
+    if (w->timer == NULL || w->watch == NULL) {
+        web_free(w);
+        return err_set(err, ERR_NOMEM, "web server");
+    }
+    watch_set(w->watch, WATCH_READ);
+    *out = w;
+    return ERR_OK;
+}
+
+void web_free(struct web *w)
+{
+    if (w == NULL)
+        return;
+    (void)MHD_run(w->mhd);
+    watch_free(w->watch);
+    timer_free(w->timer);
+    MHD_stop_daemon(w->mhd);
+    free(w);
+}

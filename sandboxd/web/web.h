@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP in: libmicrohttpd in the loop. Routes a request, collects or passes on
+ * its body under a ceiling, and sends what the handler answers, at once or
+ * later. Single-threaded; nothing here blocks. */
+#ifndef SANDFLEET_SANDBOXD_WEB_WEB_H
+#define SANDFLEET_SANDBOXD_WEB_WEB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <microhttpd.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/loop.h"
+#include "sandboxd/web/route.h"
+
+enum {
+    WEB_BODY_MAX = 16 << 20,   /* of a collected body */
+    WEB_UPLOAD_MAX = 64 << 20, /* of a body that a sink takes */
+    WEB_CONNECTIONS_MAX = 8192,
+    WEB_IDLE_S = 75,   /* a connection without a byte */
+    WEB_STREAM_S = 900 /* a stream whose reader takes nothing */
+};
+
+struct web;
+
+struct body_sink {
+    void (*begin)(struct request *r);                   /* may answer: the body is then discarded */
+    void (*piece)(struct request *r, struct str piece); /* the same */
+};
+
+struct request { /* from its headers to the last byte of its answer */
+    void *app;   /* web_opts.app */
+    enum plane plane;
+    const struct route *route; /* NULL until routed */
+    struct str param;          /* what {} stood for */
+    struct str sandbox_id;     /* PLANE_ENVD: from the headers; else empty */
+    int port;
+    struct buf body; /* collected; complete when the handler runs */
+
+    void *state;                     /* the handler's own */
+    void (*gone)(struct request *r); /* NULL or: called before it is freed */
+
+    struct web *web; /* private from here on */
+    struct MHD_Connection *conn;
+    char *path;
+    struct MHD_Response *response;
+    int status;
+    int64_t taken;
+    bool dispatched, suspended;
+};
+
+struct web_opts {
+    int listen_fd; /* taken */
+    const struct route *routes;
+    size_t n_routes;
+    void *app;
+    /* Before any of the body: whether this caller may go on; answers when not.
+     * r->route is NULL when nothing answers there. */
+    bool (*admit)(struct request *r);
+};
+
+enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **out,
+                      struct err *err) MUST_USE;
+void web_free(struct web *w); /* every stream must have been cut */
+void web_kick(struct web *w); /* libmicrohttpd has something to do that no socket tells it */
+
+const char *request_header(const struct request *r, const char *name); /* NULL: none */
+/* A query value, decoded once; p NULL: none. ERR_INVALID when it holds a NUL. */
+struct str request_query(const struct request *r, const char *name);
+
+/* The answer, now or later, once. `body` is taken and left empty. */
+void request_answer(struct request *r, int status, const char *type, struct buf *body);
+void request_json(struct request *r, int status, struct buf *body);
+void request_empty(struct request *r, int status);
+/* {"code":status,"message":…} */
+void request_error(struct request *r, int status, const char *fmt, ...) PRINTF(3, 4);
+/* An answer of one's own making; takes `response`; NULL is out of memory: 500. */
+void request_respond(struct request *r, int status, struct MHD_Response *response);
+
+/* A JSON object from the body, or the answer 400 and NULL. Yours. An empty body counts as {}. */
+struct cJSON *request_object(struct request *r);
+
+#endif
