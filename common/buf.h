@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 
@@ -25,7 +26,9 @@ bool str_is(struct str a, const char *cstr);
 bool str_starts(struct str a, const char *prefix);
 struct str str_trim(struct str s); /* without ASCII white space at both ends */
 bool str_next(struct str *rest, char sep, struct str *out); /* next field; false: none left */
-char *str_dup(struct str s);                                /* yours; NULL: no memory */
+/* Decimal digits and nothing else, 0..max; false: *out is untouched. */
+bool str_int(struct str s, int64_t max, int64_t *out);
+char *str_dup(struct str s);                 /* yours; NULL: no memory */
 bool str_utf8(struct str s, size_t *bad_at); /* strict UTF-8; the first bad byte's offset */
 
 struct buf {

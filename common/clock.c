@@ -65,19 +65,14 @@ char *clock_day(int64_t wall_ms, char out[CLOCK_TEXT])
 /* Takes `digits` digits off *s as a number in low..high. */
 static bool take_number(struct str *s, size_t digits, int low, int high, int *out)
 {
-    int v = 0;
+    int64_t v = 0;
 
-    if (s->n < digits)
+    if (s->n < digits || !str_int((struct str){s->p, digits}, high, &v) || v < low)
         return false;
-    for (size_t i = 0; i < digits; i++) {
-        if (s->p[i] < '0' || s->p[i] > '9')
-            return false;
-        v = v * 10 + (s->p[i] - '0');
-    }
     s->p += digits;
     s->n -= digits;
-    *out = v;
-    return v >= low && v <= high;
+    *out = (int)v;
+    return true;
 }
 
 static bool take_char(struct str *s, const char *one_of)

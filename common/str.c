@@ -66,6 +66,22 @@ bool str_next(struct str *rest, char sep, struct str *out)
     return true;
 }
 
+bool str_int(struct str s, int64_t max, int64_t *out)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        int digit = s.p[i] - '0';
+
+        if (digit < 0 || digit > 9 || digit > max || n > (max - digit) / 10)
+            return false;
+        n = n * 10 + digit;
+    }
+    if (s.n > 0)
+        *out = n;
+    return s.n > 0;
+}
+
 char *str_dup(struct str s)
 {
     char *copy = malloc(s.n + 1);

@@ -20,17 +20,7 @@ static enum err_code malformed(struct err *err, const char *what)
 /* As we write it, so that one record has one id: digits, no zeros in front. */
 static bool parse_number(struct str s, int64_t least, int64_t most, int64_t *out)
 {
-    int64_t n = 0;
-
-    if (s.n == 0 || s.n > 18 || (s.n > 1 && s.p[0] == '0'))
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
-        n = n * 10 + (s.p[i] - '0');
-    }
-    *out = n;
-    return n >= least && n <= most;
+    return !(s.n > 1 && s.p[0] == '0') && str_int(s, most, out) && *out >= least;
 }
 
 static bool parse_cost(struct str s, double *out)

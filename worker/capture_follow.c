@@ -165,17 +165,11 @@ static void read_rest(struct capture *c)
 
 static bool read_status(struct str text, int *status)
 {
-    int n = 0;
+    int64_t n = 0;
 
-    text = str_trim(text);
-    if (text.n == 0 || text.n > 3)
+    if (!str_int(str_trim(text), 999, &n))
         return false;
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] < '0' || text.p[i] > '9')
-            return false;
-        n = n * 10 + (text.p[i] - '0');
-    }
-    *status = n;
+    *status = (int)n;
     return true;
 }
 

@@ -52,18 +52,9 @@ static void started(struct capture *c, int64_t pid, capture_step next)
 /* A process id and a newline; 0: it is none. */
 static int64_t read_pid(struct str text)
 {
-    char digits[16];
     int64_t pid = 0;
 
-    text = str_trim(text);
-    if (text.n == 0 || text.n >= sizeof(digits))
-        return 0;
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] < '0' || text.p[i] > '9')
-            return 0;
-        pid = pid * 10 + (text.p[i] - '0');
-    }
-    return pid;
+    return str_int(str_trim(text), INT32_MAX, &pid) ? pid : 0;
 }
 
 /* --- look ------------------------------------------------------------------------ */

@@ -20,16 +20,7 @@ void terminal_write(const struct event *e, struct buf *out)
 
 static bool number(const struct json_member *m, size_t n, const char *key, int64_t *out)
 {
-    struct str s = json_member(m, n, key);
-    int64_t v = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9' || v > INT64_MAX / 10 - 1)
-            return false;
-        v = v * 10 + (s.p[i] - '0');
-    }
-    *out = v;
-    return s.n > 0;
+    return str_int(json_member(m, n, key), INT64_MAX, out);
 }
 
 static bool type(struct str quoted, enum event_type *out)

@@ -202,18 +202,11 @@ void rpc_put_end_error(struct buf *out, enum rpc_code code, const char *message)
 
 enum err_code rpc_header_int(const char *text, int64_t *out, struct err *err)
 {
-    const char *p = text;
+    bool negative = *text == '-';
     int64_t n = 0;
 
-    if (*p == '-')
-        p++;
-    if (*p == '\0' || strlen(p) > 15)
+    if (!str_int(str_of(text + negative), INT64_MAX, &n))
         return err_set(err, ERR_INVALID, "'%.32s' is not a whole number", text);
-    for (; *p != '\0'; p++) {
-        if (*p < '0' || *p > '9')
-            return err_set(err, ERR_INVALID, "'%.32s' is not a whole number", text);
-        n = n * 10 + (*p - '0');
-    }
-    *out = *text == '-' ? -n : n;
+    *out = negative ? -n : n;
     return ERR_OK;
 }

@@ -30,28 +30,16 @@ static const struct field fields[] = {
 };
 // clang-format on
 
-static bool number(struct str s, int64_t max, int64_t *out)
-{
-    int64_t n = 0;
-
-    if (s.n == 0 || s.n > 12)
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
-        n = n * 10 + (s.p[i] - '0');
-    }
-    *out = n < max ? n : max;
-    return true;
-}
-
 static void store(struct directive *d, const struct field *f, struct str value)
 {
     void *at = (char *)d + f->at;
 
+    int64_t n;
+
     switch (f->type) {
     case F_INT:
-        (void)number(value, f->max, at);
+        if (str_int(value, INT64_MAX, &n))
+            *(int64_t *)at = n < f->max ? n : f->max;
         break;
     case F_BOOL:
         *(bool *)at = str_is(value, "1");

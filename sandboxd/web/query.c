@@ -16,21 +16,6 @@ enum { FILTER_MAX = 64 << 10, TOKEN_MAX = 128 };
 
 /* --- ranges --------------------------------------------------------------- */
 
-static bool digits(struct str s, int64_t *out)
-{
-    int64_t n = 0;
-
-    if (s.n == 0 || s.n > 18)
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
-        n = n * 10 + (s.p[i] - '0');
-    }
-    *out = n;
-    return true;
-}
-
 enum range range_parse(const char *header, int64_t size, int64_t *from, int64_t *n)
 {
     struct str rest = str_of(header), first;
@@ -42,11 +27,12 @@ enum range range_parse(const char *header, int64_t size, int64_t *from, int64_t 
     if (!str_next(&rest, '-', &first) || (first.n == 0 && rest.n == 0))
         return RANGE_NONE;
     if (first.n == 0) { /* the last bytes */
-        if (!digits(rest, &b))
+        if (!str_int(rest, INT64_MAX, &b))
             return RANGE_NONE;
         a = b < size ? size - b : 0;
         b = size - 1;
-    } else if (!digits(first, &a) || (rest.n > 0 && !digits(rest, &b)) || (rest.n > 0 && b < a)) {
+    } else if (!str_int(first, INT64_MAX, &a) || (rest.n > 0 && !str_int(rest, INT64_MAX, &b)) ||
+               (rest.n > 0 && b < a)) {
         return RANGE_NONE;
     }
     if (b > size - 1)

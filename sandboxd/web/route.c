@@ -60,17 +60,12 @@ bool sandbox_id_parse(struct str s, struct str *id)
 
 static bool port_parse(struct str s, int *port)
 {
-    int n = 0;
+    int64_t n = 0;
 
-    if (s.n == 0 || s.n > 5)
+    if (!str_int(s, UINT16_MAX, &n) || n == 0)
         return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
-        n = n * 10 + (s.p[i] - '0');
-    }
-    *port = n;
-    return n > 0 && n < 65536;
+    *port = (int)n;
+    return true;
 }
 
 /* "49983-i0123….example.org": the left-most label names port and sandbox. */

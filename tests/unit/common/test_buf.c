@@ -177,6 +177,37 @@ static void check_utf8(void **state)
     free(exact);
 }
 
+static struct numbers {
+    const char *name;
+    struct str text;
+    int64_t max, n; /* n < 0: refused */
+} numbers[] = {
+    {"zero", {"0", 1}, 10, 0},
+    {"zeros in front", {"007", 3}, 10, 7},
+    {"the largest", {"9223372036854775807", 19}, INT64_MAX, INT64_MAX},
+    {"one above the largest", {"9223372036854775808", 19}, INT64_MAX, -1},
+    {"twenty digits", {"99999999999999999999", 20}, INT64_MAX, -1},
+    {"the ceiling", {"65535", 5}, 65535, 65535},
+    {"one above the ceiling", {"65536", 5}, 65535, -1},
+    {"a digit above the ceiling", {"7", 1}, 5, -1},
+    {"no text", {NULL, 0}, 10, -1},
+    {"a sign", {"+1", 2}, 10, -1},
+    {"a minus", {"-1", 2}, 10, -1},
+    {"a space behind", {"1 ", 2}, 10, -1},
+    {"a NUL behind", {"1\0", 2}, 10, -1},
+    {"a part", {"1.5", 3}, 10, -1},
+    {"not ASCII", {"\xd9\xa1", 2}, 10, -1},
+};
+
+static void check_number(void **state)
+{
+    const struct numbers *r = *state;
+    int64_t n = -1;
+
+    assert_int_equal(str_int(r->text, r->max, &n), r->n >= 0);
+    assert_int_equal(n, r->n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,5 +222,6 @@ int main(void)
     int failed = TABLE_RUN("str fields", fields, check_fields);
 
     failed += TABLE_RUN("str utf8", utf8, check_utf8);
+    failed += TABLE_RUN("str int", numbers, check_number);
     return failed + cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }
