@@ -4,7 +4,10 @@
 #include "common/http_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common/banned.h"
 
@@ -68,7 +71,7 @@ static void req_detach(struct http_req *r)
 static void req_finish(struct http_req *r, CURLcode code)
 {
     struct err e = ERR_INIT;
-    struct http_answer a = {.content_range_size = -1};
+    struct http_answer a = {.content_range_size = -1, .should_retry = -1};
     http_read_answer(r, &a);
     http_judge(r, code, &e);
     req_detach(r);
@@ -142,6 +145,8 @@ static void pool_release(struct http *h)
     }
     timer_free(h->timer);
     timer_free(h->kick);
+    free(h->ca_file);
+    free(h->proxy);
     free(h);
     curl_global_cleanup();
 }
@@ -258,35 +263,64 @@ static void on_silence(void *ctx)
 
 /* --- public --- */
 
-enum err_code http_new(struct loop *l, struct http **out, struct err *err)
+static bool copy_text(const char *from, char **to)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return err_set(err, ERR_NOMEM, "start libcurl");
+    *to = from ? str_dup(str_of(from)) : NULL;
+    return *to || !from;
+}
+
+/* What http_free() needs; the rest may be missing. */
+static struct http *pool_alloc(struct loop *l)
+{
     struct http *h = calloc(1, sizeof *h);
-    if (h) {
-        h->loop = l;
-        h->multi = curl_multi_init();
-        h->timer = timer_new(l, on_curl_timer, h);
-        h->kick = timer_new(l, on_kick, h);
-    }
-    if (!h || !h->multi || !h->timer || !h->kick) {
-        if (h) {
-            curl_multi_cleanup(h->multi);
-            timer_free(h->timer);
-            timer_free(h->kick);
-        }
-        free(h);
-        curl_global_cleanup();
-        return err_set(err, ERR_NOMEM, "make the HTTP pool");
-    }
+    if (!h)
+        return NULL;
+    h->loop = l;
     TAILQ_INIT(&h->waiting);
     TAILQ_INIT(&h->running);
     TAILQ_INIT(&h->dropped);
     LIST_INIT(&h->sockets);
+    return h;
+}
+
+static bool pool_setup(struct http *h, const struct http_opts *opts)
+{
+    long multiplexed = (long)(opts->max_multiplexed ? opts->max_multiplexed : HTTP_MULTIPLEXED);
+    h->version = opts->version;
+    h->multi = curl_multi_init();
+    h->timer = timer_new(h->loop, on_curl_timer, h);
+    h->kick = timer_new(h->loop, on_kick, h);
+    if (!h->multi || !h->timer || !h->kick || !copy_text(opts->ca_file, &h->ca_file) ||
+        !copy_text(opts->proxy, &h->proxy))
+        return false;
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_curl_timer);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+    curl_multi_setopt(h->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, multiplexed);
+    return true;
+}
+
+enum err_code http_new(struct loop *l, const struct http_opts *opts, struct http **out,
+                       struct err *err)
+{
+    static const struct http_opts defaults;
+    if (!opts)
+        opts = &defaults;
+    if (opts->ca_file && access(opts->ca_file, R_OK) != 0)
+        return err_set(err, ERR_CONFIG, "cannot read '%s': %s; name a PEM file of authorities",
+                       opts->ca_file, strerror(errno));
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(err, ERR_NOMEM, "start libcurl");
+    struct http *h = pool_alloc(l);
+    if (!h) {
+        curl_global_cleanup();
+        return err_set(err, ERR_NOMEM, "make the HTTP pool");
+    }
+    if (!pool_setup(h, opts)) {
+        pool_release(h);
+        return err_set(err, ERR_NOMEM, "make the HTTP pool");
+    }
     *out = h;
     return ERR_OK;
 }

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP out: libcurl's multi interface in the loop. Answers and streams have
  * ceilings and deadlines; redirects are not followed; TLS is verified.
+ *
+ * Proxies come from the environment, as libcurl reads it: https_proxy or HTTPS_PROXY,
+ * http_proxy (small letters only), all_proxy or ALL_PROXY, and no_proxy or NO_PROXY for
+ * the hosts that are reached without one ("*": all).
+ *
+ * Calls share HTTP/2 connections where the server offers it. A stream has a connection of
+ * its own, HTTP/1.1: it never waits for one of the 100 streams such a connection may carry,
+ * nor for other streams' bytes, and a cut ends one stream, not a hundred.
  * Single-threaded; nothing here blocks. */
 #ifndef SANDFLEET_COMMON_HTTP_H
 #define SANDFLEET_COMMON_HTTP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/buf.h"
@@ -14,13 +23,29 @@
 struct http;     /* opaque: the connection pool of a process */
 struct http_req; /* opaque: one request under way */
 
+enum http_version { HTTP_VERSION_AUTO, HTTP_VERSION_1_1, HTTP_VERSION_2 };
+
+struct http_opts {             /* borrowed until return; 0 and NULL: the default */
+    int64_t drain_ms;          /* how long a stream's bytes may wait to be read together; 0: none */
+    int64_t max_multiplexed;   /* requests under way in one HTTP/2 connection; 0: 100 */
+    const char *ca_file;       /* PEM: trusted instead of the system's authorities */
+    const char *proxy;         /* NULL: by the environment; "": none */
+    enum http_version version; /* AUTO: as said above. Others: of calls and streams alike */
+};
+
 struct http_answer { /* borrowed for the call */
     int status;
     struct str body;            /* empty when it was streamed */
     const char *content_type;   /* NULL: none */
     int64_t retry_after_ms;     /* 0: none or unreadable */
     int64_t content_range_size; /* the SIZE of "Content-Range: bytes … /SIZE"; -1: none */
+    int should_retry;           /* of "Should-Retry"; -1: not told, 0: false, 1: true */
+    const struct http_req *req; /* for http_answer_header(); NULL: it has no headers */
 };
+
+/* A header by its name in any case, the last one of several. Borrowed as the answer is;
+ * NULL: there is none. */
+const char *http_answer_header(const struct http_answer *a, const char *name);
 
 struct http_events { /* called from the loop */
     /* A piece of the body of a 2xx answer. NULL: it is collected for done. */
@@ -40,9 +65,12 @@ struct http_call { /* all borrowed until http_start returns */
     int64_t total_ms;   /* 0: no limit, for streams */
     int64_t silence_ms; /* fails with ERR_TIMEOUT when no byte came for so long; 0: never */
     size_t max_body;    /* of a collected answer; 0: 1 MiB. More is ERR_TOO_BIG */
+    bool stream;        /* its answer is long: see above, and http_opts.drain_ms */
 };
 
-enum err_code http_new(struct loop *l, struct http **out, struct err *err) MUST_USE;
+/* opts NULL: all defaults. ERR_CONFIG: ca_file cannot be read. */
+enum err_code http_new(struct loop *l, const struct http_opts *opts, struct http **out,
+                       struct err *err) MUST_USE;
 void http_free(struct http *h); /* cancels what is under way */
 
 /* ERR_OK: ev->done will be called, never from inside this call. */

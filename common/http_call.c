@@ -159,6 +159,19 @@ static CURLcode set_method(CURL *c, const struct http_call *call)
     return curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, call->body.p ? call->body.p : "");
 }
 
+static long version_of(const struct http *h, const struct http_call *call)
+{
+    switch (h->version) {
+    case HTTP_VERSION_AUTO:
+        return call->stream ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+    case HTTP_VERSION_1_1:
+        return CURL_HTTP_VERSION_1_1;
+    case HTTP_VERSION_2:
+        return CURL_HTTP_VERSION_2TLS;
+    }
+    abort();
+}
+
 enum err_code http_call_setup(struct http_req *r, const struct http_call *call, struct err *err)
 {
     CURL *c = r->easy;
@@ -167,7 +180,11 @@ enum err_code http_call_setup(struct http_req *r, const struct http_call *call, 
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L); /* a key must not travel elsewhere */
-    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, version_of(r->h, call));
+    if (r->h->ca_file)
+        curl_easy_setopt(c, CURLOPT_CAINFO, r->h->ca_file);
+    if (r->h->proxy)
+        curl_easy_setopt(c, CURLOPT_PROXY, r->h->proxy);
     curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "sandfleet/" SF_VERSION);
@@ -197,10 +214,32 @@ static int64_t range_size(const char *value)
     return *end == '\0' && n < INT64_MAX ? (int64_t)n : -1;
 }
 
+/* Of the answer that stands: a "100 Continue" or a proxy's own is passed over. */
+static const char *header_of(const struct http_req *r, const char *name)
+{
+    struct curl_header *h = NULL;
+    if (curl_easy_header(r->easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK ||
+        curl_easy_header(r->easy, name, h->amount - 1, CURLH_HEADER, -1, &h) != CURLHE_OK)
+        return NULL;
+    return h->value;
+}
+
+const char *http_answer_header(const struct http_answer *a, const char *name)
+{
+    return a->req ? header_of(a->req, name) : NULL;
+}
+
+static int should_retry(const char *value)
+{
+    if (value && strcasecmp(value, "true") == 0)
+        return 1;
+    return value && strcasecmp(value, "false") == 0 ? 0 : -1;
+}
+
 void http_read_answer(const struct http_req *r, struct http_answer *out)
 {
     enum { MAX_WAIT_S = 30 * 86400 };
-    struct curl_header *range = NULL;
+    const char *range;
     curl_off_t wait_s = 0;
     char *type = NULL;
     out->status = status_of(r);
@@ -209,9 +248,10 @@ void http_read_answer(const struct http_req *r, struct http_answer *out)
     out->content_type = type;
     curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &wait_s);
     out->retry_after_ms = 1000 * (wait_s < 0 ? 0 : wait_s > MAX_WAIT_S ? MAX_WAIT_S : wait_s);
-    out->content_range_size = -1;
-    if (curl_easy_header(r->easy, "Content-Range", 0, CURLH_HEADER, -1, &range) == CURLHE_OK)
-        out->content_range_size = range_size(range->value);
+    out->req = r;
+    out->should_retry = should_retry(header_of(r, "Should-Retry"));
+    range = header_of(r, "Content-Range");
+    out->content_range_size = range ? range_size(range) : -1;
 }
 
 /* Everything else makes no sense: ERR_PROTOCOL. */
@@ -231,6 +271,7 @@ static const struct {
     {CURLE_SSL_CONNECT_ERROR, ERR_UNAVAILABLE},
     {CURLE_PEER_FAILED_VERIFICATION, ERR_UNAVAILABLE},
     {CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT},
+    {CURLE_SSL_CACERT_BADFILE, ERR_CONFIG},
     {CURLE_OUT_OF_MEMORY, ERR_NOMEM},
 };
 

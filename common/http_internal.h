@@ -15,7 +15,8 @@ enum {
     HTTP_CONNECT_MS = 10000,
     HTTP_MAX_BODY = 1 << 20,
     HTTP_MAX_HEADERS = 256 << 10, /* bytes of one answer's headers, 1xx ones included */
-    HTTP_IDLE_CONNECTIONS = 64    /* kept open for the next request, above those in use */
+    HTTP_MULTIPLEXED = 100,
+    HTTP_IDLE_CONNECTIONS = 64 /* kept open for the next request, above those in use */
 };
 
 enum req_state {
@@ -46,6 +47,8 @@ struct http_req {
 
 struct http {
     struct loop *loop;
+    char *ca_file, *proxy; /* as in http_opts */
+    enum http_version version;
     CURLM *multi;
     struct timer *timer; /* curl's own */
     struct timer *kick;  /* to act on h->waiting */

@@ -39,7 +39,7 @@ enum err_code sandbox_service_new(struct loop *l, const struct sandbox_service_o
     *s = (struct sandbox_service){.loop = l, .opts = *opts};
     LIST_INIT(&s->ops);
     LIST_INIT(&s->calls);
-    if (http_new(l, &s->http, err) != ERR_OK) {
+    if (http_new(l, NULL, &s->http, err) != ERR_OK) {
         free(s);
         return err->code;
     }
