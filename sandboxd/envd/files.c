@@ -34,7 +34,7 @@ static bool wanted_path(struct request *r, const struct sandbox *sb, char out[PA
 {
     struct err e = ERR_INIT;
 
-    if (path_resolve(sb->home, request_query(r, "path"), out, &e) == ERR_OK)
+    if (path_resolve(sandbox_home(sb), request_query(r, "path"), out, &e) == ERR_OK)
         return true;
     request_error(r, 400, "%s", e.msg);
     return false;

@@ -96,7 +96,7 @@ static bool member_path(struct request *r, const struct sandbox *sb, const cJSON
 {
     struct err e = ERR_INIT;
 
-    if (path_resolve(sb->home, str_of(json_get_string(body, key)), out, &e) == ERR_OK)
+    if (path_resolve(sandbox_home(sb), str_of(json_get_string(body, key)), out, &e) == ERR_OK)
         return true;
     request_rpc_error(r, RPC_INVALID_ARGUMENT, "%s: %s", key, e.msg);
     return false;

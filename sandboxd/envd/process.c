@@ -110,7 +110,7 @@ static struct process *process_new(struct sandbox *sb, const struct process_spec
     if (p == NULL)
         return NULL;
     p->sb = sb;
-    p->ticket = ++sb->tickets;
+    p->ticket = sandbox_ticket(sb);
     p->out = p->err = (struct pipe_end){.p = p, .fd = -1};
     p->in = -1;
     p->readers = (struct subscribers){
@@ -170,10 +170,12 @@ static void started(struct process *p, const struct init_report *r)
     watch_output(p);
 }
 
-void process_report(struct sandbox *sb, const struct init_report *r)
+void process_report(struct sandbox *sb, const struct init_report *r, int fd)
 {
     struct process *p;
 
+    if (fd >= 0) /* no terminal was asked for */
+        (void)close(fd);
     LIST_FOREACH(p, &sb->processes, link)
     {
         if (r->kind != INIT_EXITED && p->pid == 0 && p->ticket == r->ticket) {
@@ -216,7 +218,7 @@ enum err_code process_signal(struct process *p, int signum, struct err *err)
 {
     const struct init_request q = {.op = INIT_SIGNAL, .pid = p->pid, .signum = signum};
 
-    return sandbox_ask(p->sb, &q, NULL, err);
+    return sandbox_ask(p->sb, &q, NULL, 0, err);
 }
 
 void process_list(struct sandbox *sb, struct buf *out)

@@ -41,8 +41,8 @@ enum err_code process_signal(struct process *p, int signum, struct err *err) MUS
 /* {"config":…,"pid":…,"tag":…} of each live one, comma-separated. */
 void process_list(struct sandbox *sb, struct buf *out);
 
-/* What init reports. */
-void process_report(struct sandbox *sb, const struct init_report *r);
+/* What init reports; takes fd, the master of a terminal with INIT_STARTED, else -1. */
+void process_report(struct sandbox *sb, const struct init_report *r, int fd);
 /* The sandbox ends: cuts their streams and forgets all of them. */
 void process_forget_all(struct sandbox *sb);
 

@@ -55,16 +55,11 @@ static void add_envs(struct buf *b, uint32_t *n, const struct process *p)
 {
     const struct sandbox *sb = p->sb;
     const cJSON *envs = json_get(p->config, "envs"), *e;
-    char path[SANDBOX_PATH_ROOM + 128];
 
     cJSON_ArrayForEach(e, envs) add_env(b, n, e->string, cJSON_GetStringValue(e), NULL, NULL);
     cJSON_ArrayForEach(e, sb->env) add_env(b, n, e->string, cJSON_GetStringValue(e), envs, NULL);
-    (void)snprintf(path, sizeof(path), "%s/templates/%s/bin:/usr/local/bin:/usr/bin:/bin",
-                   sb->fleet->data, sb->template);
-    add_env(b, n, "PATH", path, envs, sb->env);
-    add_env(b, n, "HOME", sb->home, envs, sb->env);
-    add_env(b, n, "USER", "user", envs, sb->env);
-    add_env(b, n, "LOGNAME", "user", envs, sb->env);
+    for (const char *const *d = sandbox_environ(sb); *d != NULL; d += 2)
+        add_env(b, n, d[0], d[1], envs, sb->env);
 }
 
 static enum err_code make_spec(const struct process *p, const char *cwd, int *fd, struct err *err)
@@ -99,7 +94,7 @@ enum err_code process_launch(struct process *p, const struct process_spec *spec,
         rc = err_errno(err, errno, "cannot make pipes");
     if (rc == ERR_OK)
         rc = sandbox_ask(p->sb, &(struct init_request){.op = INIT_START, .ticket = p->ticket}, fds,
-                         err);
+                         INIT_FDS, err);
     for (size_t i = 0; i < INIT_FDS; i++)
         if (fds[i] >= 0)
             (void)close(fds[i]);

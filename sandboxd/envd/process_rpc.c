@@ -114,7 +114,7 @@ static bool find_cwd(struct request *r, const struct sandbox *sb, const cJSON *c
 
     if (cwd == NULL || *cwd == '\0')
         cwd = "~";
-    if (path_resolve(sb->home, str_of(cwd), out, &e) != ERR_OK) {
+    if (path_resolve(sandbox_home(sb), str_of(cwd), out, &e) != ERR_OK) {
         answer_end_error(r, RPC_INVALID_ARGUMENT, e.msg);
         return false;
     }

@@ -5,118 +5,60 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandboxd/sandbox/file_op.h"
+#include "sandboxd/sandbox/init_internal.h"
+#include "sandboxd/sandbox/packet.h"
 #include "sandboxd/sandbox/tree.h"
 
 #include "common/banned.h"
 
-enum { SOCKET_FD = 3 };
+enum { FILES_AT_ONCE = 64 };
+
+struct file_child {
+    pid_t pid; /* 0: free */
+    uint32_t ticket;
+};
 
 struct init { /* lives in the forked child, on its stack */
     const struct init_conf *conf;
     int child_fd; /* signalfd for SIGCHLD */
+    struct file_child files[FILES_AT_ONCE];
 };
 
-/* --- the command: after the second fork ----------------------------------- */
-
-static void die(const char *what, const char *subject, int status)
-{
-    (void)dprintf(STDERR_FILENO, "%s: %s: %s\n", what, subject, strerror(errno));
-    _exit(status);
-}
-
-/* The NULL-terminated vector of the next n strings; moves *p behind them. */
-static char **take_strings(char **p, const char *end, uint32_t n)
-{
-    char **v = calloc((size_t)n + 1, sizeof(*v));
-
-    for (uint32_t i = 0; v != NULL && i < n && *p < end; i++) {
-        v[i] = *p;
-        *p += strlen(*p) + 1;
-    }
-    return v;
-}
-
-static void exec_spec(int fd)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0 || st.st_size <= (off_t)sizeof(struct init_spec))
-        _exit(126);
-    char *map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED)
-        _exit(126);
-    struct init_spec head;
-    memcpy(&head, map, sizeof(head));
-    char *p = map + sizeof(head);
-    const char *end = map + st.st_size, *cwd = p;
-
-    p += strlen(p) + 1;
-    char **argv = take_strings(&p, end, head.argc), **envp = take_strings(&p, end, head.envc);
-    if (argv == NULL || envp == NULL)
-        _exit(126);
-    if (chdir(cwd) != 0)
-        die("cannot enter", cwd, 126);
-    environ = envp;
-    execvp(argv[0], argv);
-    die(argv[0], "cannot start", errno == ENOENT ? 127 : 126);
-}
-
-static void run_command(const struct init *in, const int fds[INIT_FDS])
-{
-    const struct rlimit files = {in->conf->max_files, in->conf->max_files};
-    sigset_t none;
-
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    if (setsid() < 0 || dup2(fds[INIT_FD_IN], 0) < 0 || dup2(fds[INIT_FD_OUT], 1) < 0 ||
-        dup2(fds[INIT_FD_ERR], 2) < 0 || setrlimit(RLIMIT_NOFILE, &files) != 0 ||
-        !identity_drop(in->conf->identity))
-        _exit(126);
-    (void)umask(022);
-    exec_spec(fds[INIT_FD_SPEC]);
-    _exit(126);
-}
-
-/* --- init: after the first fork ------------------------------------------- */
-
-static void report(enum init_kind kind, uint32_t ticket, int pid, int status)
+void init_report_send(enum init_kind kind, uint32_t ticket, int pid, int status, int fd)
 {
     const struct init_report r = {.kind = kind, .ticket = ticket, .pid = pid, .status = status};
 
-    while (send(SOCKET_FD, &r, sizeof(r), MSG_NOSIGNAL) < 0 && errno == EINTR)
+    while (!packet_send(INIT_SOCKET, &r, sizeof(r), &fd, fd >= 0, 0) && errno == EINTR)
         continue;
 }
 
-static void start(const struct init *in, uint32_t ticket, const int fds[INIT_FDS])
-{
-    pid_t pid = _Fork();
+/* --- commands -------------------------------------------------------------- */
 
-    if (pid == 0)
-        run_command(in, fds);
+/* fds with what came is closed by the caller. */
+static void start(const struct init *in, const struct init_request *q, int fds[INIT_FDS])
+{
+    bool tty = (q->flags & INIT_WITH_PTY) != 0;
+    int master = tty ? terminal_open(in->conf, q->cols, q->rows, fds) : -1;
+    pid_t pid = tty && master < 0 ? -1 : command_start(in->conf, fds, tty);
+
     if (pid < 0)
-        report(INIT_FAILED, ticket, 0, errno);
+        init_report_send(INIT_FAILED, q->ticket, 0, errno, -1);
     else
-        report(INIT_STARTED, ticket, pid, 0);
-}
-
-static void reap(void)
-{
-    int status, pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        report(INIT_EXITED, 0, pid, status);
+        init_report_send(INIT_STARTED, q->ticket, pid, 0, master);
+    if (master < 0)
+        return;
+    (void)close(master);
+    (void)close(fds[INIT_FD_IN]);
+    fds[INIT_FD_IN] = fds[INIT_FD_OUT] = fds[INIT_FD_ERR] = -1;
 }
 
 /* A child that was not reaped yet keeps its number: the signal cannot hit a stranger. */
@@ -126,6 +68,59 @@ static void send_signal(int pid, int signum)
 
     if (pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
         (void)kill(pid, signum);
+}
+
+/* --- files: each in a child, because a path may lead to something that blocks ------ */
+
+static void file_main(const struct init_conf *conf, uint32_t ticket, int request_fd)
+{
+    int answer_fd = -1;
+
+    if (!identity_drop(conf->identity))
+        _exit(1);
+    int errnum = file_op_run(request_fd, &answer_fd);
+    init_report_send(INIT_DONE, ticket, 0, errnum, errnum == 0 ? answer_fd : -1);
+    _exit(0);
+}
+
+static void start_file(struct init *in, uint32_t ticket, int request_fd)
+{
+    size_t i = 0;
+
+    while (i < FILES_AT_ONCE && in->files[i].pid != 0)
+        i++;
+    pid_t pid = i < FILES_AT_ONCE ? _Fork() : -1;
+    if (pid == 0)
+        file_main(in->conf, ticket, request_fd);
+    if (pid < 0)
+        init_report_send(INIT_DONE, ticket, 0, EAGAIN, -1);
+    else
+        in->files[i] = (struct file_child){pid, ticket};
+}
+
+/* True: it was one of these. Killed before it could answer, we do. */
+static bool file_ended(struct init *in, pid_t pid, int status)
+{
+    for (size_t i = 0; i < FILES_AT_ONCE; i++) {
+        if (in->files[i].pid != pid)
+            continue;
+        in->files[i].pid = 0;
+        if (status != 0)
+            init_report_send(INIT_DONE, in->files[i].ticket, 0, EINTR, -1);
+        return true;
+    }
+    return false;
+}
+
+/* --- the loop ---------------------------------------------------------------- */
+
+static void reap(struct init *in)
+{
+    int status, pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (!file_ended(in, pid, status))
+            init_report_send(INIT_EXITED, 0, pid, status, -1);
 }
 
 /* The orphans of each round become children of ours, so rounds end it. */
@@ -141,49 +136,44 @@ static void end_everything(const struct init *in)
     _exit(0);
 }
 
-static size_t take_fds(struct msghdr *m, int fds[INIT_FDS])
-{
-    struct cmsghdr *c = CMSG_FIRSTHDR(m);
-
-    if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-        return 0;
-    size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    memcpy(fds, CMSG_DATA(c), (n < INIT_FDS ? n : INIT_FDS) * sizeof(int));
-    return n;
-}
-
-static void serve_one(const struct init *in)
+static void serve_one(struct init *in)
 {
     struct init_request q;
-    union {
-        char room[CMSG_SPACE(INIT_FDS * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec part = {&q, sizeof(q)};
-    struct msghdr m = {.msg_iov = &part,
-                       .msg_iovlen = 1,
-                       .msg_control = control.room,
-                       .msg_controllen = sizeof(control.room)};
-    int fds[INIT_FDS] = {-1, -1, -1, -1};
-    ssize_t n = recvmsg(SOCKET_FD, &m, MSG_CMSG_CLOEXEC);
+    int fds[PACKET_FDS];
+    size_t n_fds, want;
+    ssize_t n = packet_receive(INIT_SOCKET, &q, sizeof(q), fds, &n_fds, 0);
 
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    if (n != (ssize_t)sizeof(q) || q.op == INIT_KILL)
-        end_everything(in); /* told to, or the server is gone */
-    size_t n_fds = take_fds(&m, fds);
-    if (q.op == INIT_START && n_fds == INIT_FDS)
-        start(in, q.ticket, fds);
-    if (q.op == INIT_SIGNAL)
+    if (n != (ssize_t)sizeof(q))
+        end_everything(in); /* the server is gone */
+    switch ((enum init_op)q.op) {
+    case INIT_START:
+        want = q.flags & INIT_WITH_PTY ? 1 : INIT_FDS;
+        if (n_fds == want)
+            start(in, &q, fds);
+        break;
+    case INIT_SIGNAL:
         send_signal(q.pid, q.signum);
-    for (size_t i = 0; i < INIT_FDS; i++)
-        if (fds[i] >= 0)
-            (void)close(fds[i]);
+        break;
+    case INIT_KILL:
+        end_everything(in);
+        break;
+    case INIT_PAUSE:
+    case INIT_RESUME:
+        init_report_send(INIT_DONE, q.ticket, 0, ENOSYS, -1);
+        break;
+    case INIT_FILE:
+        if (n_fds == 1)
+            start_file(in, q.ticket, fds[0]);
+        break;
+    }
+    packet_close(fds);
 }
 
-static void serve(const struct init *in)
+static void serve(struct init *in)
 {
-    struct pollfd p[2] = {{.fd = SOCKET_FD, .events = POLLIN},
+    struct pollfd p[2] = {{.fd = INIT_SOCKET, .events = POLLIN},
                           {.fd = in->child_fd, .events = POLLIN}};
 
     for (;;) {
@@ -192,7 +182,7 @@ static void serve(const struct init *in)
         if (poll(p, 2, -1) < 0)
             continue;
         if (p[1].revents != 0 && read(in->child_fd, &info, sizeof(info)) > 0)
-            reap();
+            reap(in);
         if (p[0].revents != 0)
             serve_one(in);
     }
@@ -205,15 +195,15 @@ static void shed(int socket)
 
     for (int fd = 0; fd < 3; fd++)
         (void)dup2(null, fd);
-    (void)dup2(socket, SOCKET_FD);
-    (void)fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC);
-    (void)fcntl(SOCKET_FD, F_SETFL, 0); /* blocking on this side */
-    (void)close_range(SOCKET_FD + 1, ~0U, 0);
+    (void)dup2(socket, INIT_SOCKET);
+    (void)fcntl(INIT_SOCKET, F_SETFD, FD_CLOEXEC);
+    (void)fcntl(INIT_SOCKET, F_SETFL, 0); /* blocking on this side */
+    (void)close_range(INIT_SOCKET + 1, ~0U, 0);
     for (int s = 1; s < NSIG; s++)
         (void)signal(s, SIG_DFL);
 }
 
-static void init_main(const struct init_conf *conf, int socket)
+void init_main(const struct init_conf *conf, int socket)
 {
     const struct rlimit no_core = {0, 0};
     struct init in = {.conf = conf};
@@ -230,47 +220,4 @@ static void init_main(const struct init_conf *conf, int socket)
     if (in.child_fd < 0)
         _exit(1);
     serve(&in);
-}
-
-/* --- the server's side ---------------------------------------------------- */
-
-enum err_code init_fork(const struct init_conf *conf, pid_t *pid, int *fd, struct err *err)
-{
-    sigset_t all, before;
-    int pair[2];
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
-        return err_errno(err, errno, "cannot make a socket pair");
-    (void)sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, &before); /* no handler of ours runs in the child */
-    *pid = _Fork(); /* without the handlers of libuv, which reopen its descriptors */
-    if (*pid == 0) {
-        init_main(conf, pair[1]);
-        _exit(1);
-    }
-    int failed = *pid < 0 ? errno : 0;
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    (void)close(pair[1]);
-    if (failed != 0) {
-        (void)close(pair[0]);
-        return err_errno(err, failed, "cannot fork");
-    }
-    *fd = pair[0];
-    return ERR_OK;
-}
-
-enum err_code init_spec_fd(const struct init_spec *head, struct str strings, int *out,
-                           struct err *err)
-{
-    int fd = memfd_create("command", MFD_CLOEXEC);
-
-    if (fd < 0)
-        return err_errno(err, errno, "cannot make a memory file");
-    if (write(fd, head, sizeof(*head)) != (ssize_t)sizeof(*head) ||
-        write(fd, strings.p, strings.n) != (ssize_t)strings.n) {
-        (void)close(fd);
-        return err_set(err, ERR_IO, "cannot write a command to a memory file");
-    }
-    *out = fd;
-    return ERR_OK;
 }

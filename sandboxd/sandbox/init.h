@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first process of a sandbox: starts commands, reaps whatever is orphaned,
- * and when told to, or when the server is gone, kills every descendant until
- * none is left and removes the sandbox's folder.
+/* The first process of a sandbox: starts commands, works on files in the
+ * sandbox's name, reaps whatever is orphaned, and when told to, or when the
+ * server is gone, kills every descendant until none is left.
  *
- * It keeps the server's uid so that nothing in the sandbox can signal it; the
- * commands it starts change to the sandbox's user. It must not be killed by
- * PR_SET_PDEATHSIG: with it gone, nobody would kill what it started. The end of
- * the server shows as the end of the socket. */
+ * It must not be killed by PR_SET_PDEATHSIG: with it gone, nobody would kill
+ * what it started. The end of the server shows as the end of the socket. */
 #ifndef SANDFLEET_SANDBOXD_SANDBOX_INIT_H
 #define SANDFLEET_SANDBOXD_SANDBOX_INIT_H
 
@@ -19,25 +17,36 @@
 
 /* Server to init: one datagram each on a SOCK_SEQPACKET pair. */
 enum init_op {
-    INIT_START,  /* with INIT_FDS descriptors */
+    INIT_START,  /* with INIT_FDS descriptors, or with the spec alone for INIT_WITH_PTY */
     INIT_SIGNAL, /* pid, signum: only to a process that init itself started */
-    INIT_KILL    /* ends everything, then itself */
+    INIT_KILL,   /* ends everything, then itself */
+    INIT_PAUSE,  /* stops every process but init; INIT_DONE follows */
+    INIT_RESUME, /* lets them go on; INIT_DONE follows */
+    INIT_FILE    /* with one descriptor (file_op.h); INIT_DONE follows */
 };
 enum { INIT_FD_SPEC, INIT_FD_IN, INIT_FD_OUT, INIT_FD_ERR, INIT_FDS };
+enum { INIT_WITH_PTY = 1 }; /* flags of INIT_START: on a terminal of cols x rows */
 
 struct init_request {
     uint32_t op;
-    uint32_t ticket; /* comes back in INIT_STARTED */
+    uint32_t ticket; /* comes back in the report */
     int32_t pid, signum;
+    uint32_t flags;
+    uint16_t cols, rows;
 };
 
-/* Init to server. */
-enum init_kind { INIT_STARTED, INIT_FAILED, INIT_EXITED };
+/* Init to server; at most one descriptor with each. */
+enum init_kind {
+    INIT_STARTED, /* with the terminal's master when there is one */
+    INIT_FAILED,  /* status: errno */
+    INIT_EXITED,  /* status: as waitpid() */
+    INIT_DONE     /* status: 0, maybe with a descriptor, or errno */
+};
 struct init_report {
     uint32_t kind;
     uint32_t ticket;
     int32_t pid;
-    int32_t status; /* EXITED: as waitpid(); FAILED: errno */
+    int32_t status;
 };
 
 struct init_conf { /* borrowed until return */

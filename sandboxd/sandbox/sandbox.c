@@ -15,6 +15,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "sandboxd/envd/process.h"
+#include "sandboxd/sandbox/packet.h"
+#include "sandboxd/sandbox/sandbox_internal.h"
 #include "sandboxd/sandbox/tree.h"
 
 #include "common/banned.h"
@@ -42,6 +44,8 @@ static enum err_code make_folders(struct sandbox *sb, struct err *err)
     if (n < 0 || (size_t)n + 8 > sizeof(sb->folder))
         return err_set(err, ERR_CONFIG, "the path of --data is too long");
     (void)snprintf(sb->home, sizeof(sb->home), "%s/home", sb->folder);
+    (void)snprintf(sb->bin, sizeof(sb->bin), "%s/templates/%s/bin", sb->fleet->data, sb->template);
+    (void)snprintf(sb->path, sizeof(sb->path), "%s:/usr/local/bin:/usr/bin:/bin", sb->bin);
     if (mkdir(sb->folder, 0711) != 0 || mkdir(sb->home, 0700) != 0)
         return err_errno(err, errno, "cannot make '%s'", sb->home);
     if (id->drop && chown(sb->home, id->uid, id->gid) != 0)
@@ -49,11 +53,35 @@ static enum err_code make_folders(struct sandbox *sb, struct err *err)
     return ERR_OK;
 }
 
+const char *sandbox_home(const struct sandbox *sb)
+{
+    return sb->home;
+}
+
+const char *sandbox_bin(const struct sandbox *sb)
+{
+    return sb->bin;
+}
+
+const char *const *sandbox_environ(const struct sandbox *sb)
+{
+    static const char *list[16];
+    size_t n = 0;
+
+    list[n++] = "PATH", list[n++] = sb->path;
+    list[n++] = "HOME", list[n++] = sandbox_home(sb);
+    list[n++] = "USER", list[n++] = "user";
+    list[n++] = "LOGNAME", list[n++] = "user";
+    list[n] = NULL;
+    return list;
+}
+
 /* --- init ---------------------------------------------------------------------- */
 
 static void sandbox_free(struct sandbox *sb)
 {
     process_forget_all(sb);
+    sandbox_answer_all(sb, ESRCH);
     watch_free(sb->watch);
     timer_free(sb->expiry);
     if (sb->init_fd >= 0)
@@ -135,48 +163,44 @@ static void init_ended(struct sandbox *sb)
     sandbox_gone(sb);
 }
 
+static void take_report(struct sandbox *sb, const struct init_report *r, int fd)
+{
+    switch ((enum init_kind)r->kind) {
+    case INIT_STARTED:
+    case INIT_FAILED:
+    case INIT_EXITED:
+        process_report(sb, r, fd);
+        return;
+    case INIT_DONE:
+        sandbox_answered(sb, r->ticket, r->status, fd);
+        return;
+    }
+    if (fd >= 0) /* a kind that there is not */
+        (void)close(fd);
+}
+
 static void on_init(void *ctx, int events)
 {
     struct sandbox *sb = ctx;
     struct init_report r;
+    int fds[PACKET_FDS];
 
     (void)events;
     for (;;) {
-        ssize_t n = recv(sb->init_fd, &r, sizeof(r), MSG_DONTWAIT);
+        ssize_t n = packet_receive(sb->init_fd, &r, sizeof(r), fds, NULL, MSG_DONTWAIT);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n != (ssize_t)sizeof(r)) {
+            packet_close(fds);
             init_ended(sb);
             return;
         }
-        process_report(sb, &r);
+        int first = fds[0];
+        fds[0] = -1;
+        packet_close(fds);
+        take_report(sb, &r, first);
     }
-}
-
-enum err_code sandbox_ask(struct sandbox *sb, const struct init_request *q, const int *fds,
-                          struct err *err)
-{
-    struct init_request copy = *q;
-    struct iovec part = {&copy, sizeof(copy)};
-    union {
-        char room[CMSG_SPACE(INIT_FDS * sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
-
-    if (fds != NULL) {
-        m.msg_control = control.room;
-        m.msg_controllen = sizeof(control.room);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(INIT_FDS * sizeof(int));
-        memcpy(CMSG_DATA(c), fds, INIT_FDS * sizeof(int));
-    }
-    if (sendmsg(sb->init_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(copy))
-        return ERR_OK;
-    return err_set(err, ERR_UNAVAILABLE, "the sandbox's first process does not answer");
 }
 
 /* --- life ------------------------------------------------------------------------ */
@@ -262,7 +286,8 @@ void sandbox_kill(struct sandbox *sb, const char *reason, struct waiter *w)
     timer_stop(sb->expiry);
     log_event(LOG_INFO, "sandbox.killed", LF("sandbox", sb->id), LF("reason", reason));
     process_forget_all(sb);
-    if (sandbox_ask(sb, &q, NULL, NULL) != ERR_OK) /* its queue is full: the end says the same */
+    sandbox_answer_all(sb, ESRCH);
+    if (sandbox_ask(sb, &q, NULL, 0, NULL) != ERR_OK) /* its queue is full: the end says the same */
         (void)shutdown(sb->init_fd, SHUT_WR);
 }
 

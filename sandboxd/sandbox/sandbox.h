@@ -17,9 +17,15 @@
 #include "sandboxd/sandbox/identity.h"
 #include "sandboxd/sandbox/init.h"
 
-enum { SANDBOX_ID_ROOM = 24, SANDBOX_TOKEN_ROOM = 65, SANDBOX_PATH_ROOM = 1024 };
+enum {
+    SANDBOX_ID_ROOM = 24,
+    SANDBOX_TOKEN_ROOM = 65,
+    SANDBOX_PATH_ROOM = 1024,
+    SANDBOX_PENDING_MAX = 1024 /* answers that init owes */
+};
 
 struct process;
+struct pending;
 struct fleet;
 
 struct waiter { /* somebody who waits for a sandbox's end; embed it */
@@ -32,6 +38,7 @@ struct sandbox {
     char id[SANDBOX_ID_ROOM];
     char token[SANDBOX_TOKEN_ROOM]; /* X-Access-Token */
     char folder[SANDBOX_PATH_ROOM], home[SANDBOX_PATH_ROOM + 8];
+    char bin[SANDBOX_PATH_ROOM + 128], path[SANDBOX_PATH_ROOM + 192];
     char *template;
     cJSON *metadata, *env;      /* objects of strings */
     int64_t started_ms, end_ms; /* wall time */
@@ -41,7 +48,9 @@ struct sandbox {
     struct watch *watch;
     struct timer *expiry;
     bool ending;
-    uint32_t tickets;
+    uint32_t tickets; /* the last one given */
+    uint32_t n_pending;
+    LIST_HEAD(, pending) pending;
     LIST_HEAD(, process) processes;
     LIST_HEAD(, waiter) waiters;
     TAILQ_ENTRY(sandbox) link;
@@ -77,9 +86,36 @@ void sandbox_expire_in(struct sandbox *sb, int64_t ms); /* from now */
 void sandbox_kill(struct sandbox *sb, const char *reason, struct waiter *w);
 void sandbox_kill_all(struct fleet *f, const char *reason);
 
-/* Asks init for something; fds only with INIT_START. ERR_UNAVAILABLE: it is too busy. */
+/* Paths as the sandbox sees them; all that a client sees or names is such a path. */
+const char *sandbox_home(const struct sandbox *sb);
+const char *sandbox_bin(const struct sandbox *sb); /* its template's programs */
+/* NAME, value, NAME, value, …, NULL: what its commands find in their environment
+ * unless they or the sandbox were given something else. Borrowed until the next call. */
+const char *const *sandbox_environ(const struct sandbox *sb);
+
+/* --- asking init ------------------------------------------------------------------- */
+
+uint32_t sandbox_ticket(struct sandbox *sb); /* a new one, never 0 */
+
+/* fds stay yours. ERR_UNAVAILABLE: it is too busy. */
 enum err_code sandbox_ask(struct sandbox *sb, const struct init_request *q, const int *fds,
-                          struct err *err) MUST_USE;
+                          size_t n_fds, struct err *err) MUST_USE;
+
+/* Called once, from the loop, never from inside the asking. errnum 0: done. fd: -1 or yours. */
+typedef void (*sandbox_done)(void *ctx, int errnum, int fd);
+
+/* One operation on files in the sandbox's own view and in its user's name (file_op.h).
+ * request_fd stays yours. *ticket: to forget it by. The sandbox's end answers ESRCH.
+ * ERR_UNAVAILABLE: too busy; nothing will be called. */
+enum err_code sandbox_file(struct sandbox *sb, int request_fd, sandbox_done fn, void *ctx,
+                           uint32_t *ticket, struct err *err) MUST_USE;
+/* Stops all its processes, and lets them go on. The same rules. */
+enum err_code sandbox_pause(struct sandbox *sb, sandbox_done fn, void *ctx, uint32_t *ticket,
+                            struct err *err) MUST_USE;
+enum err_code sandbox_resume(struct sandbox *sb, sandbox_done fn, void *ctx, uint32_t *ticket,
+                             struct err *err) MUST_USE;
+/* fn is not called any more; a descriptor that still comes is closed. Unknown: nothing. */
+void sandbox_forget(struct sandbox *sb, uint32_t ticket);
 
 /* After SIGCHLD: reaps, and kills what a dead init left to us. */
 void fleet_reap(struct fleet *f);
