@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "common/base64.h"
 #include "common/json.h"
 
 #include "common/banned.h"
@@ -27,6 +28,8 @@ const struct route server_routes[] = {
     {"POST",   "/sandboxes/{}/refreshes",  CONTROL, 0,          handle_refresh,    NULL},
     {"POST",   "/sandboxes/{}/connect",    CONTROL, 0,          handle_connect_v1, NULL},
     {"POST",   "/v2/sandboxes/{}/connect", CONTROL, 0,          handle_connect_v2, NULL},
+    {"PUT",    "/sandfleet/faults",        CONTROL, ROUTE_FAULTLESS, handle_faults_put, NULL},
+    {"GET",    "/sandfleet/faults",        CONTROL, ROUTE_FAULTLESS, handle_faults_get, NULL},
 
     {"GET",    "/health",                  ENVD, ROUTE_OPEN,    handle_envd_health,     NULL},
     {"POST",   PROCESS "Start",            ENVD, ROUTE_STREAM,  handle_start,           NULL},
@@ -95,9 +98,7 @@ static bool admit_envd(struct request *r)
         return true;
     if (same(str_of(sb->token), request_header(r, "X-Access-Token")))
         return true;
-    request_error(r, 401,
-                  "unauthorized access, please provide a valid access token or method "
-                  "signing if supported");
+    request_error(r, 401, REFUSED_TOKEN);
     return false;
 }
 
@@ -112,6 +113,68 @@ bool server_admit(struct request *r)
     if (same(secret_value(s->api_key), request_header(r, "X-API-Key")))
         return true;
     request_error(r, 401, "Invalid API key: send the one of this server as X-API-Key");
+    return false;
+}
+
+void server_lose(struct request *r)
+{
+    struct server *s = r->app;
+    struct str id = r->sandbox_id;
+    struct sandbox *sb =
+        id.n > 0 || sandbox_id_parse(r->param, &id) ? sandbox_find(&s->fleet, id) : NULL;
+
+    if (sb != NULL)
+        sandbox_kill(sb, "scripted fault", NULL);
+}
+
+/* --- users -------------------------------------------------------------------- */
+
+enum { USER_MAX = 256 };
+
+/* The name of "Basic base64(name:password)"; empty when there is none. */
+static void basic_user(const char *header, struct buf *out)
+{
+    AUTO_BUF pair = BUF_INIT(4 * USER_MAX);
+    struct str rest, name;
+
+    if (header == NULL || strncasecmp(header, "Basic ", 6) != 0 ||
+        base64_decode(str_trim(str_of(header + 6)), &pair, NULL) != ERR_OK)
+        return;
+    rest = buf_str(&pair);
+    if (str_next(&rest, ':', &name))
+        buf_addstr(out, name);
+}
+
+static bool is_user(struct str name)
+{
+    return name.n == 0 || str_is(name, SANDBOX_USER);
+}
+
+static void refuse_user(struct request *r, struct str name)
+{
+    AUTO_BUF text = BUF_INIT(2 * USER_MAX), frame = BUF_INIT(8192);
+
+    buf_addf(&text, "invalid username: '" STR_FMT "'", STR_ARG(name));
+    const char *message = text.rc == ERR_OK ? text.p : "invalid username";
+    if (r->route->flags & ROUTE_STREAM) {
+        rpc_put_end_error(&frame, RPC_UNAUTHENTICATED, message);
+        request_answer(r, 200, "application/connect+json", &frame);
+    } else if (r->route->flags & ROUTE_UNARY) {
+        request_rpc_error(r, RPC_UNAUTHENTICATED, "%s", message);
+    } else {
+        request_error(r, 401, "%s", message);
+    }
+}
+
+bool request_user_ok(struct request *r)
+{
+    AUTO_BUF basic = BUF_INIT(4 * USER_MAX);
+    struct str query = request_query(r, "username");
+
+    basic_user(request_header(r, "Authorization"), &basic);
+    if (is_user(buf_str(&basic)) && is_user(query))
+        return true;
+    refuse_user(r, is_user(query) ? buf_str(&basic) : query);
     return false;
 }
 

@@ -81,6 +81,7 @@ static enum err_code prepare(struct sandboxd *d, const struct settings *s, struc
         return err_set(err, ERR_CONFIG, "cannot find '%s' of --data: %s", s->data, strerror(errno));
     v->api_key = s->api_key;
     v->isolation = s->isolation;
+    v->fault_endpoint = s->fault_endpoint;
     v->fleet = (struct fleet){
         .data = d->data, .identity = &v->identity, .max_sandboxes = s->max_sandboxes};
     TAILQ_INIT(&v->fleet.all);
@@ -95,7 +96,9 @@ static enum err_code open_doors(struct sandboxd *d, const char *address, char *u
     struct web_opts opts = {.routes = server_routes,
                             .n_routes = server_n_routes,
                             .app = &d->server,
-                            .admit = server_admit};
+                            .admit = server_admit,
+                            .faults = &d->server.faults,
+                            .lose = server_lose};
     enum err_code rc = listen_open(address, &opts.listen_fd, url, err);
 
     if (rc == ERR_OK)
@@ -119,6 +122,8 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
     if (rc == ERR_OK)
         rc = (d.server.created = idempotency_new()) != NULL ? ERR_OK
                                                             : err_set(err, ERR_NOMEM, "server");
+    if (rc == ERR_OK && s->faults != NULL)
+        rc = server_load_faults(&d.server, s->faults, err);
     if (rc == ERR_OK)
         rc = open_doors(&d, s->listen, url, err);
     if (rc == ERR_OK) {
@@ -132,6 +137,7 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
     web_free(d.web);
     if (d.loop != NULL)
         loop_free(d.loop);
+    faults_free(d.server.faults);
     idempotency_free(d.server.created);
     return rc;
 }

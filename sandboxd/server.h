@@ -16,6 +16,7 @@
 enum { ENVD_PORT = 49983 };
 #define ENVD_VERSION  "0.6.13"
 #define ISOLATION_KEY "sandfleet.isolation"
+#define SANDBOX_USER  "user" /* the only one of a sandbox, as clients name it */
 
 struct server {
     struct fleet fleet;
@@ -23,14 +24,23 @@ struct server {
     const struct secret *api_key;
     const char *isolation; /* "none" */
     struct identity identity;
+    struct faults *faults; /* scripted; NULL: none */
+    bool fault_endpoint;   /* they may be replaced over HTTP */
 };
 
 extern const struct route server_routes[];
 extern const size_t server_n_routes;
 bool server_admit(struct request *r); /* web_opts.admit */
+void server_lose(struct request *r);  /* web_opts.lose */
+/* The rules of --faults. ERR_CONFIG. */
+enum err_code server_load_faults(struct server *s, const char *path, struct err *err) MUST_USE;
 
 /* The sandbox a request is about; NULL: answered 404 or 502. */
 struct sandbox *request_sandbox(struct request *r);
+/* Whether the user that the request names (by Authorization, or a query's `username`) is the
+ * sandbox's only one, "user", or none is named; else it is answered as envd does: a Connect
+ * error on RPC, 401 on plain paths. */
+bool request_user_ok(struct request *r);
 /* A Connect error of a unary method. */
 void request_rpc_error(struct request *r, enum rpc_code code, const char *fmt, ...) PRINTF(3, 4);
 
@@ -46,6 +56,8 @@ void handle_timeout(struct request *r);
 void handle_refresh(struct request *r);
 void handle_connect_v1(struct request *r);
 void handle_connect_v2(struct request *r);
+void handle_faults_put(struct request *r);
+void handle_faults_get(struct request *r);
 /* envd */
 void handle_envd_health(struct request *r);
 void handle_start(struct request *r);

@@ -13,9 +13,11 @@
 
 struct settings {
     char *listen, *data, *claude, *run_as, *isolation;
+    char *faults;
     char *log_level, *log_format;
     int64_t max_sandboxes;
     struct secret *api_key;
+    bool fault_endpoint;
     bool help, version, print_config;
 };
 

@@ -82,7 +82,7 @@ static void answer_part(struct request *r, int fd, enum range kind, int64_t from
     char text[96];
 
     if (n > 0) {
-        m = MHD_create_response_from_fd_at_offset64((uint64_t)n, fd, (uint64_t)from);
+        m = request_file(r, fd, (uint64_t)from, (uint64_t)n);
     } else {
         m = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
         (void)close(fd);

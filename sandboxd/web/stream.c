@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sandboxd/web/gate.h"
+
 #include "common/banned.h"
 
 enum { BLOCK_BYTES = 32 << 10, STREAM_MAX = STREAM_BOUND + (1 << 20) };
@@ -14,7 +16,8 @@ struct stream {
     const struct stream_events *ev;
     void *ctx;
     struct buf out;
-    size_t sent; /* bytes at the start of out that went already */
+    struct gate *gate; /* a scripted fault; NULL: none */
+    size_t sent;       /* bytes at the start of out that went already */
     bool suspended, ended, cut;
 };
 
@@ -47,8 +50,20 @@ static ssize_t on_read(void *ctx, uint64_t pos, char *to, size_t max)
     (void)pos;
     if (s->cut || s->out.rc != ERR_OK)
         return MHD_CONTENT_READER_END_WITH_ERROR;
+    switch (gate_ask(s->gate, &max)) {
+    case GATE_PASS:
+        break;
+    case GATE_WAIT:
+        return 0;
+    case GATE_END:
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    case GATE_CUT:
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
     if (waiting(s) > 0) {
         size_t n = take(s, to, max);
+
+        gate_passed(s->gate, n);
 
         if (was_full && !stream_full(s))
             s->ev->drained(s->ctx);
@@ -66,6 +81,7 @@ static void on_free(void *ctx)
     struct stream *s = ctx;
 
     s->ev->closed(s->ctx);
+    gate_free(s->gate);
     buf_release(&s->out);
     free(s);
 }
@@ -83,8 +99,12 @@ struct stream *stream_open(struct request *r, const char *type, const struct str
         request_error(r, 500, "out of memory");
         return NULL;
     }
-    *s = (struct stream){
-        .web = r->web, .conn = r->conn, .ev = ev, .ctx = ctx, .out = BUF_INIT(STREAM_MAX)};
+    *s = (struct stream){.web = r->web,
+                         .conn = r->conn,
+                         .ev = ev,
+                         .ctx = ctx,
+                         .gate = gate_new(r),
+                         .out = BUF_INIT(STREAM_MAX)};
     (void)MHD_add_response_header(m, "Content-Type", type);
     (void)MHD_set_connection_option(r->conn, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)WEB_STREAM_S);
     request_respond(r, 200, m);
@@ -110,8 +130,24 @@ bool stream_full(const struct stream *s)
     return waiting(s) >= STREAM_BOUND;
 }
 
+/* Takes the end frame, which is the last in the buffer, off again. */
+static void drop_end(struct buf *b)
+{
+    for (size_t n = 5; n <= b->len; n++) {
+        const unsigned char *f = (const unsigned char *)b->p + b->len - n;
+
+        if (f[0] == 2 && (size_t)f[1] << 24 == 0 &&
+            n - 5 == ((size_t)f[2] << 16 | (size_t)f[3] << 8 | f[4])) {
+            b->len -= n;
+            return;
+        }
+    }
+}
+
 void stream_end(struct stream *s)
 {
+    if (gate_drops_end(s->gate))
+        drop_end(&s->out);
     s->ended = true;
     stream_flush(s);
 }

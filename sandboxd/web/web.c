@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sandboxd/web/web.h"
+#include "sandboxd/web/gate.h"
+#include "sandboxd/web/web_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,9 @@ struct web {
     struct MHD_Daemon *mhd;
     struct watch *watch;
     struct timer *timer;
-    bool running, kicked;
+    bool running, kicked, closing;
+    struct loop *loop;
+    LIST_HEAD(, held) held;
 };
 
 /* --- the daemon in the loop ------------------------------------------------ */
@@ -46,6 +49,21 @@ void web_kick(struct web *w)
     w->kicked = true;
     if (!w->running)
         timer_start(w->timer, 0);
+}
+
+void web_hold(struct web *w, struct held *h)
+{
+    LIST_INSERT_HEAD(&w->held, h, link);
+}
+
+struct loop *web_loop(const struct web *w)
+{
+    return w->loop;
+}
+
+struct web_opts *web_opts_of(struct web *w)
+{
+    return &w->opts;
 }
 
 /* --- one request ------------------------------------------------------------ */
@@ -83,7 +101,8 @@ static void route_request(struct request *r, const char *method)
     (void)route_find(o->routes, o->n_routes, r->plane, method, str_of(r->path), &match);
     r->route = match.route;
     r->param = match.param;
-    if (!o->admit(r))
+    fault_meet(r);
+    if (r->response != NULL || !o->admit(r))
         return;
     if (match.other_method)
         request_error(r, 405, "method not allowed");
@@ -142,6 +161,7 @@ static void request_free(struct request *r)
 {
     if (r->gone != NULL)
         r->gone(r);
+    fault_forget(r);
     if (r->response != NULL)
         MHD_destroy_response(r->response);
     buf_release(&r->body);
@@ -151,6 +171,8 @@ static void request_free(struct request *r)
 
 static enum MHD_Result queue(struct request *r)
 {
+    if (gate_cuts_early(r))
+        return MHD_NO;
     return MHD_queue_response(r->conn, (unsigned)r->status, r->response);
 }
 
@@ -185,8 +207,12 @@ static enum MHD_Result take(struct request *r, struct str piece)
 static enum MHD_Result finish(struct request *r)
 {
     if (!r->dispatched && r->response == NULL) {
+        if (fault_delays(r))
+            return MHD_YES;
         r->dispatched = true;
-        if (r->body.rc != ERR_OK)
+        if (r->web->closing)
+            request_error(r, 503, "the server is stopping");
+        else if (r->body.rc != ERR_OK)
             request_error(r, 500, "out of memory");
         else
             r->route->handler(r);
@@ -254,6 +280,8 @@ enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **
     if (w == NULL)
         return err_set(err, ERR_NOMEM, "web server");
     w->opts = *opts;
+    w->loop = l;
+    LIST_INIT(&w->held);
     w->mhd = start_daemon(w);
     if (w->mhd == NULL) {
         free(w);
@@ -273,8 +301,13 @@ enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **
 
 void web_free(struct web *w)
 {
+    struct held *h;
+
     if (w == NULL)
         return;
+    w->closing = true;
+    while ((h = LIST_FIRST(&w->held)) != NULL)
+        h->shut(h);
     (void)MHD_run(w->mhd);
     watch_free(w->watch);
     timer_free(w->timer);

@@ -13,6 +13,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/loop.h"
+#include "sandboxd/web/faults.h"
 #include "sandboxd/web/route.h"
 
 enum {
@@ -23,7 +24,17 @@ enum {
     WEB_STREAM_S = 900 /* a stream whose reader takes nothing */
 };
 
+/* What envd says to a wrong or missing token. */
+#define REFUSED_TOKEN                                                                              \
+    "unauthorized access, please provide a valid access token or method signing if supported"
+
 struct web;
+struct delay;
+
+struct effect { /* a fault on the bytes of an answer */
+    enum fault_kind kind;
+    int64_t after_bytes, bytes_per_s;
+};
 
 struct body_sink {
     void (*begin)(struct request *r);                   /* may answer: the body is then discarded */
@@ -49,6 +60,9 @@ struct request { /* from its headers to the last byte of its answer */
     int status;
     int64_t taken;
     bool dispatched, suspended;
+    struct effect effect; /* of a scripted fault; kind FAULT_NONE: none */
+    int64_t delay_ms;
+    struct delay *delay;
 };
 
 struct web_opts {
@@ -59,6 +73,9 @@ struct web_opts {
     /* Before any of the body: whether this caller may go on; answers when not.
      * r->route is NULL when nothing answers there. */
     bool (*admit)(struct request *r);
+    /* Scripted faults, owned by the app; NULL, or pointing to NULL: none. */
+    struct faults **faults;
+    void (*lose)(struct request *r); /* FAULT_LOSE: kill the sandbox that r is about */
 };
 
 enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **out,
@@ -78,6 +95,9 @@ void request_empty(struct request *r, int status);
 void request_error(struct request *r, int status, const char *fmt, ...) PRINTF(3, 4);
 /* An answer of one's own making; takes `response`; NULL is out of memory: 500. */
 void request_respond(struct request *r, int status, struct MHD_Response *response);
+/* A response of n bytes of a file from an offset on; takes fd; for request_respond(). Files go
+ * through here so that scripted faults reach their bytes, too. NULL: no memory. */
+struct MHD_Response *request_file(struct request *r, int fd, uint64_t from, uint64_t n);
 
 /* A JSON object from the body, or the answer 400 and NULL. Yours. An empty body counts as {}. */
 struct cJSON *request_object(struct request *r);

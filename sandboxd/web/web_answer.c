@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sandboxd/web/web.h"
+#include "sandboxd/web/gate.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/json.h"
 #include "sandboxd/envd/connect_rpc.h"
@@ -33,13 +34,27 @@ void request_answer(struct request *r, int status, const char *type, struct buf 
     char *text = buf_take(body);
     struct MHD_Response *m = NULL;
 
-    if (whole && text != NULL)
+    if (whole && text != NULL && r->effect.kind != FAULT_NONE) {
+        m = gate_response(r, text, -1, 0, n);
+        text = NULL;
+    } else if (whole && text != NULL) {
         m = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
+    }
     if (m == NULL)
         free(text);
     else if (type != NULL)
         (void)MHD_add_response_header(m, "Content-Type", type);
     request_respond(r, status, m);
+}
+
+struct MHD_Response *request_file(struct request *r, int fd, uint64_t from, uint64_t n)
+{
+    if (r->effect.kind != FAULT_NONE)
+        return gate_response(r, NULL, fd, from, n);
+    struct MHD_Response *m = MHD_create_response_from_fd_at_offset64(n, fd, from);
+    if (m == NULL)
+        (void)close(fd);
+    return m;
 }
 
 void request_json(struct request *r, int status, struct buf *body)
@@ -49,6 +64,8 @@ void request_json(struct request *r, int status, struct buf *body)
 
 void request_empty(struct request *r, int status)
 {
+    if (r->effect.kind == FAULT_CUT) /* no body to cut it in */
+        r->effect.after_bytes = -1;
     request_respond(r, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
