@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control plane as its parts see it: sandbox.c (the service, single calls) and
- * sandbox_op.c (create and open, which take several). */
+/* The control plane as its parts see it: sandbox.c (the service, a sandbox's address),
+ * sandbox_op.c (create and open, which take several calls), sandbox_call.c (single calls). */
 #ifndef SANDFLEET_WORKER_E2B_SANDBOX_INTERNAL_H
 #define SANDFLEET_WORKER_E2B_SANDBOX_INTERNAL_H
 
@@ -9,26 +9,31 @@
 #include "worker/e2b/envd.h"
 #include "worker/e2b/sandbox.h"
 
-enum { SANDBOX_ID_MAX_BYTES = 64, SANDBOX_API_MS = 75 * 1000 /* its own limit is 70 s */ };
+enum { SANDBOX_API_MS = 75 * 1000 /* the service's own limit is 70 s */ };
 
 struct sandbox_service {
     struct loop *loop;
     struct http *http;
     struct sandbox_service_opts opts;
-    bool v1, v2; /* known to speak only v1; known to speak v2 */
+    char *api_url; /* without a slash at its end */
+    bool v1, v2;   /* known to speak only v1; known to speak v2 */
     LIST_HEAD(, sandbox_op) ops;
     LIST_HEAD(, sandbox_call) calls;
+    LIST_HEAD(, sandbox_list) lists;
 };
 
 struct sandbox {
     struct sandbox_service *service;
     struct envd *envd;
+    char *traffic_token; /* NULL: none */
     char id[SANDBOX_ID_MAX_BYTES];
 };
 
 struct sandbox_request {
     const char *method, *path, *body; /* body NULL: none */
     const char *idempotency_key;      /* NULL: none */
+    int64_t total_ms;                 /* 0: SANDBOX_API_MS */
+    size_t max_body;                  /* of the answer; 0: 1 MiB */
 };
 enum err_code sandbox_request_start(struct sandbox_service *s, const struct sandbox_request *r,
                                     const struct http_events *ev, void *ctx, struct http_req **out,
@@ -37,7 +42,7 @@ enum err_code sandbox_request_start(struct sandbox_service *s, const struct sand
 /* From a create or connect answer's body. ERR_PROTOCOL: it is none. */
 enum err_code sandbox_of_answer(struct sandbox_service *s, struct str body, struct sandbox **out,
                                 struct err *err) MUST_USE;
-bool sandbox_id_ok(struct str id);
 void sandbox_op_free(struct sandbox_op *op); /* no callback, nothing killed */
+void sandbox_list_free_all(struct sandbox_service *s);
 
 #endif

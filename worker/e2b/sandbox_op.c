@@ -13,6 +13,8 @@
 #include "common/backoff.h"
 #include "common/json.h"
 #include "worker/e2b/e2b_error.h"
+#include "worker/e2b/sandbox_answer.h"
+#include "worker/e2b/sandbox_call.h"
 
 #include "common/banned.h"
 
@@ -137,15 +139,9 @@ static void op_wake(struct sandbox_op *op, struct str body)
 
 /* --- the control plane ------------------------------------------------------------ */
 
-/* A missing route and a missing thing are both 404: the thing is named. */
 static bool route_missing(const struct sandbox_op *op, const struct http_answer *a)
 {
-    struct err e;
-
-    if (op->v1 || op->service->v2)
-        return false;
-    return a->status == 405 ||
-           (a->status == 404 && e2b_error_of_http(E2B_API, a, &e) != ERR_NOT_FOUND);
+    return !op->v1 && !op->service->v2 && sandbox_route_missing(a);
 }
 
 static bool may_ask_again(const struct sandbox_op *op, const struct err *e)

@@ -33,6 +33,7 @@
 
 #define FIXTURE_KEY "e2b_0123456789abcdef"
 enum { FIXTURE_WAIT_MS = 60 * 1000 };
+#define FX_HELPER static __attribute__((unused)) /* not every test needs every one */
 
 static struct {
     char dir[64], url[64];
@@ -198,7 +199,8 @@ static void fx_on_failed(void *ctx, const struct err *e)
 
 static const struct sandbox_events fx_events = {.ready = fx_on_ready, .failed = fx_on_failed};
 
-static struct fx_got fx_create(struct sandbox_service *s, const char *template, const char *run_id)
+FX_HELPER struct fx_got fx_create(struct sandbox_service *s, const char *template,
+                                  const char *run_id)
 {
     const struct sandbox_want want = {
         .template = template, .ttl_ms = 300000, .run_id = run_id, .attempt = 1, .tenant = "t"};
@@ -212,7 +214,7 @@ static struct fx_got fx_create(struct sandbox_service *s, const char *template, 
 }
 
 /* A listener on a free port below 32768. */
-static int fx_listen(int *port)
+FX_HELPER int fx_listen(int *port)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

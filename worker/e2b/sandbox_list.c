@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A list, page by page. A page is read whole before any of it is told, so that a page that
+ * must be asked for again is not told twice. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "worker/e2b/sandbox_answer.h"
+#include "worker/e2b/sandbox_call.h"
+#include "worker/e2b/sandbox_query.h"
+
+#include "common/banned.h"
+
+enum { LIST_QUERY_MAX_BYTES = 6144, LIST_PAGES_MAX = 1000 };
+
+struct sandbox_list {
+    LIST_ENTRY(sandbox_list) link;
+    struct sandbox_service *service;
+    enum sandbox_verb verb;
+    char *first, *old; /* the queries: of every page, without its token; of an old service */
+    char token[SANDBOX_TOKEN_MAX_BYTES];
+    int pages;
+    void (*each)(void *ctx, const struct sandbox_info *info);
+    sandbox_fn done;
+    void *ctx;
+    bool telling, cancelled;
+};
+
+static void list_free(struct sandbox_list *l)
+{
+    LIST_REMOVE(l, link);
+    sandbox_call_cancel(l->service, l);
+    free(l->first);
+    free(l->old);
+    free(l);
+}
+
+void sandbox_list_free_all(struct sandbox_service *s)
+{
+    while (!LIST_EMPTY(&s->lists))
+        list_free(LIST_FIRST(&s->lists));
+}
+
+void sandbox_list_cancel(struct sandbox_list *l)
+{
+    if (!l)
+        return;
+    l->cancelled = true;
+    if (!l->telling)
+        list_free(l);
+}
+
+static void list_end(struct sandbox_list *l, const struct err *e)
+{
+    sandbox_fn done = l->done;
+    void *ctx = l->ctx;
+
+    list_free(l);
+    done(ctx, e);
+}
+
+/* --- a page ----------------------------------------------------------------------------- */
+
+static enum err_code told_page(struct sandbox_call *c, const struct http_answer *a,
+                               const struct err *e, struct err *err);
+
+static enum err_code list_ask(struct sandbox_list *l, struct err *err)
+{
+    AUTO_BUF query = BUF_INIT(LIST_QUERY_MAX_BYTES);
+
+    buf_adds(&query, l->verb == SANDBOX_CALL_LIST ? l->first : l->old);
+    if (l->token[0]) {
+        buf_adds(&query, "&nextToken=");
+        http_escape(&query, str_of(l->token));
+    }
+    if (query.rc != ERR_OK)
+        return err_set(err, query.rc, "list sandboxes");
+    return sandbox_call_start(
+        l->service,
+        &(struct sandbox_ask){.verb = l->verb, .query = query.p, .told = told_page, .ctx = l}, err);
+}
+
+/* All of the page, before any of it is told. */
+static enum err_code check_page(const cJSON *page, struct err *err)
+{
+    struct sandbox_info info;
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, page)
+    {
+        if (sandbox_info_parse(item, &info, err) != ERR_OK)
+            return err->code;
+    }
+    return ERR_OK;
+}
+
+static enum err_code take_token(struct sandbox_list *l, const struct http_answer *a,
+                                struct err *err)
+{
+    struct str token = str_of(http_answer_header(a, "X-Next-Token"));
+
+    if (token.n > 0 && !sandbox_token_ok(token))
+        return err_set(err, ERR_PROTOCOL, "sandbox service: the next page's token makes no sense");
+    if ((token.n > 0 && str_is(token, l->token)) || l->pages >= LIST_PAGES_MAX)
+        return err_set(err, ERR_PROTOCOL, "sandbox service: its list does not end");
+    if (token.n > 0)
+        memcpy(l->token, token.p, token.n);
+    l->token[token.n] = '\0';
+    l->pages++;
+    return ERR_OK;
+}
+
+static void tell_page(struct sandbox_list *l, const cJSON *page)
+{
+    struct sandbox_info info;
+    const cJSON *item;
+    struct err e;
+
+    l->telling = true;
+    cJSON_ArrayForEach(item, page)
+    {
+        if (!l->cancelled && sandbox_info_parse(item, &info, &e) == ERR_OK)
+            l->each(l->ctx, &info);
+    }
+    l->telling = false;
+}
+
+static enum err_code read_page(struct sandbox_list *l, const struct http_answer *a, cJSON **page,
+                               struct err *err)
+{
+    int most = l->verb == SANDBOX_CALL_LIST ? SANDBOX_PAGE_ITEMS : SANDBOX_OLD_LIST_ITEMS;
+
+    if (sandbox_array_parse(a->body, most, page, err) != ERR_OK || check_page(*page, err) != ERR_OK)
+        return err->code;
+    return take_token(l, a, err);
+}
+
+static enum err_code told_page(struct sandbox_call *c, const struct http_answer *a,
+                               const struct err *e, struct err *err)
+{
+    struct sandbox_list *l = sandbox_call_ctx(c);
+    AUTO_JSON *page = NULL;
+    struct err next = *e;
+
+    if (e->code == ERR_OK && read_page(l, a, &page, err) != ERR_OK)
+        return err->code;
+    (void)sandbox_call_take(c);
+    if (e->code == ERR_OK)
+        tell_page(l, page);
+    if (l->cancelled) {
+        list_free(l);
+        return ERR_OK;
+    }
+    if (e->code == ERR_OK && l->token[0] && list_ask(l, &next) == ERR_OK)
+        return ERR_OK;
+    /* A service without v2: what it lists are the running ones, and all at once. */
+    if (a && sandbox_route_missing(a) && l->verb == SANDBOX_CALL_LIST && l->pages == 0) {
+        l->verb = SANDBOX_CALL_LIST_OLD;
+        next = ERR_INIT;
+        if (list_ask(l, &next) == ERR_OK)
+            return ERR_OK;
+    }
+    list_end(l, &next);
+    return ERR_OK;
+}
+
+/* --- public ------------------------------------------------------------------------------ */
+
+static enum err_code make_queries(struct sandbox_list *l, const struct sandbox_query *q,
+                                  struct err *err)
+{
+    struct buf first = BUF_INIT(LIST_QUERY_MAX_BYTES), old = BUF_INIT(LIST_QUERY_MAX_BYTES);
+    enum err_code rc;
+
+    sandbox_query_list(&first, q);
+    sandbox_query_list_old(&old, q);
+    rc = first.rc != ERR_OK ? first.rc : old.rc;
+    l->first = buf_take(&first);
+    l->old = buf_take(&old);
+    buf_release(&first);
+    buf_release(&old);
+    if (rc == ERR_OK && (!l->first || !l->old))
+        rc = ERR_NOMEM;
+    return rc == ERR_OK ? ERR_OK : err_set(err, rc, "list sandboxes: the query");
+}
+
+enum err_code sandbox_list(struct sandbox_service *s, const struct sandbox_query *query,
+                           void (*each)(void *ctx, const struct sandbox_info *info),
+                           sandbox_fn done, void *ctx, struct sandbox_list **out, struct err *err)
+{
+    struct sandbox_list *l = calloc(1, sizeof(*l));
+
+    if (!l)
+        return err_set(err, ERR_NOMEM, "list sandboxes");
+    l->service = s;
+    l->verb = SANDBOX_CALL_LIST;
+    l->each = each;
+    l->done = done;
+    l->ctx = ctx;
+    LIST_INSERT_HEAD(&s->lists, l, link);
+    if (make_queries(l, query, err) != ERR_OK || list_ask(l, err) != ERR_OK) {
+        list_free(l);
+        return err->code;
+    }
+    if (out)
+        *out = l;
+    return ERR_OK;
+}
