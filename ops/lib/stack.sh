@@ -59,11 +59,16 @@ stack_wipe() {
     rm -rf "$(data_dir)" "$DIR"
 }
 
-# secret_of NAME: made once, 0600.
+# secret_of NAME: made once, 0600. In hexadecimal after e2b_: older SDKs of the vendor's check that.
 secret_of() {
     local file=$DIR/secret/$1
-    [ -s "$file" ] || head -c 24 /dev/urandom | base64 | tr -d '+/=\n' | write_file 600 "$file"
+    [ -s "$file" ] || secret_make "$1" | write_file 600 "$file"
     cat "$file"
+}
+
+secret_make() {
+    if [ "$1" = e2b ]; then printf 'e2b_'; fi
+    head -c 20 /dev/urandom | od -An -v -tx1 | tr -d ' \n'
 }
 
 part_start() {
