@@ -77,5 +77,5 @@ postgres_sql() {
 }
 
 postgres_conninfo() {
-    echo "host=127.0.0.1 port=${PORT[postgres]} dbname=sandfleet user=sandfleet password=$(secret_of postgres)"
+    echo "host=127.0.0.1 port=${PORT[postgres]:-1} dbname=sandfleet user=sandfleet password=$(secret_of postgres)"
 }
