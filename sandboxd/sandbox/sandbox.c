@@ -78,8 +78,20 @@ const char *const *sandbox_environ(const struct sandbox *sb)
 
 /* --- init ---------------------------------------------------------------------- */
 
+static size_t bucket_of(struct str id)
+{
+    uint32_t h = 2166136261U; /* FNV-1a */
+
+    for (size_t i = 0; i < id.n; i++)
+        h = (h ^ (unsigned char)id.p[i]) * 16777619U;
+    return h % FLEET_BUCKETS;
+}
+
 static void sandbox_free(struct sandbox *sb)
 {
+    if (sb->fleet->freed != NULL)
+        sb->fleet->freed(sb);
+    command_forget(sb);
     process_forget_all(sb);
     sandbox_answer_all(sb, ESRCH);
     watch_free(sb->watch);
@@ -88,6 +100,7 @@ static void sandbox_free(struct sandbox *sb)
         (void)close(sb->init_fd);
     cJSON_Delete(sb->metadata);
     cJSON_Delete(sb->env);
+    cJSON_Delete(sb->network);
     free(sb->template);
     free(sb);
 }
@@ -99,6 +112,7 @@ static void sandbox_gone(struct sandbox *sb)
 
     log_event(LOG_INFO, "sandbox.gone", LF("sandbox", sb->id));
     TAILQ_REMOVE(&f->all, sb, link);
+    LIST_REMOVE(sb, bucket);
     f->count--;
     while ((w = LIST_FIRST(&sb->waiters)) != NULL) {
         LIST_REMOVE(w, link);
@@ -111,12 +125,19 @@ static void sandbox_gone(struct sandbox *sb)
 
 static void kill_leftovers(struct fleet *f)
 {
-    int *pids = calloc((size_t)f->count + 1, sizeof(*pids)), n = 0;
-    struct sandbox *sb;
+    size_t room = (size_t)f->count + 1;
+    const struct child *c;
+    const struct sandbox *sb;
 
+    LIST_FOREACH(c, &f->children, link)
+    room++;
+    int *pids = calloc(room, sizeof(*pids)), n = 0;
     TAILQ_FOREACH(sb, &f->all, link)
     if (pids != NULL && sb->init_pid > 0 && n < f->count)
         pids[n++] = sb->init_pid;
+    LIST_FOREACH(c, &f->children, link)
+    if (pids != NULL)
+        pids[n++] = c->pid;
     if (pids != NULL)
         (void)tree_kill_children(pids, n);
     free(pids);
@@ -169,6 +190,8 @@ static void take_report(struct sandbox *sb, const struct init_report *r, int fd)
     case INIT_STARTED:
     case INIT_FAILED:
     case INIT_EXITED:
+        if (command_report(sb, r))
+            break;
         process_report(sb, r, fd);
         return;
     case INIT_DONE:
@@ -207,7 +230,12 @@ static void on_init(void *ctx, int events)
 
 static void on_expiry(void *ctx)
 {
-    sandbox_kill(ctx, "expired", NULL);
+    struct sandbox *sb = ctx;
+
+    if (sb->fleet->expired != NULL)
+        sb->fleet->expired(sb);
+    else
+        sandbox_kill(sb, "expired", NULL);
 }
 
 void sandbox_expire_in(struct sandbox *sb, int64_t ms)
@@ -256,6 +284,7 @@ enum err_code sandbox_create(struct fleet *f, const struct sandbox_want *want, s
         return rc;
     }
     TAILQ_INSERT_TAIL(&f->all, sb, link);
+    LIST_INSERT_HEAD(&f->buckets[bucket_of(str_of(sb->id))], sb, bucket);
     f->count++;
     sandbox_expire_in(sb, want->timeout_ms);
     log_event(LOG_INFO, "sandbox.created", LF("sandbox", sb->id), LF("template", sb->template),
@@ -268,7 +297,7 @@ struct sandbox *sandbox_find(struct fleet *f, struct str id)
 {
     struct sandbox *sb;
 
-    TAILQ_FOREACH(sb, &f->all, link)
+    LIST_FOREACH(sb, &f->buckets[bucket_of(id)], bucket)
     if (!sb->ending && str_is(id, sb->id))
         return sb;
     return NULL;
@@ -285,6 +314,8 @@ void sandbox_kill(struct sandbox *sb, const char *reason, struct waiter *w)
     sb->ending = true;
     timer_stop(sb->expiry);
     log_event(LOG_INFO, "sandbox.killed", LF("sandbox", sb->id), LF("reason", reason));
+    if (sb->fleet->ending != NULL)
+        sb->fleet->ending(sb, reason);
     process_forget_all(sb);
     sandbox_answer_all(sb, ESRCH);
     if (sandbox_ask(sb, &q, NULL, 0, NULL) != ERR_OK) /* its queue is full: the end says the same */
@@ -304,9 +335,10 @@ void fleet_reap(struct fleet *f)
     bool stranger = false;
     struct sandbox *sb;
     pid_t pid;
+    int status;
 
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-        bool ours = false;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        bool ours = child_exited(f, pid, status);
 
         TAILQ_FOREACH(sb, &f->all, link)
         ours = ours || sb->init_pid == pid;

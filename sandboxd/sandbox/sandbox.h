@@ -21,26 +21,39 @@ enum {
     SANDBOX_ID_ROOM = 24,
     SANDBOX_TOKEN_ROOM = 65,
     SANDBOX_PATH_ROOM = 1024,
-    SANDBOX_PENDING_MAX = 1024 /* answers that init owes */
+    SANDBOX_PENDING_MAX = 1024, /* answers that init owes */
+    FLEET_BUCKETS = 1024        /* sandboxes are looked up with every request */
 };
 
 struct process;
 struct pending;
+struct command;
 struct fleet;
+struct life; /* control/life.h */
 
 struct waiter { /* somebody who waits for a sandbox's end; embed it */
     LIST_ENTRY(waiter) link;
     void (*ended)(struct waiter *w); /* the waiter is off the list */
 };
 
+/* A child of the server's own, for work that would block; embed it, zeroed. */
+struct child {
+    LIST_ENTRY(child) link;
+    pid_t pid;                                        /* 0: none */
+    void (*exited)(struct child *c, int wait_status); /* from the loop; it is off the list */
+};
+
 struct sandbox {
     struct fleet *fleet;
+    struct life *life;       /* the control plane's; NULL: none */
+    struct command *command; /* that sandbox_run() started; NULL: none */
     char id[SANDBOX_ID_ROOM];
     char token[SANDBOX_TOKEN_ROOM]; /* X-Access-Token */
     char folder[SANDBOX_PATH_ROOM], home[SANDBOX_PATH_ROOM + 8];
     char bin[SANDBOX_PATH_ROOM + 128], path[SANDBOX_PATH_ROOM + 192];
     char *template;
     cJSON *metadata, *env;      /* objects of strings */
+    cJSON *network;             /* as the client gave it: allowOut, denyOut, rules…; NULL: none */
     int64_t started_ms, end_ms; /* wall time */
 
     pid_t init_pid; /* 0: none */
@@ -54,6 +67,7 @@ struct sandbox {
     LIST_HEAD(, process) processes;
     LIST_HEAD(, waiter) waiters;
     TAILQ_ENTRY(sandbox) link;
+    LIST_ENTRY(sandbox) bucket;
 };
 
 struct fleet { /* all of them, oldest first */
@@ -64,7 +78,14 @@ struct fleet { /* all of them, oldest first */
     uint64_t max_files; /* of a command */
     int64_t count;
     TAILQ_HEAD(sandbox_list, sandbox) all;
-    void (*emptied)(void *ctx); /* NULL or: the last sandbox is gone */
+    LIST_HEAD(, sandbox) buckets[FLEET_BUCKETS]; /* by id */
+    LIST_HEAD(, child) children;
+    /* Each NULL, or called from the loop: */
+    void (*expired)(struct sandbox *sb); /* its time is over; NULL: it is killed */
+    void (*ending)(struct sandbox *sb, const char *reason); /* it is being killed */
+    void (*freed)(struct sandbox *sb);                      /* the last call about it */
+    void (*network_changed)(struct sandbox *sb);            /* sb->network was replaced */
+    void (*emptied)(void *ctx);                             /* NULL or: the last sandbox is gone */
     void *ctx;
 };
 
@@ -116,6 +137,19 @@ enum err_code sandbox_resume(struct sandbox *sb, sandbox_done fn, void *ctx, uin
                              struct err *err) MUST_USE;
 /* fn is not called any more; a descriptor that still comes is closed. Unknown: nothing. */
 void sandbox_forget(struct sandbox *sb, uint32_t ticket);
+
+/* Starts a program of the server's choice in it, as one of its commands but without a stream; one
+ * at a time. `fn` is called once, later: the status as waitpid() gave it, or -1 when it could not
+ * be started. Forgotten when the sandbox ends. */
+enum err_code sandbox_run(struct sandbox *sb, const char *const argv[],
+                          void (*fn)(void *ctx, int wait_status), void *ctx,
+                          struct err *err) MUST_USE;
+
+/* Forks; in the child fn(ctx) runs, in the name of the sandboxes' user, and its result is the exit
+ * status. Only from the loop's thread. ERR_IO. */
+enum err_code fleet_fork(struct fleet *f, struct child *c, int (*fn)(const void *ctx),
+                         const void *ctx, struct err *err) MUST_USE;
+void fleet_forget(struct child *c); /* kills it; exited() is not called any more */
 
 /* After SIGCHLD: reaps, and kills what a dead init left to us. */
 void fleet_reap(struct fleet *f);

@@ -10,4 +10,11 @@ void sandbox_answered(struct sandbox *sb, uint32_t ticket, int errnum, int fd);
 /* Answers whoever still waits. */
 void sandbox_answer_all(struct sandbox *sb, int errnum);
 
+/* A report about the command of sandbox_run()? Then it is taken. */
+bool command_report(struct sandbox *sb, const struct init_report *r);
+void command_forget(struct sandbox *sb);
+
+/* Whether a process that was reaped is one of f->children, which then knows. */
+bool child_exited(struct fleet *f, pid_t pid, int wait_status);
+
 #endif
