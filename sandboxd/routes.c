@@ -36,6 +36,10 @@ const struct route server_routes[] = {
     {"POST",   PROCESS "Connect",          ENVD, ROUTE_STREAM,  handle_process_connect, NULL},
     {"POST",   PROCESS "List",             ENVD, ROUTE_UNARY,   handle_process_list,    NULL},
     {"POST",   PROCESS "SendSignal",       ENVD, ROUTE_UNARY,   handle_send_signal,     NULL},
+    {"POST",   PROCESS "Update",           ENVD, ROUTE_UNARY,   handle_update,          NULL},
+    {"POST",   PROCESS "SendInput",        ENVD, ROUTE_UNARY,   handle_send_input,      NULL},
+    {"POST",   PROCESS "CloseStdin",       ENVD, ROUTE_UNARY,   handle_close_stdin,     NULL},
+    {"POST",   PROCESS "StreamInput",      ENVD, ROUTE_STREAM,  handle_stream_input,    &input_sink},
     {"GET",    "/files",                   ENVD, 0,             handle_file_get,        NULL},
     {"POST",   "/files",                   ENVD, 0,             handle_file_put,        &file_sink},
     {"POST",   FILES "Stat",               ENVD, ROUTE_UNARY,   handle_stat,            NULL},
@@ -96,10 +100,13 @@ static bool admit_envd(struct request *r)
         return false;
     if (r->route != NULL && (r->route->flags & ROUTE_OPEN))
         return true;
-    if (same(str_of(sb->token), request_header(r, "X-Access-Token")))
+    if (!same(str_of(sb->token), request_header(r, "X-Access-Token"))) {
+        request_error(r, 401, REFUSED_TOKEN);
+        return false;
+    }
+    if (r->route == NULL || (r->route->flags & (ROUTE_STREAM | ROUTE_UNARY)) == 0)
         return true;
-    request_error(r, 401, REFUSED_TOKEN);
-    return false;
+    return request_user_ok(r) && request_rpc_ok(r);
 }
 
 bool server_admit(struct request *r)
@@ -152,18 +159,14 @@ static bool is_user(struct str name)
 
 static void refuse_user(struct request *r, struct str name)
 {
-    AUTO_BUF text = BUF_INIT(2 * USER_MAX), frame = BUF_INIT(8192);
+    AUTO_BUF text = BUF_INIT(2 * USER_MAX);
 
     buf_addf(&text, "invalid username: '" STR_FMT "'", STR_ARG(name));
     const char *message = text.rc == ERR_OK ? text.p : "invalid username";
-    if (r->route->flags & ROUTE_STREAM) {
-        rpc_put_end_error(&frame, RPC_UNAUTHENTICATED, message);
-        request_answer(r, 200, "application/connect+json", &frame);
-    } else if (r->route->flags & ROUTE_UNARY) {
+    if (r->route->flags & (ROUTE_STREAM | ROUTE_UNARY))
         request_rpc_error(r, RPC_UNAUTHENTICATED, "%s", message);
-    } else {
+    else
         request_error(r, 401, "%s", message);
-    }
 }
 
 bool request_user_ok(struct request *r)
@@ -176,16 +179,4 @@ bool request_user_ok(struct request *r)
         return true;
     refuse_user(r, is_user(query) ? buf_str(&basic) : query);
     return false;
-}
-
-void request_rpc_error(struct request *r, enum rpc_code code, const char *fmt, ...)
-{
-    AUTO_BUF text = BUF_INIT(4096), body = BUF_INIT(8192);
-    va_list ap;
-
-    va_start(ap, fmt);
-    buf_vaddf(&text, fmt, ap);
-    va_end(ap);
-    rpc_error_json(&body, code, text.p != NULL ? text.p : "");
-    request_json(r, rpc_http_status(code), &body);
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "common/secret.h"
-#include "sandboxd/envd/connect_rpc.h"
+#include "sandboxd/envd/connect_rpc_http.h"
 #include "sandboxd/control/idempotency.h"
 #include "sandboxd/sandbox/sandbox.h"
 #include "sandboxd/web/web.h"
@@ -41,8 +41,6 @@ struct sandbox *request_sandbox(struct request *r);
  * sandbox's only one, "user", or none is named; else it is answered as envd does: a Connect
  * error on RPC, 401 on plain paths. */
 bool request_user_ok(struct request *r);
-/* A Connect error of a unary method. */
-void request_rpc_error(struct request *r, enum rpc_code code, const char *fmt, ...) PRINTF(3, 4);
 
 /* control plane */
 void handle_health(struct request *r);
@@ -64,6 +62,11 @@ void handle_start(struct request *r);
 void handle_process_connect(struct request *r);
 void handle_process_list(struct request *r);
 void handle_send_signal(struct request *r);
+void handle_update(struct request *r);
+void handle_send_input(struct request *r);
+void handle_close_stdin(struct request *r);
+void handle_stream_input(struct request *r);
+extern const struct body_sink input_sink;
 void handle_file_get(struct request *r);
 void handle_file_put(struct request *r);
 extern const struct body_sink file_sink;

@@ -88,7 +88,7 @@ static bool limit_ok(struct request *r, size_t *out)
     struct str s = request_query(r, "limit");
     int64_t n = PAGE_MAX;
 
-    if (s.p == NULL || (rpc_header_int(s.p, &n, NULL) == ERR_OK && n >= 1 && n <= PAGE_MAX)) {
+    if (s.p == NULL || (str_int(s, PAGE_MAX, &n) && n >= 1)) {
         *out = (size_t)n;
         return true;
     }

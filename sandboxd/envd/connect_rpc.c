@@ -7,10 +7,11 @@
 
 #include "common/base64.h"
 #include "common/json.h"
+#include "sandboxd/web/gzip.h"
 
 #include "common/banned.h"
 
-enum { FLAG_COMPRESSED = 1, FLAG_END = 2 };
+enum { FLAG_COMPRESSED = 1, FLAG_END = 2, TIMEOUT_DIGITS = 10 };
 
 static const struct {
     const char *text;
@@ -50,26 +51,68 @@ enum rpc_code rpc_code_of_errno(int errnum)
     return RPC_INTERNAL;
 }
 
-enum err_code rpc_open_request(struct str body, struct str *message, struct err *err)
+enum rpc_code rpc_code_of_err(enum err_code c)
 {
-    const unsigned char *h = (const unsigned char *)body.p;
+    return c == ERR_TOO_BIG || c == ERR_CAPACITY ? RPC_RESOURCE_EXHAUSTED : RPC_INVALID_ARGUMENT;
+}
 
-    if (body.n < RPC_HEAD_BYTES)
-        return err_set(err, ERR_INVALID, "protocol error: incomplete envelope");
-    if (h[0] & FLAG_COMPRESSED)
-        return err_set(err, ERR_INVALID, "protocol error: a compressed message is not supported");
-    if (h[0] != 0)
+/* --- requests ------------------------------------------------------------- */
+
+enum err_code rpc_next(struct str *rest, struct rpc_envelope *out, bool *whole, struct err *err)
+{
+    const unsigned char *h = (const unsigned char *)rest->p;
+
+    *whole = false;
+    if (rest->n > 0 && (h[0] & ~FLAG_COMPRESSED) != 0)
         return err_set(err, ERR_INVALID, "protocol error: invalid envelope flags %u", h[0]);
+    if (rest->n < RPC_HEAD_BYTES)
+        return ERR_OK;
     uint64_t n = (uint64_t)h[1] << 24 | (uint64_t)h[2] << 16 | (uint64_t)h[3] << 8 | h[4];
     if (n > RPC_MESSAGE_MAX)
-        return err_set(err, ERR_INVALID, "message of %llu bytes is over the ceiling",
-                       (unsigned long long)n);
-    if (n != body.n - RPC_HEAD_BYTES)
-        return err_set(err, ERR_INVALID, "protocol error: promised %llu bytes, got %zu",
-                       (unsigned long long)n, body.n - RPC_HEAD_BYTES);
-    *message = (struct str){body.p + RPC_HEAD_BYTES, (size_t)n};
+        return err_set(err, ERR_TOO_BIG, "message size %llu is larger than configured max %d",
+                       (unsigned long long)n, RPC_MESSAGE_MAX);
+    if (n > rest->n - RPC_HEAD_BYTES)
+        return ERR_OK;
+    *out = (struct rpc_envelope){.compressed = (h[0] & FLAG_COMPRESSED) != 0,
+                                 .bytes = {rest->p + RPC_HEAD_BYTES, (size_t)n}};
+    *rest = (struct str){out->bytes.p + n, rest->n - RPC_HEAD_BYTES - (size_t)n};
+    *whole = true;
     return ERR_OK;
 }
+
+enum err_code rpc_message(const struct rpc_envelope *e, bool gzip, struct buf *room,
+                          struct str *message, struct err *err)
+{
+    *message = e->bytes;
+    if (!e->compressed || e->bytes.n == 0)
+        return ERR_OK;
+    if (!gzip)
+        return err_set(err, ERR_INVALID,
+                       "protocol error: sent compressed message without compression support");
+    buf_clear(room);
+    enum err_code rc = gzip_unpack(e->bytes, room, err);
+    *message = buf_str(room);
+    return rc;
+}
+
+enum err_code rpc_open_request(struct str body, bool gzip, struct buf *room, struct str *message,
+                               struct err *err)
+{
+    struct rpc_envelope e;
+    bool whole;
+    enum err_code rc = rpc_next(&body, &e, &whole, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (!whole)
+        return err_set(err, ERR_INVALID, "protocol error: incomplete envelope");
+    if (body.n > 0)
+        return err_set(err, ERR_INVALID, "protocol error: %zu bytes behind the only message",
+                       body.n);
+    return rpc_message(&e, gzip, room, message, err);
+}
+
+/* --- answers ---------------------------------------------------------------- */
 
 static void put_head(struct buf *out, unsigned char flags)
 {
@@ -86,6 +129,23 @@ static void seal(struct buf *out, size_t at)
     size_t n = out->len - at - RPC_HEAD_BYTES;
     for (int i = 0; i < 4; i++)
         out->p[at + 1 + (size_t)i] = (char)(n >> (24 - 8 * i) & 0xff);
+}
+
+enum err_code rpc_compress(struct str frames, struct buf *out, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && frames.n >= RPC_HEAD_BYTES) {
+        const unsigned char *h = (const unsigned char *)frames.p;
+        size_t n = (size_t)h[1] << 24 | (size_t)h[2] << 16 | (size_t)h[3] << 8 | h[4];
+        size_t at = out->len;
+
+        put_head(out, h[0] | FLAG_COMPRESSED);
+        rc = gzip_pack((struct str){frames.p + RPC_HEAD_BYTES, n}, out, err);
+        seal(out, at);
+        frames = (struct str){frames.p + RPC_HEAD_BYTES + n, frames.n - RPC_HEAD_BYTES - n};
+    }
+    return rc;
 }
 
 void rpc_put_data(struct buf *out, struct str json)
@@ -200,13 +260,51 @@ void rpc_put_end_error(struct buf *out, enum rpc_code code, const char *message)
     seal(out, at);
 }
 
-enum err_code rpc_header_int(const char *text, int64_t *out, struct err *err)
+/* --- headers ---------------------------------------------------------------- */
+
+static bool whole_number(const char *text, int64_t *out)
 {
     bool negative = *text == '-';
     int64_t n = 0;
 
     if (!str_int(str_of(text + negative), INT64_MAX, &n))
-        return err_set(err, ERR_INVALID, "'%.32s' is not a whole number", text);
+        return false;
     *out = negative ? -n : n;
+    return true;
+}
+
+enum err_code rpc_keepalive(const char *text, int64_t *ms, struct err *err)
+{
+    int64_t s = 0;
+
+    if (text == NULL)
+        return ERR_OK;
+    if (!whole_number(text, &s) || s < 1 || s > RPC_KEEPALIVE_MAX_S)
+        return err_set(err, ERR_INVALID, "Keepalive-Ping-Interval must be 1 to %d s: got '%.32s'",
+                       RPC_KEEPALIVE_MAX_S, text);
+    *ms = s * 1000;
     return ERR_OK;
+}
+
+enum err_code rpc_timeout(const char *text, int64_t *ms, struct err *err)
+{
+    if (text == NULL || *text == '\0')
+        return ERR_OK;
+    if (strlen(text) > TIMEOUT_DIGITS)
+        return err_set(err, ERR_INVALID, "parse timeout: \"%.32s\" has >%d digits", text,
+                       TIMEOUT_DIGITS);
+    if (!whole_number(text, ms))
+        return err_set(err, ERR_INVALID, "parse timeout: \"%.32s\" is not a whole number", text);
+    return ERR_OK;
+}
+
+bool rpc_version_ok(const char *text)
+{
+    return text == NULL || *text == '\0' || strcmp(text, "1") == 0;
+}
+
+bool rpc_encoding_ok(const char *text, bool *gzip)
+{
+    *gzip = text != NULL && strcasecmp(text, "gzip") == 0;
+    return *gzip || text == NULL || *text == '\0' || strcasecmp(text, "identity") == 0;
 }

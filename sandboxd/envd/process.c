@@ -2,9 +2,11 @@
 #include "sandboxd/envd/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/json.h"
@@ -36,12 +38,14 @@ static void pipe_close(struct pipe_end *e)
 
 static void process_free(struct process *p)
 {
+    struct err e = ERR_INIT;
+
     LIST_REMOVE(p, link);
     subscribers_cut(&p->readers);
     pipe_close(&p->out);
     pipe_close(&p->err);
-    if (p->in >= 0)
-        (void)close(p->in);
+    (void)err_set(&e, ERR_GONE, "the sandbox has ended");
+    input_close(&p->in, &e);
     timer_free(p->cache);
     cJSON_Delete(p->config);
     free(p->tag);
@@ -53,17 +57,40 @@ static void on_cache_over(void *ctx)
     process_free(ctx);
 }
 
+/* Killed, while a reader that stopped reading holds its output up: the rest of that is given up,
+ * so that everybody sees the end. */
+static void give_up_output(struct process *p)
+{
+    if (!p->killed || !p->exited || !subscribers_full(&p->readers))
+        return;
+    pipe_close(&p->out);
+    pipe_close(&p->err);
+}
+
 /* The end is: it exited, and nobody holds its output open any more. */
 static void maybe_end(struct process *p)
 {
+    struct err e = ERR_INIT;
+
     if (p->ended || !p->exited || p->out.fd >= 0 || p->err.fd >= 0)
         return;
     p->ended = true;
-    if (p->in >= 0)
-        (void)close(p->in);
-    p->in = -1;
+    (void)err_set(&e, ERR_GONE, "broken pipe");
+    input_close(&p->in, &e);
     subscribers_exit(&p->readers, p->status);
     timer_start(p->cache, PROCESS_CACHE_MS);
+}
+
+static void output_ended(struct pipe_end *e)
+{
+    struct process *p = e->p;
+    struct err gone = ERR_INIT;
+
+    pipe_close(e);
+    (void)err_set(&gone, ERR_GONE, "the terminal is closed");
+    if (p->terminal)
+        input_close(&p->in, &gone);
+    maybe_end(p);
 }
 
 void process_on_output(void *ctx, int events)
@@ -71,14 +98,13 @@ void process_on_output(void *ctx, int events)
     static char bytes[PROCESS_READ_BYTES];
     struct pipe_end *e = ctx;
     struct process *p = e->p;
-    ssize_t n = read(e->fd, bytes, sizeof(bytes));
+    ssize_t n = read(e->fd, bytes, p->terminal ? PROCESS_TERMINAL_BYTES : sizeof(bytes));
 
     (void)events;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n <= 0) {
-        pipe_close(e);
-        maybe_end(p);
+    if (n <= 0) { /* of a terminal the end is EIO */
+        output_ended(e);
         return;
     }
     subscribers_output(&p->readers, e->name, (struct str){bytes, (size_t)n});
@@ -112,7 +138,8 @@ static struct process *process_new(struct sandbox *sb, const struct process_spec
     p->sb = sb;
     p->ticket = sandbox_ticket(sb);
     p->out = p->err = (struct pipe_end){.p = p, .fd = -1};
-    p->in = -1;
+    p->terminal = spec->terminal != NULL;
+    input_init(&p->in, sb->fleet->loop);
     p->readers = (struct subscribers){
         .loop = sb->fleet->loop, .drained = on_drained, .kill = on_overdue, .ctx = p};
     subscribers_init(&p->readers);
@@ -158,7 +185,24 @@ void process_connect(struct process *p, struct request *r, const struct follow *
 
 /* --- what init reports ---------------------------------------------------------- */
 
-static void started(struct process *p, const struct init_report *r)
+/* Of a terminal one descriptor is read, another one written. Takes fd. */
+static bool take_terminal(struct process *p, int fd)
+{
+    int other = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+    if (fd < 0)
+        return false;
+    (void)fcntl(fd, F_SETFL, O_NONBLOCK);
+    if (pipe_watch(p, &p->out, "pty", fd, NULL) == ERR_OK && other >= 0)
+        return input_open(&p->in, other, NULL) == ERR_OK;
+    pipe_close(&p->out);
+    if (other >= 0)
+        (void)close(other);
+    return false;
+}
+
+/* Takes fd, a terminal's or -1. */
+static void started(struct process *p, const struct init_report *r, int fd)
 {
     if (r->kind == INIT_FAILED) {
         subscribers_fail(&p->readers, RPC_INTERNAL, strerror(r->status));
@@ -166,6 +210,8 @@ static void started(struct process *p, const struct init_report *r)
         return;
     }
     p->pid = r->pid;
+    if (p->terminal && !take_terminal(p, fd))
+        log_event(LOG_WARN, "process.no_terminal", LF_INT("pid", p->pid));
     subscribers_start(&p->readers, p->pid);
     watch_output(p);
 }
@@ -174,37 +220,71 @@ void process_report(struct sandbox *sb, const struct init_report *r, int fd)
 {
     struct process *p;
 
-    if (fd >= 0) /* no terminal was asked for */
-        (void)close(fd);
     LIST_FOREACH(p, &sb->processes, link)
     {
         if (r->kind != INIT_EXITED && p->pid == 0 && p->ticket == r->ticket) {
-            started(p, r);
+            started(p, r, fd);
             return;
         }
         if (r->kind == INIT_EXITED && p->pid == r->pid && !p->exited) {
             p->exited = true;
             p->status = r->status;
+            give_up_output(p);
             maybe_end(p);
-            return;
+            break;
         }
     }
+    if (fd >= 0) /* of a process that was forgotten meanwhile */
+        (void)close(fd);
 }
 
 /* --- the rest -------------------------------------------------------------------- */
 
 bool process_alive(const struct process *p)
 {
-    return p->pid != 0 && !p->exited;
+    return p->pid != 0 && !p->ended;
 }
 
-struct process *process_find(struct sandbox *sb, int64_t pid, const char *tag)
+int process_pid(const struct process *p)
+{
+    return p->pid;
+}
+
+struct input_queue *process_input(struct process *p)
+{
+    return &p->in;
+}
+
+bool process_on_terminal(const struct process *p)
+{
+    return p->terminal;
+}
+
+enum err_code process_resize(struct process *p, const struct terminal *size, struct err *err)
+{
+    const struct winsize w = {.ws_col = size->cols, .ws_row = size->rows};
+
+    if (!p->terminal)
+        return err_set(err, ERR_INVALID, "tty not assigned to process");
+    if (p->out.fd < 0 || ioctl(p->out.fd, TIOCSWINSZ, &w) != 0)
+        return err_set(err, ERR_GONE, "the terminal is closed");
+    return ERR_OK;
+}
+
+static bool is_selected(const struct process *p, const struct selector *who)
+{
+    if (who->tag == NULL)
+        return p->pid != 0 && p->pid == who->pid;
+    return p->tag != NULL && strcmp(p->tag, who->tag) == 0;
+}
+
+struct process *process_find(struct sandbox *sb, const struct selector *who)
 {
     struct process *p, *cached = NULL;
 
     LIST_FOREACH(p, &sb->processes, link)
     {
-        if (pid != 0 ? p->pid != pid : tag == NULL || p->tag == NULL || strcmp(p->tag, tag) != 0)
+        if (!is_selected(p, who))
             continue;
         if (!p->ended)
             return p;
@@ -218,6 +298,9 @@ enum err_code process_signal(struct process *p, int signum, struct err *err)
 {
     const struct init_request q = {.op = INIT_SIGNAL, .pid = p->pid, .signum = signum};
 
+    p->killed = p->killed || signum == SIGKILL;
+    give_up_output(p);
+    maybe_end(p);
     return sandbox_ask(p->sb, &q, NULL, 0, err);
 }
 

@@ -9,11 +9,14 @@
 #include <stdint.h>
 
 #include "sandboxd/sandbox/sandbox.h"
+#include "sandboxd/envd/process_input.h"
+#include "sandboxd/envd/process_message.h"
 #include "sandboxd/envd/subscriber.h"
 
 enum {
-    PROCESS_READ_BYTES = 32 << 10, /* one envelope holds at most so much output */
-    PROCESS_CACHE_MS = 30000,      /* an ended process can still be connected to */
+    PROCESS_READ_BYTES = 32 << 10,     /* one envelope holds at most so much output, */
+    PROCESS_TERMINAL_BYTES = 16 << 10, /* and of a terminal */
+    PROCESS_CACHE_MS = 30000,          /* an ended process can still be connected to */
     PROCESS_KEEPALIVE_MS = 90000,
     PROCESS_ARG_MAX = 128 << 10, /* of one string: the kernel's own limit */
     PROCESS_SPEC_MAX = 2 << 20
@@ -26,6 +29,7 @@ struct process_spec {    /* borrowed */
     const char *tag;     /* NULL: none */
     const char *cwd;     /* absolute */
     bool want_stdin;
+    const struct terminal *terminal; /* NULL: pipes */
 };
 
 /* Answers r with the stream of a new process. Failures show on the stream. */
@@ -34,9 +38,16 @@ void process_start(struct sandbox *sb, const struct process_spec *spec, struct r
 /* Follows a process from now on: a start event, then what comes. */
 void process_connect(struct process *p, struct request *r, const struct follow *how);
 
-/* By pid, or by tag when pid is 0; also within the cache time. NULL: none. */
-struct process *process_find(struct sandbox *sb, int64_t pid, const char *tag);
+/* One that has not ended, or that ended within the cache time. NULL: none. */
+struct process *process_find(struct sandbox *sb, const struct selector *who);
+/* It runs, or somebody still holds its output open. */
 bool process_alive(const struct process *p);
+int process_pid(const struct process *p); /* 0: not known yet */
+/* Its stdin, or its terminal when it has one. */
+struct input_queue *process_input(struct process *p);
+bool process_on_terminal(const struct process *p);
+enum err_code process_resize(struct process *p, const struct terminal *size,
+                             struct err *err) MUST_USE;
 enum err_code process_signal(struct process *p, int signum, struct err *err) MUST_USE;
 /* {"config":…,"pid":…,"tag":…} of each live one, comma-separated. */
 void process_list(struct sandbox *sb, struct buf *out);

@@ -11,32 +11,48 @@
 
 #include "common/banned.h"
 
-static bool pipe_open(struct process *p, struct pipe_end *e, const char *name, int *theirs)
+enum err_code pipe_watch(struct process *p, struct pipe_end *e, const char *name, int fd,
+                         struct err *err)
 {
-    int fds[2];
-
-    *e = (struct pipe_end){.p = p, .name = name, .fd = -1};
-    if (pipe2(fds, O_CLOEXEC) != 0)
-        return false;
-    e->fd = fds[0];
-    *theirs = fds[1];
-    (void)fcntl(e->fd, F_SETFL, O_NONBLOCK); /* our end only */
-    e->watch = watch_new(p->sb->fleet->loop, e->fd, process_on_output, e);
-    return e->watch != NULL;
+    *e = (struct pipe_end){.p = p, .name = name, .fd = fd};
+    e->watch = watch_new(p->sb->fleet->loop, fd, process_on_output, e);
+    return e->watch != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "output");
 }
 
-static bool input_open(struct process *p, bool want, int *theirs)
+/* A pipe whose end `ours` (0 reads, 1 writes) does not block; the other is theirs. */
+static bool pipe_open(int ours, int *mine, int *theirs)
 {
     int fds[2];
 
-    if (!want)
-        return (*theirs = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;
     if (pipe2(fds, O_CLOEXEC) != 0)
         return false;
-    *theirs = fds[0];
-    p->in = fds[1];
-    (void)fcntl(p->in, F_SETFL, O_NONBLOCK);
+    *mine = fds[ours];
+    *theirs = fds[1 - ours];
+    (void)fcntl(*mine, F_SETFL, O_NONBLOCK);
     return true;
+}
+
+static enum err_code output_open(struct process *p, struct pipe_end *e, const char *name,
+                                 int *theirs, struct err *err)
+{
+    int mine;
+
+    if (!pipe_open(0, &mine, theirs))
+        return err_errno(err, errno, "cannot make a pipe");
+    return pipe_watch(p, e, name, mine, err);
+}
+
+static enum err_code stdin_open(struct process *p, bool want, int *theirs, struct err *err)
+{
+    int mine;
+
+    if (!want) {
+        *theirs = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        return *theirs >= 0 ? ERR_OK : err_errno(err, errno, "cannot open '/dev/null'");
+    }
+    if (!pipe_open(1, &mine, theirs))
+        return err_errno(err, errno, "cannot make a pipe");
+    return input_open(&p->in, mine, err);
 }
 
 /* NAME=value, unless an object that goes before has that name, too. */
@@ -60,6 +76,8 @@ static void add_envs(struct buf *b, uint32_t *n, const struct process *p)
     cJSON_ArrayForEach(e, sb->env) add_env(b, n, e->string, cJSON_GetStringValue(e), envs, NULL);
     for (const char *const *d = sandbox_environ(sb); *d != NULL; d += 2)
         add_env(b, n, d[0], d[1], envs, sb->env);
+    if (p->terminal)
+        add_env(b, n, "TERM", "xterm-256color", envs, sb->env);
 }
 
 static enum err_code make_spec(const struct process *p, const char *cwd, int *fd, struct err *err)
@@ -67,9 +85,11 @@ static enum err_code make_spec(const struct process *p, const char *cwd, int *fd
     AUTO_BUF b = BUF_INIT(PROCESS_SPEC_MAX);
     struct init_spec head = {.argc = 1};
     const cJSON *arg;
+    const char *cmd;
 
     buf_add(&b, cwd, strlen(cwd) + 1);
-    buf_adds(&b, json_get_string(p->config, "cmd"));
+    cmd = json_get_string(p->config, "cmd");
+    buf_adds(&b, cmd != NULL ? cmd : "");
     buf_addc(&b, '\0');
     cJSON_ArrayForEach(arg, json_get(p->config, "args"))
     {
@@ -83,18 +103,34 @@ static enum err_code make_spec(const struct process *p, const char *cwd, int *fd
     return init_spec_fd(&head, buf_str(&b), fd, err);
 }
 
+static enum err_code pipes_open(struct process *p, bool want_stdin, int fds[INIT_FDS],
+                                struct err *err)
+{
+    enum err_code rc = stdin_open(p, want_stdin, &fds[INIT_FD_IN], err);
+
+    if (rc == ERR_OK)
+        rc = output_open(p, &p->out, "stdout", &fds[INIT_FD_OUT], err);
+    if (rc == ERR_OK)
+        rc = output_open(p, &p->err, "stderr", &fds[INIT_FD_ERR], err);
+    return rc;
+}
+
+/* For a terminal init sends its other end when it has started the command. */
 enum err_code process_launch(struct process *p, const struct process_spec *spec, struct err *err)
 {
     int fds[INIT_FDS] = {-1, -1, -1, -1};
+    struct init_request q = {.op = INIT_START, .ticket = p->ticket};
     enum err_code rc = make_spec(p, spec->cwd, &fds[INIT_FD_SPEC], err);
 
-    if (rc == ERR_OK && (!input_open(p, spec->want_stdin, &fds[INIT_FD_IN]) ||
-                         !pipe_open(p, &p->out, "stdout", &fds[INIT_FD_OUT]) ||
-                         !pipe_open(p, &p->err, "stderr", &fds[INIT_FD_ERR])))
-        rc = err_errno(err, errno, "cannot make pipes");
+    if (p->terminal) {
+        q.flags = INIT_WITH_PTY;
+        q.cols = spec->terminal->cols;
+        q.rows = spec->terminal->rows;
+    } else if (rc == ERR_OK) {
+        rc = pipes_open(p, spec->want_stdin, fds, err);
+    }
     if (rc == ERR_OK)
-        rc = sandbox_ask(p->sb, &(struct init_request){.op = INIT_START, .ticket = p->ticket}, fds,
-                         INIT_FDS, err);
+        rc = sandbox_ask(p->sb, &q, fds, p->terminal ? 1 : INIT_FDS, err);
     for (size_t i = 0; i < INIT_FDS; i++)
         if (fds[i] >= 0)
             (void)close(fds[i]);

@@ -107,7 +107,7 @@ struct subscriber *subscribe(struct subscribers *l, struct request *r, const str
     s->list = l;
     TAILQ_INSERT_TAIL(&l->all, s, link);
     timer_start(s->silence, how->keepalive_ms);
-    if (how->deadline_ms >= 0)
+    if (how->deadline_ms != FOLLOW_FOREVER)
         timer_start(s->deadline, how->deadline_ms);
     return s;
 }

@@ -11,9 +11,11 @@
 #include "sandboxd/envd/connect_rpc.h"
 #include "sandboxd/web/stream.h"
 
+#define FOLLOW_FOREVER INT64_MAX
+
 struct follow {           /* how a stream wants to follow */
     int64_t keepalive_ms; /* silence after which a keepalive is sent */
-    int64_t deadline_ms;  /* -1: none */
+    int64_t deadline_ms;  /* FOLLOW_FOREVER: none */
     bool kills;           /* the deadline is the process's, too */
 };
 

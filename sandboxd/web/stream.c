@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sandboxd/envd/connect_rpc.h"
 #include "sandboxd/web/gate.h"
+#include "sandboxd/web/gzip.h"
 
 #include "common/banned.h"
 
@@ -15,10 +17,10 @@ struct stream {
     struct MHD_Connection *conn;
     const struct stream_events *ev;
     void *ctx;
-    struct buf out;
-    struct gate *gate; /* a scripted fault; NULL: none */
-    size_t sent;       /* bytes at the start of out that went already */
-    bool suspended, ended, cut;
+    struct buf out, plain; /* plain: frames that are still to be compressed */
+    struct gate *gate;     /* a scripted fault; NULL: none */
+    size_t sent;           /* bytes at the start of out that went already */
+    bool gzip, suspended, ended, cut;
 };
 
 static size_t waiting(const struct stream *s)
@@ -83,6 +85,7 @@ static void on_free(void *ctx)
     s->ev->closed(s->ctx);
     gate_free(s->gate);
     buf_release(&s->out);
+    buf_release(&s->plain);
     free(s);
 }
 
@@ -104,20 +107,34 @@ struct stream *stream_open(struct request *r, const char *type, const struct str
                          .ev = ev,
                          .ctx = ctx,
                          .gate = gate_new(r),
-                         .out = BUF_INIT(STREAM_MAX)};
+                         .gzip = gzip_accepted(request_header(r, "Connect-Accept-Encoding")),
+                         .out = BUF_INIT(STREAM_MAX),
+                         .plain = BUF_INIT(STREAM_MAX)};
     (void)MHD_add_response_header(m, "Content-Type", type);
-    (void)MHD_set_connection_option(r->conn, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)WEB_STREAM_S);
+    (void)MHD_add_response_header(m, "Connect-Accept-Encoding", "gzip");
+    if (s->gzip)
+        (void)MHD_add_response_header(m, "Connect-Content-Encoding", "gzip");
+    request_may_idle(r);
     request_respond(r, 200, m);
     return s;
 }
 
 struct buf *stream_buf(struct stream *s)
 {
-    return &s->out;
+    return s->gzip ? &s->plain : &s->out;
+}
+
+static void compress(struct stream *s)
+{
+    if (s->plain.rc != ERR_OK || rpc_compress(buf_str(&s->plain), &s->out, NULL) != ERR_OK)
+        s->out.rc = ERR_NOMEM; /* cuts the connection */
+    buf_clear(&s->plain);
 }
 
 void stream_flush(struct stream *s)
 {
+    if (s->gzip)
+        compress(s);
     if (!s->suspended)
         return;
     s->suspended = false;
@@ -147,7 +164,7 @@ static void drop_end(struct buf *b)
 void stream_end(struct stream *s)
 {
     if (gate_drops_end(s->gate))
-        drop_end(&s->out);
+        drop_end(stream_buf(s));
     s->ended = true;
     stream_flush(s);
 }

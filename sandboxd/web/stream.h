@@ -17,7 +17,8 @@ struct stream_events {
     void (*closed)(void *ctx);  /* last call: sent to the end, cut, or the client went away */
 };
 
-/* Answers r with status 200 and an open end. NULL: no memory, r was answered 500. */
+/* Answers r with status 200 and an open end of Connect frames, each compressed if the client
+ * wants that. NULL: no memory, r was answered 500. */
 struct stream *stream_open(struct request *r, const char *type, const struct stream_events *ev,
                            void *ctx);
 struct buf *stream_buf(struct stream *s); /* append here, then stream_flush() */

@@ -83,6 +83,36 @@ struct str request_query(const struct request *r, const char *name)
     return (struct str){value, value != NULL ? n : 0};
 }
 
+static void add_allowed(const struct request *r)
+{
+    static const char *const methods[] = {"DELETE", "GET", "POST", "PUT"};
+    const struct web_opts *o = &r->web->opts;
+    struct route_match match;
+
+    for (size_t i = 0; i < COUNTOF(methods); i++)
+        if (route_find(o->routes, o->n_routes, r->plane, methods[i], str_of(r->path), &match))
+            (void)MHD_add_response_header(r->response, "Allow", methods[i]);
+}
+
+/* The service's API says so in JSON, the daemon of a sandbox as plain HTTP. */
+static void nothing_there(struct request *r, bool other_method)
+{
+    AUTO_BUF text = BUF_INIT(64);
+
+    if (r->plane == PLANE_ENVD && other_method)
+        request_empty(r, 405);
+    else if (other_method)
+        request_error(r, 405, "method not allowed");
+    else if (r->plane == PLANE_CONTROL)
+        request_error(r, 404, "no such path");
+    if (other_method)
+        add_allowed(r);
+    if (r->response != NULL)
+        return;
+    buf_adds(&text, "404 page not found\n");
+    request_answer(r, 404, "text/plain; charset=utf-8", &text);
+}
+
 static void route_request(struct request *r, const char *method)
 {
     const struct web_opts *o = &r->web->opts;
@@ -104,15 +134,17 @@ static void route_request(struct request *r, const char *method)
     fault_meet(r);
     if (r->response != NULL || !o->admit(r))
         return;
-    if (match.other_method)
-        request_error(r, 405, "method not allowed");
-    else if (r->route == NULL)
-        request_error(r, 404, "no such path");
+    if (r->route == NULL)
+        nothing_there(r, match.other_method);
 }
 
 static int64_t body_max(const struct request *r)
 {
-    return r->route != NULL && r->route->sink != NULL ? WEB_UPLOAD_MAX : WEB_BODY_MAX;
+    const struct body_sink *sink = r->route != NULL ? r->route->sink : NULL;
+
+    if (sink == NULL)
+        return WEB_BODY_MAX;
+    return sink->max_bytes != 0 ? sink->max_bytes : WEB_UPLOAD_MAX;
 }
 
 static bool too_long(const struct request *r)
@@ -131,7 +163,8 @@ static bool wrong_type(struct request *r)
 
     if ((r->route->flags & (ROUTE_STREAM | ROUTE_UNARY)) == 0)
         return false;
-    if (have != NULL && strncasecmp(have, want, strlen(want)) == 0)
+    if (have != NULL && strncasecmp(have, want, strlen(want)) == 0 &&
+        (have[strlen(want)] == '\0' || strchr("; ", have[strlen(want)]) != NULL))
         return false;
     struct MHD_Response *m = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (m != NULL)

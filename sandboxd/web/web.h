@@ -39,6 +39,7 @@ struct effect { /* a fault on the bytes of an answer */
 struct body_sink {
     void (*begin)(struct request *r);                   /* may answer: the body is then discarded */
     void (*piece)(struct request *r, struct str piece); /* the same */
+    int64_t max_bytes;                                  /* 0: WEB_UPLOAD_MAX */
 };
 
 struct request { /* from its headers to the last byte of its answer */
@@ -86,6 +87,12 @@ void web_kick(struct web *w); /* libmicrohttpd has something to do that no socke
 const char *request_header(const struct request *r, const char *name); /* NULL: none */
 /* A query value, decoded once; p NULL: none. ERR_INVALID when it holds a NUL. */
 struct str request_query(const struct request *r, const char *name);
+
+/* From a body_sink: no more of the body is read until request_go_on(), or the answer. What
+ * was read already may still come. */
+void request_hold(struct request *r);
+void request_go_on(struct request *r);
+void request_may_idle(struct request *r); /* WEB_STREAM_S instead of WEB_IDLE_S */
 
 /* The answer, now or later, once. `body` is taken and left empty. */
 void request_answer(struct request *r, int status, const char *type, struct buf *body);

@@ -5,9 +5,34 @@
 #include <unistd.h>
 
 #include "common/json.h"
-#include "sandboxd/envd/connect_rpc.h"
+#include "sandboxd/envd/connect_rpc_http.h"
+#include "sandboxd/web/gzip.h"
 
 #include "common/banned.h"
+
+enum { PACK_SLACK = 1024 };
+
+void request_hold(struct request *r)
+{
+    if (r->suspended)
+        return;
+    r->suspended = true;
+    MHD_suspend_connection(r->conn);
+}
+
+void request_go_on(struct request *r)
+{
+    if (!r->suspended)
+        return;
+    r->suspended = false;
+    MHD_resume_connection(r->conn);
+    web_kick(r->web);
+}
+
+void request_may_idle(struct request *r)
+{
+    (void)MHD_set_connection_option(r->conn, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)WEB_STREAM_S);
+}
 
 void request_respond(struct request *r, int status, struct MHD_Response *response)
 {
@@ -20,11 +45,7 @@ void request_respond(struct request *r, int status, struct MHD_Response *respons
     r->response = response != NULL
                       ? response
                       : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    if (r->suspended) {
-        r->suspended = false;
-        MHD_resume_connection(r->conn);
-        web_kick(r->web);
-    }
+    request_go_on(r);
 }
 
 void request_answer(struct request *r, int status, const char *type, struct buf *body)
@@ -57,9 +78,36 @@ struct MHD_Response *request_file(struct request *r, int fd, uint64_t from, uint
     return m;
 }
 
+static bool is_unary(const struct request *r)
+{
+    return r->route != NULL && (r->route->flags & ROUTE_UNARY) != 0;
+}
+
+/* False: body is as it was. */
+static bool pack(struct buf *body)
+{
+    AUTO_BUF packed = BUF_INIT(body->max + PACK_SLACK);
+
+    if (gzip_pack(buf_str(body), &packed, NULL) != ERR_OK)
+        return false;
+    struct buf plain = *body;
+    *body = packed;
+    packed = plain;
+    return true;
+}
+
 void request_json(struct request *r, int status, struct buf *body)
 {
+    bool first = r->response == NULL;
+    bool packed = is_unary(r) && status == 200 && body->rc == ERR_OK &&
+                  gzip_accepted(request_header(r, "Accept-Encoding")) && pack(body);
+
     request_answer(r, status, "application/json", body);
+    if (!first || !is_unary(r))
+        return;
+    (void)MHD_add_response_header(r->response, "Accept-Encoding", "gzip");
+    if (packed)
+        (void)MHD_add_response_header(r->response, "Content-Encoding", "gzip");
 }
 
 void request_empty(struct request *r, int status)
@@ -84,22 +132,32 @@ void request_error(struct request *r, int status, const char *fmt, ...)
     request_json(r, status, &body);
 }
 
+/* The body, unpacked into `room` if it was compressed. */
+static enum err_code plain_body(struct request *r, struct buf *room, struct str *text,
+                                struct err *err)
+{
+    *text = r->body.len > 0 ? buf_str(&r->body) : STR("{}");
+    if (!is_unary(r) || !request_gzip(r) || r->body.len == 0)
+        return ERR_OK;
+    enum err_code rc = gzip_unpack(buf_str(&r->body), room, err);
+    *text = buf_str(room);
+    return rc;
+}
+
 cJSON *request_object(struct request *r)
 {
+    AUTO_BUF room = BUF_INIT(WEB_BODY_MAX);
     struct err e = ERR_INIT;
     cJSON *tree = NULL;
-    struct str text = r->body.len > 0 ? buf_str(&r->body) : STR("{}");
+    struct str text;
 
-    if (json_parse(text, 0, &tree, &e) == ERR_OK && cJSON_IsObject(tree))
+    if (plain_body(r, &room, &text, &e) == ERR_OK && json_parse(text, 0, &tree, &e) == ERR_OK &&
+        cJSON_IsObject(tree))
         return tree;
     cJSON_Delete(tree);
-    if (r->route->flags & ROUTE_UNARY) {
-        AUTO_BUF body = BUF_INIT(4096);
-
-        rpc_error_json(&body, RPC_INVALID_ARGUMENT, "the message is no JSON object");
-        request_json(r, 400, &body);
-    } else {
+    if (is_unary(r))
+        request_rpc_error(r, rpc_code_of_err(e.code), "the message is no JSON object: %s", e.msg);
+    else
         request_error(r, 400, "the body is no JSON object: %s", e.msg);
-    }
     return NULL;
 }

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str body = {(const char *)data, size}, message = {0};
     struct err err = ERR_INIT;
 
-    if (rpc_open_request(body, &message, &err) == ERR_OK)
+    if (rpc_open_request(body, false, NULL, &message, &err) == ERR_OK)
         assert(message.p == body.p + RPC_HEAD_BYTES && message.n == size - RPC_HEAD_BYTES);
     else
         assert(err.code == ERR_INVALID && err.msg[0] != '\0');
