@@ -73,7 +73,7 @@ async function prepare(program) {
     while (asked++ < opt.streams) {
       const sandbox = await Sandbox.create('base', { timeoutMs: 600_000 })
       sandboxes.push(sandbox)
-      await sandbox.files.write('emit', program)
+      await sandbox.files.write('emit', program, { useOctetStream: true })
     }
   }
   await Promise.all(Array.from({ length: PREPARED_AT_ONCE }, worker))
