@@ -110,10 +110,7 @@ static void finish_done(struct http *h)
         struct http_req *r = NULL;
         CURLcode code = m->data.result;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
-        if (r->conn && code == CURLE_OK)
-            http_conn_opened(r->conn);
-        else
-            req_finish(r, code);
+        req_finish(r, code);
     }
 }
 

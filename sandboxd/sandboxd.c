@@ -2,11 +2,14 @@
 #include "sandboxd/sandboxd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,6 +26,7 @@ struct sandboxd {
     struct loop *loop;
     struct server server;
     struct web *web;
+    int lock; /* on the folder */
     char data[PATH_MAX];
 };
 
@@ -65,6 +69,31 @@ static void raise_files(struct fleet *f)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* Two servers in one folder would take each other's sandboxes away. The lock ends
+ * with the process. */
+static enum err_code lock_data(struct sandboxd *d, struct err *err)
+{
+    char path[PATH_MAX + 8];
+
+    (void)snprintf(path, sizeof(path), "%s/lock", d->data);
+    d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (d->lock < 0)
+        return err_set(err, ERR_CONFIG, "cannot open '%s': %s", path, strerror(errno));
+    if (flock(d->lock, LOCK_EX | LOCK_NB) == 0)
+        return ERR_OK;
+    return err_set(err, ERR_CONFIG,
+                   "another sandfleet-sandboxd works in '%s': stop it, or give --data another "
+                   "folder",
+                   d->data);
+}
+
+static void tell_isolation(const struct isolation *iso)
+{
+    log_event(*iso->warning != '\0' ? LOG_WARN : LOG_INFO, "sandboxd.isolation",
+              LF("level", isolation_name(iso->want.level)), LF("mechanisms", iso->text),
+              LF("warning", iso->warning));
+}
+
 static enum err_code prepare(struct sandboxd *d, const struct settings *s, struct err *err)
 {
     struct server *v = &d->server;
@@ -80,15 +109,21 @@ static enum err_code prepare(struct sandboxd *d, const struct settings *s, struc
     if (realpath(s->data, d->data) == NULL)
         return err_set(err, ERR_CONFIG, "cannot find '%s' of --data: %s", s->data, strerror(errno));
     v->api_key = s->api_key;
-    v->isolation = s->isolation;
     v->fault_endpoint = s->fault_endpoint;
-    v->fleet = (struct fleet){
-        .data = d->data, .identity = &v->identity, .max_sandboxes = s->max_sandboxes};
+    v->fleet = (struct fleet){.data = d->data,
+                              .identity = &v->identity,
+                              .isolation = &v->isolation,
+                              .max_sandboxes = s->max_sandboxes};
     TAILQ_INIT(&v->fleet.all);
     raise_files(&v->fleet);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) /* what a dead init leaves comes to us */
         return err_errno(err, errno, "cannot adopt orphans");
-    return data_dir_prepare(d->data, s->claude, &v->identity, err);
+    rc = lock_data(d, err);
+    if (rc == ERR_OK)
+        rc = data_dir_prepare(d->data, s->claude, &v->identity, err);
+    if (rc == ERR_OK)
+        rc = isolation_prepare(&s->want, &v->identity, d->data, &v->isolation, err);
+    return rc;
 }
 
 static enum err_code open_doors(struct sandboxd *d, const char *address, char *url, struct err *err)
@@ -115,7 +150,7 @@ static enum err_code open_doors(struct sandboxd *d, const char *address, char *u
 
 enum err_code sandboxd_run(const struct settings *s, struct err *err)
 {
-    struct sandboxd d = {0};
+    struct sandboxd d = {.lock = -1};
     char url[LISTEN_URL_ROOM];
     enum err_code rc = prepare(&d, s, err);
 
@@ -127,9 +162,7 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
     if (rc == ERR_OK)
         rc = open_doors(&d, s->listen, url, err);
     if (rc == ERR_OK) {
-        log_event(LOG_WARN, "sandboxd.isolation", LF("level", s->isolation),
-                  LF("meaning", "sandboxes share this machine's files, processes and network; run "
-                                "only what you would run yourself"));
+        tell_isolation(&d.server.isolation);
         log_event(LOG_INFO, "sandboxd.ready", LF("url", url), LF("data", d.data));
         loop_run(d.loop);
         log_event(LOG_INFO, "sandboxd.stopped");
@@ -139,5 +172,8 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
         loop_free(d.loop);
     faults_free(d.server.faults);
     idempotency_free(d.server.created);
+    isolation_release(&d.server.isolation);
+    if (d.lock >= 0)
+        (void)close(d.lock);
     return rc;
 }

@@ -22,7 +22,7 @@ struct server {
     struct fleet fleet;
     struct idempotency *created;
     const struct secret *api_key;
-    const char *isolation; /* "none" */
+    struct isolation isolation;
     struct identity identity;
     struct faults *faults; /* scripted; NULL: none */
     bool fault_endpoint;   /* they may be replaced over HTTP */

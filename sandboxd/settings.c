@@ -2,6 +2,7 @@
 #include "sandboxd/settings.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,8 +22,18 @@ const struct opt settings_rows[] = {
      "<program>", "Becomes `claude` in the sandboxes of template \"claude\"."},
     {"run-as", 0, OPT_STRING, AT(run_as), NULL, 1, 256, 0, "SANDFLEET_SANDBOXD_RUN_AS",
      "<user>", "The user that commands run as; needed, and only possible, as root."},
-    {"isolation", 0, OPT_STRING, AT(isolation), NULL, 1, 16, 0, "SANDFLEET_SANDBOXD_ISOLATION",
-     "<level>", "How sandboxes are kept apart; this version knows only: none."},
+    {"isolation", 0, OPT_STRING, AT(isolation), "medium", 1, 16, 0, "SANDFLEET_SANDBOXD_ISOLATION",
+     "<level>", "How sandboxes are kept apart: strong (a network of their own, with a proxy), medium, weak or none."},
+    {"i-know-it-is-unsafe", 0, OPT_BOOL, AT(unsafe), NULL, 0, 0, OPT_NO_ENV, NULL,
+     NULL, "Allows --isolation none: sandboxes then are this machine."},
+    {"memory", 0, OPT_BYTES, AT(memory_bytes), "4GiB", 256 << 20, INT64_C(1) << 44, 0, "SANDFLEET_SANDBOX_MEMORY",
+     "<bytes>", "Most memory of a sandbox; without a cgroup: of each of its processes, 1.5GiB at least."},
+    {"pids", 0, OPT_INT, AT(pids), "1024", 16, 1 << 20, 0, "SANDFLEET_SANDBOX_PIDS",
+     "<n>", "Most processes and threads of a sandbox."},
+    {"disk", 0, OPT_BYTES, AT(file_bytes), "16GiB", 1 << 20, INT64_C(1) << 46, 0, "SANDFLEET_SANDBOX_DISK",
+     "<bytes>", "Largest file that a sandbox may write."},
+    {"connect-ports", 0, OPT_LIST, AT(connect_ports), NULL, 0, 0, 0, "SANDFLEET_SANDBOX_CONNECT_PORTS",
+     "<port>", "TCP ports that sandboxes may connect to (weak and medium, Landlock 4 and later); default all."},
     {"max-sandboxes", 0, OPT_INT, AT(max_sandboxes), "100", 1, 10000, 0, "SANDFLEET_MAX_SANDBOXES",
      "<n>", "Most sandboxes at once; more are refused with 429."},
     {"e2b-api-key", 0, OPT_STRING, AT(api_key), NULL, 1, 4096, OPT_SECRET, "E2B_API_KEY",
@@ -59,24 +70,38 @@ static enum err_code set_log(const struct settings *s, struct err *err)
     return ERR_OK;
 }
 
-static enum err_code check_isolation(const struct settings *s, struct err *err)
+static enum err_code read_ports(struct settings *s, struct err *err)
 {
-    static const char *const later[] = {"strong", "medium", "weak"};
+    if (s->connect_ports.n > LANDLOCK_PORTS_MAX)
+        return err_set(err, ERR_CONFIG, "--connect-ports: over %d ports", LANDLOCK_PORTS_MAX);
+    for (size_t i = 0; i < s->connect_ports.n; i++) {
+        char *end = NULL;
+        long port = strtol(s->connect_ports.items[i], &end, 10);
 
-    if (s->isolation == NULL)
-        return err_set(err, ERR_CONFIG,
-                       "no isolation level: this version has only --isolation none (sandboxes "
-                       "share this machine's files, processes and network)");
-    for (size_t i = 0; i < COUNTOF(later); i++)
-        if (strcmp(s->isolation, later[i]) == 0)
-            return err_set(err, ERR_CONFIG, "--isolation %s is not available yet: only none is",
-                           s->isolation);
-    if (strcmp(s->isolation, "none") != 0)
-        return err_set(err, ERR_USAGE, "--isolation '%s' is not none", s->isolation);
+        if (*end != '\0' || port < 1 || port > 65535)
+            return err_set(err, ERR_USAGE, "--connect-ports '%s' is not a port from 1 to 65535",
+                           s->connect_ports.items[i]);
+        s->want.ports[s->want.n_ports++] = (uint16_t)port;
+    }
     return ERR_OK;
 }
 
-static enum err_code check(const struct settings *s, struct err *err)
+static enum err_code check_isolation(struct settings *s, struct err *err)
+{
+    s->want = (struct isolation_want){
+        .memory_bytes = s->memory_bytes, .pids = s->pids, .file_bytes = s->file_bytes};
+    if (!isolation_parse(s->isolation, &s->want.level))
+        return err_set(err, ERR_USAGE, "--isolation '%s' is not strong, medium, weak or none",
+                       s->isolation);
+    if (s->want.level == ISOLATION_NONE && !s->unsafe)
+        return err_set(err, ERR_CONFIG,
+                       "--isolation none keeps nothing apart: what runs in a sandbox can do all "
+                       "that its user can on this machine; take medium, or add "
+                       "--i-know-it-is-unsafe");
+    return read_ports(s, err);
+}
+
+static enum err_code check(struct settings *s, struct err *err)
 {
     if (s->data == NULL)
         return err_set(err, ERR_CONFIG, "no folder for sandboxes: give --data FOLDER");
@@ -103,7 +128,7 @@ enum err_code settings_read(struct settings *s, int argc, char **argv, struct er
 void settings_help(FILE *to)
 {
     (void)fputs(
-        "usage: sandfleet-sandboxd --data FOLDER --isolation none [--run-as USER] [options]\n\n"
+        "usage: sandfleet-sandboxd --data FOLDER [--isolation LEVEL] [--run-as USER] [options]\n\n"
         "Sandboxes on this machine behind E2B's API.\n\n",
         to);
     option_help(settings_rows, settings_n, to);

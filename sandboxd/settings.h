@@ -10,9 +10,14 @@
 #include "common/err.h"
 #include "common/option.h"
 #include "common/secret.h"
+#include "sandboxd/sandbox/isolation.h"
 
 struct settings {
     char *listen, *data, *claude, *run_as, *isolation;
+    struct opt_list connect_ports;
+    int64_t memory_bytes, pids, file_bytes;
+    bool unsafe;
+    struct isolation_want want; /* what these ask for; settings_read() makes it */
     char *faults;
     char *log_level, *log_format;
     int64_t max_sandboxes;

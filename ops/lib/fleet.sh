@@ -69,7 +69,7 @@ sandboxd_run_as() { if is_root; then echo "--run-as $SANDBOX_USER"; fi; }
 sandboxd_words() {
     # shellcheck disable=SC2207
     WORDS=("$BIN/sandfleet-sandboxd" --listen "127.0.0.1:${PORT[sandboxd]}"
-        --data "$(data_dir)/sandboxd" --claude "$CLAUDE" --isolation none $(sandboxd_run_as))
+        --data "$(data_dir)/sandboxd" --claude "$CLAUDE" --isolation none --i-know-it-is-unsafe $(sandboxd_run_as))
 }
 
 sandboxd_prepare() {

@@ -95,8 +95,10 @@ static const char *template_of(struct request *r, const cJSON *body)
 static enum err_code mark_isolation(const struct server *s, struct sandbox *sb)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(sb->metadata, ISOLATION_KEY);
-    return cJSON_AddStringToObject(sb->metadata, ISOLATION_KEY, s->isolation) != NULL ? ERR_OK
-                                                                                      : ERR_NOMEM;
+    return cJSON_AddStringToObject(sb->metadata, ISOLATION_KEY,
+                                   isolation_name(s->isolation.want.level)) != NULL
+               ? ERR_OK
+               : ERR_NOMEM;
 }
 
 /* NULL: answered. */

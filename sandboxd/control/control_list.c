@@ -17,11 +17,14 @@ enum { PAGE_MAX = 100, OLD_LIST_MAX = 5000, LIST_BYTES = 32 << 20 };
 void handle_health(struct request *r)
 {
     const struct server *s = r->app;
-    AUTO_BUF body = BUF_INIT(1024);
+    AUTO_BUF body = BUF_INIT(4096);
 
     buf_adds(&body, "{");
     json_kv(&body, "status", "ok");
-    json_kv(&body, "isolation", s->isolation);
+    json_kv(&body, "isolation", isolation_name(s->isolation.want.level));
+    json_kv(&body, "mechanisms", s->isolation.text);
+    if (*s->isolation.warning != '\0')
+        json_kv(&body, "warning", s->isolation.warning);
     json_kv_int(&body, "sandboxes", s->fleet.count);
     json_kv_int(&body, "max_sandboxes", s->fleet.max_sandboxes);
     buf_adds(&body, "}");

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,6 +12,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "sandboxd/envd/path.h"
 #include "sandboxd/envd/process_internal.h"
 
 #include "common/banned.h"
@@ -129,25 +131,6 @@ static void on_overdue(void *ctx)
 
 /* --- start ------------------------------------------------------------------- */
 
-/* Of what a client sent, what List gives back. NULL: no memory. */
-static cJSON *known_members(const cJSON *config)
-{
-    static const char *const names[] = {"cmd", "args", "envs", "cwd"};
-    cJSON *out = cJSON_CreateObject();
-
-    for (size_t i = 0; out != NULL && i < COUNTOF(names); i++) {
-        const cJSON *one = json_get(config, names[i]);
-        cJSON *copy = one != NULL ? cJSON_Duplicate(one, true) : NULL;
-
-        if (one != NULL && !cJSON_AddItemToObject(out, names[i], copy)) {
-            cJSON_Delete(copy);
-            cJSON_Delete(out);
-            return NULL;
-        }
-    }
-    return out;
-}
-
 static struct process *process_new(struct sandbox *sb, const struct process_spec *spec)
 {
     struct process *p = calloc(1, sizeof(*p));
@@ -162,7 +145,7 @@ static struct process *process_new(struct sandbox *sb, const struct process_spec
     p->readers = (struct subscribers){
         .loop = sb->fleet->loop, .drained = on_drained, .kill = on_overdue, .ctx = p};
     subscribers_init(&p->readers);
-    p->config = known_members(spec->config);
+    p->config = cJSON_Duplicate(spec->config, true);
     p->tag = spec->tag != NULL ? str_dup(str_of(spec->tag)) : NULL;
     p->cache = timer_new(sb->fleet->loop, on_cache_over, p);
     LIST_INSERT_HEAD(&sb->processes, p, link);
@@ -220,12 +203,28 @@ static bool take_terminal(struct process *p, int fd)
     return false;
 }
 
+static void not_started(struct process *p, const struct init_report *r)
+{
+    const char *cwd = json_get_string(p->config, "cwd");
+    char path[PATH_MAX_BYTES], text[PATH_MAX_BYTES + 64];
+
+    if (r->pid != INIT_NO_CWD) {
+        subscribers_fail(&p->readers, RPC_INTERNAL, strerror(r->status));
+    } else {
+        if (path_resolve(sandbox_home(p->sb), str_of(cwd != NULL && *cwd != '\0' ? cwd : "~"), path,
+                         NULL) != ERR_OK)
+            *path = '\0';
+        (void)snprintf(text, sizeof(text), "cwd '%s' does not exist", path);
+        subscribers_fail(&p->readers, RPC_INVALID_ARGUMENT, text);
+    }
+    process_free(p);
+}
+
 /* Takes fd, a terminal's or -1. */
 static void started(struct process *p, const struct init_report *r, int fd)
 {
     if (r->kind == INIT_FAILED) {
-        subscribers_fail(&p->readers, RPC_INTERNAL, strerror(r->status));
-        process_free(p);
+        not_started(p, r);
         return;
     }
     p->pid = r->pid;

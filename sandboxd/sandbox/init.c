@@ -5,11 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,9 +28,10 @@ struct file_child {
     uint32_t ticket;
 };
 
-struct init { /* lives in the forked child, on its stack */
-    const struct init_conf *conf;
-    int child_fd; /* signalfd for SIGCHLD */
+struct init {
+    const struct init_setup *setup;
+    int child_fd;  /* signalfd for SIGCHLD */
+    pid_t forward; /* 0: none */
     struct file_child files[FILES_AT_ONCE];
 };
 
@@ -47,8 +49,14 @@ void init_report_send(enum init_kind kind, uint32_t ticket, int pid, int status,
 static void start(const struct init *in, const struct init_request *q, int fds[INIT_FDS])
 {
     bool tty = (q->flags & INIT_WITH_PTY) != 0;
-    int master = tty ? terminal_open(in->conf, q->cols, q->rows, fds) : -1;
-    pid_t pid = tty && master < 0 ? -1 : command_start(in->conf, fds, tty);
+    int errnum = command_look(in->setup, fds[INIT_FD_SPEC]);
+
+    if (errnum != 0) {
+        init_report_send(INIT_FAILED, q->ticket, INIT_NO_CWD, errnum, -1);
+        return;
+    }
+    int master = tty ? terminal_open(in->setup, q->cols, q->rows, fds) : -1;
+    pid_t pid = tty && master < 0 ? -1 : command_start(in->setup, fds, tty);
 
     if (pid < 0)
         init_report_send(INIT_FAILED, q->ticket, 0, errno, -1);
@@ -72,11 +80,11 @@ static void send_signal(int pid, int signum)
 
 /* --- files: each in a child, because a path may lead to something that blocks ------ */
 
-static void file_main(const struct init_conf *conf, uint32_t ticket, int request_fd)
+static void file_main(const struct init_setup *setup, uint32_t ticket, int request_fd)
 {
     int answer_fd = -1;
 
-    if (!identity_drop(conf->identity))
+    if (!command_become(setup))
         _exit(1);
     int errnum = file_op_run(request_fd, &answer_fd);
     init_report_send(INIT_DONE, ticket, 0, errnum, errnum == 0 ? answer_fd : -1);
@@ -91,7 +99,7 @@ static void start_file(struct init *in, uint32_t ticket, int request_fd)
         i++;
     pid_t pid = i < FILES_AT_ONCE ? _Fork() : -1;
     if (pid == 0)
-        file_main(in->conf, ticket, request_fd);
+        file_main(in->setup, ticket, request_fd);
     if (pid < 0)
         init_report_send(INIT_DONE, ticket, 0, EAGAIN, -1);
     else
@@ -114,25 +122,44 @@ static bool file_ended(struct init *in, pid_t pid, int status)
 
 /* --- the loop ---------------------------------------------------------------- */
 
+/* Whoever killed it gets it back; when it ends by itself, its port is taken. */
+static void forward_again(struct init *in, int status)
+{
+    in->forward = WIFSIGNALED(status) ? forward_start() : 0;
+    if (in->forward < 0)
+        in->forward = 0;
+}
+
 static void reap(struct init *in)
 {
     int status, pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        if (!file_ended(in, pid, status))
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == in->forward)
+            forward_again(in, status);
+        else if (!file_ended(in, pid, status))
             init_report_send(INIT_EXITED, 0, pid, status, -1);
+    }
 }
 
 /* The orphans of each round become children of ours, so rounds end it. */
 static void end_everything(const struct init *in)
 {
+    const struct init_setup *s = in->setup;
+
     while (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD) {
-        (void)tree_kill_children(NULL, 0);
+        if (s->traits & INIT_ALONE)
+            (void)kill(-1, SIGKILL);
+        else
+            (void)tree_kill_children(NULL, 0);
         (void)poll(NULL, 0, 1);
         while (waitpid(-1, NULL, WNOHANG) > 0)
             continue;
     }
-    (void)tree_remove(in->conf->folder);
+    (void)tree_empty(s->home);
+    (void)tree_empty(s->temp);
+    if (*s->folder != '\0')
+        (void)tree_remove(s->folder);
     _exit(0);
 }
 
@@ -160,8 +187,11 @@ static void serve_one(struct init *in)
         end_everything(in);
         break;
     case INIT_PAUSE:
+        init_report_send(INIT_DONE, q.ticket, 0, tree_stop() ? 0 : EBUSY, -1);
+        break;
     case INIT_RESUME:
-        init_report_send(INIT_DONE, q.ticket, 0, ENOSYS, -1);
+        tree_continue();
+        init_report_send(INIT_DONE, q.ticket, 0, 0, -1);
         break;
     case INIT_FILE:
         if (n_fds == 1)
@@ -188,36 +218,66 @@ static void serve(struct init *in)
     }
 }
 
-/* Leaves nothing of the server's but the socket, as descriptor 3. All signals are blocked. */
-static void shed(int socket)
+/* --- the program ------------------------------------------------------------- */
+
+/* The setup, then its filter; for ever. NULL: there is none, or of another build. */
+static const struct init_setup *read_setup(void)
 {
-    int null = open("/dev/null", O_RDWR);
+    struct stat st;
+
+    if (fstat(INIT_SETUP, &st) != 0 || st.st_size < (off_t)sizeof(struct init_setup))
+        return NULL;
+    const struct init_setup *s =
+        mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, INIT_SETUP, 0);
+    if (s == MAP_FAILED || s->size != sizeof(*s) ||
+        st.st_size != (off_t)(sizeof(*s) + s->filter_bytes))
+        return NULL;
+    return s;
+}
+
+/* Keeps the socket, and nothing that the server or bubblewrap had beside it. */
+static void shed(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     for (int fd = 0; fd < 3; fd++)
         (void)dup2(null, fd);
-    (void)dup2(socket, INIT_SOCKET);
     (void)fcntl(INIT_SOCKET, F_SETFD, FD_CLOEXEC);
-    (void)fcntl(INIT_SOCKET, F_SETFL, 0); /* blocking on this side */
     (void)close_range(INIT_SOCKET + 1, ~0U, 0);
+}
+
+static void block_signals(void)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
     for (int s = 1; s < NSIG; s++)
         (void)signal(s, SIG_DFL);
 }
 
-void init_main(const struct init_conf *conf, int socket)
+int init_main(void)
 {
-    const struct rlimit no_core = {0, 0};
-    struct init in = {.conf = conf};
+    struct init in = {.setup = read_setup()};
     sigset_t child;
 
-    shed(socket);
+    if (in.setup == NULL) {
+        (void)fputs("sandfleet-init is started by sandfleet-sandboxd of the same version\n",
+                    stderr);
+        return 64;
+    }
+    block_signals();
     (void)prctl(PR_SET_NAME, "sandbox-init");
-    if (setsid() < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0)
-        _exit(1);
+    if (!init_enter(in.setup, in.setup + 1))
+        return 1;
+    shed();
+    if (in.setup->traits & INIT_FORWARD)
+        in.forward = forward_start();
     (void)sigemptyset(&child);
     (void)sigaddset(&child, SIGCHLD);
     in.child_fd = signalfd(-1, &child, SFD_CLOEXEC);
     if (in.child_fd < 0)
-        _exit(1);
+        return 1;
     serve(&in);
+    return 0;
 }

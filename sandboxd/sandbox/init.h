@@ -3,17 +3,22 @@
  * sandbox's name, reaps whatever is orphaned, and when told to, or when the
  * server is gone, kills every descendant until none is left.
  *
- * It must not be killed by PR_SET_PDEATHSIG: with it gone, nobody would kill
- * what it started. The end of the server shows as the end of the socket. */
+ * It is a program of its own (sandfleet-init): nothing of the server's memory is
+ * in it. In a pid namespace it is the first process, whose end ends all others.
+ * Without one it must not be killed by PR_SET_PDEATHSIG: with it gone, nobody would
+ * kill what it started. The end of the server shows as the end of the socket. */
 #ifndef SANDFLEET_SANDBOXD_SANDBOX_INIT_H
 #define SANDFLEET_SANDBOXD_SANDBOX_INIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "common/buf.h"
 #include "common/err.h"
 #include "sandboxd/sandbox/identity.h"
+
+struct isolation;
 
 /* Server to init: one datagram each on a SOCK_SEQPACKET pair. */
 enum init_op {
@@ -38,10 +43,11 @@ struct init_request {
 /* Init to server; at most one descriptor with each. */
 enum init_kind {
     INIT_STARTED, /* with the terminal's master when there is one */
-    INIT_FAILED,  /* status: errno */
+    INIT_FAILED,  /* status: errno; pid: 0, or INIT_NO_CWD */
     INIT_EXITED,  /* status: as waitpid() */
     INIT_DONE     /* status: 0, maybe with a descriptor, or errno */
 };
+enum { INIT_NO_CWD = -1 }; /* what failed is the working directory */
 struct init_report {
     uint32_t kind;
     uint32_t ticket;
@@ -49,15 +55,24 @@ struct init_report {
     int32_t status;
 };
 
-struct init_conf { /* borrowed until return */
+struct init_launch { /* borrowed until return */
+    const struct isolation *isolation;
     const struct identity *identity;
-    const char *folder; /* removed at the end */
-    uint64_t max_files; /* RLIMIT_NOFILE of the commands */
+    const char *id;
+    const char *folder, *home, *template; /* on this machine; folder NULL: only a try */
+    uint64_t max_files;                   /* RLIMIT_NOFILE of the commands */
+    bool egress;                          /* <folder>/egress.sock leads to the proxy */
+    bool sweep;                           /* only to take the folder away: without isolation */
+    int complaints;                       /* where bubblewrap and init write why they failed */
 };
 
-/* Forks it; from the main thread only. *fd: our end, non-blocking, yours. */
-enum err_code init_fork(const struct init_conf *conf, pid_t *pid, int *fd,
-                        struct err *err) MUST_USE;
+/* Starts it; from the main thread only. *fd: our end, non-blocking, yours. */
+enum err_code init_launch(const struct init_launch *l, pid_t *pid, int *fd,
+                          struct err *err) MUST_USE;
+
+/* Starts one of no sandbox and waits for its end. ERR_CONFIG with what it complained of. Blocks. */
+enum err_code init_try(const struct isolation *iso, const struct identity *id,
+                       struct err *err) MUST_USE;
 
 /* A memfd with the command as init reads it: working directory, arguments and
  * environment ("NAME=value"), each NUL-terminated, in `strings`. */

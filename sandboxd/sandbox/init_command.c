@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,29 +61,63 @@ static void exec_spec(int fd)
     die(argv[0], "cannot start", errno == ENOENT ? 127 : 126);
 }
 
-static void run_command(const struct init_conf *conf, const int fds[INIT_FDS], bool tty)
+static bool limit(__rlimit_resource_t what, uint64_t most)
 {
-    const struct rlimit files = {conf->max_files, conf->max_files};
+    const struct rlimit l = {most, most};
+
+    return most == 0 || setrlimit(what, &l) == 0;
+}
+
+static bool limit_all(const struct init_setup *s)
+{
+    return limit(RLIMIT_NOFILE, s->max_files) && limit(RLIMIT_NPROC, s->max_procs) &&
+           limit(RLIMIT_FSIZE, s->max_file_bytes) && limit(RLIMIT_DATA, s->max_data_bytes);
+}
+
+bool command_become(const struct init_setup *s)
+{
+    if (!limit_all(s) || !identity_drop(&s->identity))
+        return false;
+    (void)umask(022);
+    return true;
+}
+
+static void run_command(const struct init_setup *setup, const int fds[INIT_FDS], bool tty)
+{
     sigset_t none;
 
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (setsid() < 0 || dup2(fds[INIT_FD_IN], 0) < 0 || dup2(fds[INIT_FD_OUT], 1) < 0 ||
         dup2(fds[INIT_FD_ERR], 2) < 0 || (tty && ioctl(0, TIOCSCTTY, 0) != 0) ||
-        setrlimit(RLIMIT_NOFILE, &files) != 0 || !identity_drop(conf->identity))
+        !command_become(setup))
         _exit(126);
-    (void)umask(022);
     exec_spec(fds[INIT_FD_SPEC]);
     _exit(126);
 }
 
-pid_t command_start(const struct init_conf *conf, const int fds[INIT_FDS], bool tty)
+pid_t command_start(const struct init_setup *setup, const int fds[INIT_FDS], bool tty)
 {
     pid_t pid = _Fork();
 
     if (pid == 0)
-        run_command(conf, fds, tty);
+        run_command(setup, fds, tty);
     return pid;
+}
+
+int command_look(const struct init_setup *setup, int spec_fd)
+{
+    char cwd[PATH_MAX];
+    ssize_t n = pread(spec_fd, cwd, sizeof(cwd) - 1, sizeof(struct init_spec));
+
+    cwd[n > 0 ? n : 0] = '\0';
+    identity_enter(&setup->identity);
+    int fd = open(cwd, O_PATH | O_DIRECTORY | O_CLOEXEC), errnum = errno;
+    identity_leave(&setup->identity);
+    if (fd < 0)
+        return errnum;
+    (void)close(fd);
+    return 0;
 }
 
 /* --- its terminal: of the devpts that init sees, owned by the sandbox's user ----- */
@@ -96,14 +131,14 @@ static int open_peer(int master)
     return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
-int terminal_open(const struct init_conf *conf, uint16_t cols, uint16_t rows, int fds[INIT_FDS])
+int terminal_open(const struct init_setup *setup, uint16_t cols, uint16_t rows, int fds[INIT_FDS])
 {
     const struct winsize size = {.ws_col = cols, .ws_row = rows};
 
-    identity_enter(conf->identity);
+    identity_enter(&setup->identity);
     int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     int peer = master >= 0 ? open_peer(master) : -1, errnum = errno;
-    identity_leave(conf->identity);
+    identity_leave(&setup->identity);
     if (peer >= 0 && ioctl(master, TIOCSWINSZ, &size) == 0) {
         fds[INIT_FD_IN] = fds[INIT_FD_OUT] = fds[INIT_FD_ERR] = peer;
         return master;

@@ -6,20 +6,32 @@
 #include <stdbool.h>
 
 #include "sandboxd/sandbox/init.h"
+#include "sandboxd/sandbox/init_setup.h"
 
-enum { INIT_SOCKET = 3 };
+/* Whether the sandbox's user can be in the spec's working directory: 0, or an errno. */
+int command_look(const struct init_setup *s, int spec_fd);
 
 /* Forks and executes what the spec says, with the rest as its standard streams; tty:
  * they are a terminal, which becomes its own. -1 with errno. */
-pid_t command_start(const struct init_conf *conf, const int fds[INIT_FDS], bool tty);
+pid_t command_start(const struct init_setup *s, const int fds[INIT_FDS], bool tty);
+
+/* Limits, user and umask of whatever acts in the sandbox's name, for good. */
+bool command_become(const struct init_setup *s);
 
 /* A terminal: fds[INIT_FD_IN..ERR] become one descriptor of its peer; returns the
  * master, non-blocking. -1 with errno. */
-int terminal_open(const struct init_conf *conf, uint16_t cols, uint16_t rows, int fds[INIT_FDS]);
+int terminal_open(const struct init_setup *s, uint16_t cols, uint16_t rows, int fds[INIT_FDS]);
 
 void init_report_send(enum init_kind kind, uint32_t ticket, int pid, int status, int fd);
 
-/* The forked child's life; does not return. `socket` is its end of the pair. */
-void init_main(const struct init_conf *conf, int socket);
+/* Makes this process what the setup says, for good: limits, Landlock, system calls.
+ * False: it has told standard error why. `filter`: setup->filter_bytes. */
+bool init_enter(const struct init_setup *s, const void *filter);
+
+/* The relay from the proxy's port on loopback to its socket, in a child. -1 with errno. */
+pid_t forward_start(void);
+
+/* The program sandfleet-init: descriptors as init_setup.h says. Returns its exit status. */
+int init_main(void);
 
 #endif

@@ -35,7 +35,34 @@ static void make_names(struct sandbox *sb)
     (void)sodium_bin2hex(sb->token, sizeof(sb->token), key, sizeof(key));
 }
 
-/* The folder is the server's, the home in it the sandbox's user's. */
+static void make_paths(struct sandbox *sb)
+{
+    bool own = isolation_own_root(sb->fleet->isolation);
+
+    (void)snprintf(sb->home, sizeof(sb->home), "%s/home", sb->folder);
+    (void)snprintf(sb->temp, sizeof(sb->temp), "%s/tmp", sb->folder);
+    (void)snprintf(sb->source, sizeof(sb->source), "%s/templates/%s", sb->fleet->data,
+                   sb->template);
+    (void)snprintf(sb->bin, sizeof(sb->bin), "%s/bin", own ? SANDBOX_TEMPLATE : sb->source);
+    (void)snprintf(sb->path, sizeof(sb->path), "%s:/usr/local/bin:/usr/bin:/bin", sb->bin);
+}
+
+static bool make_own(const struct identity *id, const char *path)
+{
+    return mkdir(path, 0700) == 0 && (!id->drop || chown(path, id->uid, id->gid) == 0);
+}
+
+static bool make_hosts(const struct sandbox *sb)
+{
+    char path[SANDBOX_PATH_ROOM + 8];
+
+    (void)snprintf(path, sizeof(path), "%s/hosts", sb->folder);
+    FILE *f = fopen(path, "wxe");
+    bool good = f != NULL && fprintf(f, "127.0.0.1 localhost %s\n::1 localhost\n", sb->id) > 0;
+    return f != NULL && fclose(f) == 0 && good;
+}
+
+/* The folder is the server's, what the sandbox writes to its user's. */
 static enum err_code make_folders(struct sandbox *sb, struct err *err)
 {
     const struct identity *id = sb->fleet->identity;
@@ -43,19 +70,31 @@ static enum err_code make_folders(struct sandbox *sb, struct err *err)
 
     if (n < 0 || (size_t)n + 8 > sizeof(sb->folder))
         return err_set(err, ERR_CONFIG, "the path of --data is too long");
-    (void)snprintf(sb->home, sizeof(sb->home), "%s/home", sb->folder);
-    (void)snprintf(sb->bin, sizeof(sb->bin), "%s/templates/%s/bin", sb->fleet->data, sb->template);
-    (void)snprintf(sb->path, sizeof(sb->path), "%s:/usr/local/bin:/usr/bin:/bin", sb->bin);
-    if (mkdir(sb->folder, 0711) != 0 || mkdir(sb->home, 0700) != 0)
-        return err_errno(err, errno, "cannot make '%s'", sb->home);
-    if (id->drop && chown(sb->home, id->uid, id->gid) != 0)
-        return err_errno(err, errno, "cannot give away '%s'", sb->home);
-    return ERR_OK;
+    make_paths(sb);
+    if (mkdir(sb->folder, 0711) == 0 && make_own(id, sb->home) &&
+        (isolation_own_root(sb->fleet->isolation) ? make_hosts(sb) : make_own(id, sb->temp)))
+        return ERR_OK;
+    return err_errno(err, errno, "cannot make '%s'", sb->folder);
+}
+
+/* Init has emptied what the sandbox wrote to. False: there is more. */
+static bool remove_folders(const struct sandbox *sb)
+{
+    static const char *const files[] = {"hosts", "egress.sock"};
+    char path[SANDBOX_PATH_ROOM + 16];
+
+    for (size_t i = 0; i < COUNTOF(files); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", sb->folder, files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(sb->temp);
+    (void)rmdir(sb->home);
+    return rmdir(sb->folder) == 0 || errno == ENOENT;
 }
 
 const char *sandbox_home(const struct sandbox *sb)
 {
-    return sb->home;
+    return isolation_own_root(sb->fleet->isolation) ? SANDBOX_HOME : sb->home;
 }
 
 const char *sandbox_bin(const struct sandbox *sb)
@@ -63,20 +102,40 @@ const char *sandbox_bin(const struct sandbox *sb)
     return sb->bin;
 }
 
+void sandbox_egress_path(const struct sandbox *sb, char out[SANDBOX_PATH_ROOM + 16])
+{
+    (void)snprintf(out, SANDBOX_PATH_ROOM + 16, "%s/egress.sock", sb->folder);
+}
+
 const char *const *sandbox_environ(const struct sandbox *sb)
 {
-    static const char *list[16];
+    static const char *const proxied[] = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"};
+    static const char *const direct[] = {"NO_PROXY", "no_proxy"};
+    static const char *list[32];
     size_t n = 0;
 
     list[n++] = "PATH", list[n++] = sb->path;
     list[n++] = "HOME", list[n++] = sandbox_home(sb);
     list[n++] = "USER", list[n++] = "user";
     list[n++] = "LOGNAME", list[n++] = "user";
+    if (sb->fleet->isolation->mechanisms & MECH_FENCE)
+        list[n++] = "TMPDIR", list[n++] = sb->temp;
+    for (size_t i = 0; sb->egress && i < COUNTOF(proxied); i++)
+        list[n++] = proxied[i], list[n++] = "http://127.0.0.1:3128";
+    for (size_t i = 0; sb->egress && i < COUNTOF(direct); i++)
+        list[n++] = direct[i], list[n++] = "127.0.0.1,localhost";
     list[n] = NULL;
     return list;
 }
 
 /* --- init ---------------------------------------------------------------------- */
+
+static void close_egress(struct sandbox *sb)
+{
+    if (sb->egress)
+        sb->fleet->egress_close(sb->fleet->egress, sb);
+    sb->egress = false;
+}
 
 static size_t bucket_of(struct str id)
 {
@@ -143,13 +202,33 @@ static void kill_leftovers(struct fleet *f)
     free(pids);
 }
 
+/* Nobody can use it any more, or waits for it. */
+static void sandbox_ends(struct sandbox *sb, const char *reason)
+{
+    sb->ending = true;
+    timer_stop(sb->expiry);
+    if (sb->fleet->ending != NULL)
+        sb->fleet->ending(sb, reason);
+    process_forget_all(sb);
+    sandbox_answer_all(sb, ESRCH);
+    close_egress(sb);
+}
+
 static void on_init(void *ctx, int events);
 
 static enum err_code start_init(struct sandbox *sb, struct err *err)
 {
-    const struct init_conf conf = {
-        .identity = sb->fleet->identity, .folder = sb->folder, .max_files = sb->fleet->max_files};
-    enum err_code rc = init_fork(&conf, &sb->init_pid, &sb->init_fd, err);
+    const struct init_launch l = {.isolation = sb->fleet->isolation,
+                                  .identity = sb->fleet->identity,
+                                  .id = sb->id,
+                                  .folder = sb->folder,
+                                  .home = sb->home,
+                                  .template = sb->source,
+                                  .max_files = sb->fleet->max_files,
+                                  .egress = sb->egress,
+                                  .sweep = sb->sweeping,
+                                  .complaints = -1};
+    enum err_code rc = init_launch(&l, &sb->init_pid, &sb->init_fd, err);
 
     if (rc != ERR_OK)
         return rc;
@@ -160,28 +239,54 @@ static enum err_code start_init(struct sandbox *sb, struct err *err)
     return ERR_OK;
 }
 
-/* The end of its socket is the end of init. After a kill that is the end of the
- * sandbox; else something killed it: a new one cleans up after it. */
-static void init_ended(struct sandbox *sb)
+static void ask_to_end(struct sandbox *sb)
+{
+    const struct init_request q = {.op = INIT_KILL};
+
+    if (sandbox_ask(sb, &q, NULL, 0, NULL) != ERR_OK) /* its queue is full: the end says the same */
+        (void)shutdown(sb->init_fd, SHUT_WR);
+}
+
+/* What init did not take away itself. True: one that does so was started. */
+static bool sweep(struct sandbox *sb)
 {
     struct err e = ERR_INIT;
-    bool expected = sb->ending;
 
+    if (sb->sweeping || remove_folders(sb))
+        return false;
+    sb->sweeping = true;
+    if (start_init(sb, &e) == ERR_OK) {
+        ask_to_end(sb);
+        return true;
+    }
+    log_event(LOG_ERROR, "sandbox.left", LF("folder", sb->folder), LF_ERR(&e));
+    return false;
+}
+
+/* Both its socket and its process have ended. After a kill that is the end of the
+ * sandbox, else something killed it, and it may have left more. */
+static void init_ended(struct sandbox *sb)
+{
+    if (sb->init_fd >= 0 || sb->init_pid != 0)
+        return;
+    if (!sb->ending) {
+        log_event(LOG_WARN, "sandbox.lost", LF("sandbox", sb->id));
+        sandbox_ends(sb, "lost");
+        kill_leftovers(sb->fleet);
+    }
+    if (sweep(sb))
+        return;
+    cgroup_remove(&sb->fleet->isolation->cgroups, sb->id);
+    sandbox_gone(sb);
+}
+
+static void socket_ended(struct sandbox *sb)
+{
     watch_free(sb->watch);
     (void)close(sb->init_fd);
     sb->watch = NULL;
     sb->init_fd = -1;
-    sb->init_pid = 0;
-    if (!expected) {
-        log_event(LOG_WARN, "sandbox.lost", LF("sandbox", sb->id));
-        kill_leftovers(sb->fleet);
-        if (start_init(sb, &e) == ERR_OK) {
-            sandbox_kill(sb, "lost", NULL);
-            return;
-        }
-        log_event(LOG_ERROR, "sandbox.left", LF("folder", sb->folder), LF_ERR(&e));
-    }
-    sandbox_gone(sb);
+    init_ended(sb);
 }
 
 static void take_report(struct sandbox *sb, const struct init_report *r, int fd)
@@ -216,7 +321,7 @@ static void on_init(void *ctx, int events)
             return;
         if (n != (ssize_t)sizeof(r)) {
             packet_close(fds);
-            init_ended(sb);
+            socket_ended(sb);
             return;
         }
         int first = fds[0];
@@ -264,6 +369,17 @@ static struct sandbox *sandbox_new(struct fleet *f, const struct sandbox_want *w
     return NULL;
 }
 
+static enum err_code open_egress(struct sandbox *sb, struct err *err)
+{
+    const struct fleet *f = sb->fleet;
+
+    if (f->egress_open == NULL || !(f->isolation->mechanisms & MECH_NETWORK))
+        return ERR_OK;
+    enum err_code rc = f->egress_open(f->egress, sb, err);
+    sb->egress = rc == ERR_OK;
+    return rc;
+}
+
 enum err_code sandbox_create(struct fleet *f, const struct sandbox_want *want, struct sandbox **out,
                              struct err *err)
 {
@@ -276,10 +392,12 @@ enum err_code sandbox_create(struct fleet *f, const struct sandbox_want *want, s
         return err_set(err, ERR_NOMEM, "sandbox");
     enum err_code rc = make_folders(sb, err);
     if (rc == ERR_OK)
+        rc = open_egress(sb, err);
+    if (rc == ERR_OK)
         rc = start_init(sb, err);
     if (rc != ERR_OK) {
-        if (sb->init_fd < 0) /* else init removes it when the socket ends */
-            (void)tree_remove(sb->folder);
+        close_egress(sb);
+        (void)remove_folders(sb);
         sandbox_free(sb);
         return rc;
     }
@@ -305,21 +423,14 @@ struct sandbox *sandbox_find(struct fleet *f, struct str id)
 
 void sandbox_kill(struct sandbox *sb, const char *reason, struct waiter *w)
 {
-    const struct init_request q = {.op = INIT_KILL};
-
     if (w != NULL)
         LIST_INSERT_HEAD(&sb->waiters, w, link);
     if (sb->ending)
         return;
-    sb->ending = true;
-    timer_stop(sb->expiry);
     log_event(LOG_INFO, "sandbox.killed", LF("sandbox", sb->id), LF("reason", reason));
-    if (sb->fleet->ending != NULL)
-        sb->fleet->ending(sb, reason);
-    process_forget_all(sb);
-    sandbox_answer_all(sb, ESRCH);
-    if (sandbox_ask(sb, &q, NULL, 0, NULL) != ERR_OK) /* its queue is full: the end says the same */
-        (void)shutdown(sb->init_fd, SHUT_WR);
+    sandbox_ends(sb, reason);
+    if (sb->init_fd >= 0)
+        ask_to_end(sb);
 }
 
 void sandbox_kill_all(struct fleet *f, const char *reason)
@@ -330,19 +441,31 @@ void sandbox_kill_all(struct fleet *f, const char *reason)
     sandbox_kill(sb, reason, NULL);
 }
 
+static struct sandbox *by_pid(struct fleet *f, pid_t pid)
+{
+    struct sandbox *sb;
+
+    TAILQ_FOREACH(sb, &f->all, link)
+    if (sb->init_pid == pid)
+        return sb;
+    return NULL;
+}
+
 void fleet_reap(struct fleet *f)
 {
     bool stranger = false;
-    struct sandbox *sb;
     pid_t pid;
     int status;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        bool ours = child_exited(f, pid, status);
+        struct sandbox *sb = by_pid(f, pid);
 
-        TAILQ_FOREACH(sb, &f->all, link)
-        ours = ours || sb->init_pid == pid;
-        stranger = stranger || !ours;
+        if (sb != NULL) {
+            sb->init_pid = 0;
+            init_ended(sb);
+        } else {
+            stranger = !child_exited(f, pid, status) || stranger;
+        }
     }
     if (stranger) /* an orphan of a dead init; it may have left more */
         kill_leftovers(f);

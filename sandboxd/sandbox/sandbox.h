@@ -16,6 +16,11 @@
 #include "common/loop.h"
 #include "sandboxd/sandbox/identity.h"
 #include "sandboxd/sandbox/init.h"
+#include "sandboxd/sandbox/isolation.h"
+
+/* In a sandbox with a root of its own: */
+#define SANDBOX_HOME     "/home/user"
+#define SANDBOX_TEMPLATE "/opt/template"
 
 enum {
     SANDBOX_ID_ROOM = 24,
@@ -48,16 +53,19 @@ struct sandbox {
     struct life *life;       /* the control plane's; NULL: none */
     struct command *command; /* that sandbox_run() started; NULL: none */
     char id[SANDBOX_ID_ROOM];
-    char token[SANDBOX_TOKEN_ROOM]; /* X-Access-Token */
-    char folder[SANDBOX_PATH_ROOM], home[SANDBOX_PATH_ROOM + 8];
-    char bin[SANDBOX_PATH_ROOM + 128], path[SANDBOX_PATH_ROOM + 192];
+    char token[SANDBOX_TOKEN_ROOM];                                    /* X-Access-Token */
+    char folder[SANDBOX_PATH_ROOM], home[SANDBOX_PATH_ROOM + 8];       /* on this machine */
+    char temp[SANDBOX_PATH_ROOM + 8], source[SANDBOX_PATH_ROOM + 128]; /* the template's folder */
+    char bin[SANDBOX_PATH_ROOM + 160], path[SANDBOX_PATH_ROOM + 224];  /* as it sees them */
     char *template;
     cJSON *metadata, *env;      /* objects of strings */
     cJSON *network;             /* as the client gave it: allowOut, denyOut, rules…; NULL: none */
     int64_t started_ms, end_ms; /* wall time */
 
-    pid_t init_pid; /* 0: none */
-    int init_fd;
+    pid_t init_pid; /* of init, or of the bubblewrap around it; 0: reaped */
+    int init_fd;    /* -1: it has ended */
+    bool sweeping;  /* init is one that only takes the folder away */
+    bool egress;    /* the proxy was opened for it */
     struct watch *watch;
     struct timer *expiry;
     bool ending;
@@ -74,12 +82,19 @@ struct fleet { /* all of them, oldest first */
     struct loop *loop;
     const char *data; /* absolute path */
     const struct identity *identity;
+    const struct isolation *isolation;
     int64_t max_sandboxes;
     uint64_t max_files; /* of a command */
     int64_t count;
     TAILQ_HEAD(sandbox_list, sandbox) all;
     LIST_HEAD(, sandbox) buckets[FLEET_BUCKETS]; /* by id */
     LIST_HEAD(, child) children;
+    /* The way out of sandboxes that have no network (isolation strong); both NULL: there is
+     * none. On return of the first, a socket at sandbox_egress_path() takes connections, and the
+     * sandboxes' user may connect to it. The second comes once for each first that went well. */
+    enum err_code (*egress_open)(void *egress, struct sandbox *sb, struct err *err);
+    void (*egress_close)(void *egress, struct sandbox *sb);
+    void *egress;
     /* Each NULL, or called from the loop: */
     void (*expired)(struct sandbox *sb); /* its time is over; NULL: it is killed */
     void (*ending)(struct sandbox *sb, const char *reason); /* it is being killed */
@@ -113,6 +128,20 @@ const char *sandbox_bin(const struct sandbox *sb); /* its template's programs */
 /* NAME, value, NAME, value, …, NULL: what its commands find in their environment
  * unless they or the sandbox were given something else. Borrowed until the next call. */
 const char *const *sandbox_environ(const struct sandbox *sb);
+
+/* "<folder>/egress.sock" on this machine; at INIT_PROXY_SOCKET in the sandbox. */
+void sandbox_egress_path(const struct sandbox *sb, char out[SANDBOX_PATH_ROOM + 16]);
+
+/* --- what it has, and uses ------------------------------------------------------------ */
+
+int sandbox_cpu_count(const struct sandbox *sb);
+int64_t sandbox_memory_bytes(const struct sandbox *sb); /* its limit, else this machine's memory */
+
+struct sandbox_usage {
+    int64_t memory_bytes, cpu_ns; /* cpu: since its start; what ended may be missing */
+};
+/* By its cgroup; without one by a look at all processes. Zeros when it cannot be told. */
+void sandbox_usage(const struct sandbox *sb, struct sandbox_usage *out);
 
 /* --- asking init ------------------------------------------------------------------- */
 

@@ -4,10 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,45 +68,15 @@ int tree_remove(const char *path)
     return remove_at(AT_FDCWD, path, st.st_dev, 0);
 }
 
-/* The parent of a process by /proc; 0: it is gone. */
-static int parent_of(int pid)
+int tree_empty(const char *path)
 {
-    char path[64], text[512];
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
+        return errno == ENOENT ? 0 : -1;
+    if (fstat(fd, &st) == 0)
+        return remove_entries(fd, st.st_dev, 0);
     (void)close(fd);
-    if (n <= 0)
-        return 0;
-    text[n] = '\0';
-    const char *p = strrchr(text, ')'); /* a program's name may hold anything */
-    return p != NULL && strlen(p) > 4 ? (int)strtol(p + 4, NULL, 10) : 0;
-}
-
-static bool is_kept(int pid, const int *keep, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (keep[i] == pid)
-            return true;
-    return false;
-}
-
-int tree_kill_children(const int *keep, int n)
-{
-    DIR *proc = opendir("/proc");
-    int self = (int)getpid(), killed = 0;
-
-    if (proc == NULL)
-        return 0;
-    for (struct dirent *e; (e = readdir(proc)) != NULL;) {
-        int pid = (int)strtol(e->d_name, NULL, 10);
-
-        if (pid > 0 && parent_of(pid) == self && !is_kept(pid, keep, n) && kill(pid, SIGKILL) == 0)
-            killed++;
-    }
-    (void)closedir(proc);
-    return killed;
+    return -1;
 }

@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from e2b import BIN, KEY, Sandboxd, await_true, running
+from e2b import BIN, KEY, LEVEL, Sandboxd, await_true, running
 
 def spawn_stubborn(sandbox, n, seconds):
     """n processes that left their session and ignore TERM; all there when this returns."""
@@ -48,12 +48,12 @@ class ControlPlane(Server):
         for key in ("", "x", KEY[:-1], KEY + "0"):
             status, body, _ = self.server.call("GET", "/v2/sandboxes", headers={"X-API-Key": key})
             self.assertEqual((status, json.loads(body)["code"]), (401, 401))
-        self.assertEqual(json.loads(self.server.call("GET", "/health")[1])["isolation"], "none")
+        self.assertEqual(json.loads(self.server.call("GET", "/health")[1])["isolation"], LEVEL)
 
     def test_create_get_kill(self):
         sandbox = self.server.create(metadata={"job": "a b&c"})
         detail = json.loads(self.server.call("GET", f"/sandboxes/{sandbox.id}")[1])
-        self.assertEqual(detail["metadata"], {"job": "a b&c", "sandfleet.isolation": "none"})
+        self.assertEqual(detail["metadata"], {"job": "a b&c", "sandfleet.isolation": LEVEL})
         self.assertEqual(detail["state"], "running")
         self.assertEqual([sandbox.kill(), sandbox.kill()], [204, 404])
         self.assertEqual(sandbox.call("GET", "/health")[0], 502)
@@ -283,7 +283,9 @@ class Ends(unittest.TestCase):
         server.process.kill()
         server.process.wait()
         await_true(lambda: running(marker) == 0, "all are gone")
-        await_true(lambda: os.listdir(os.path.join(server.data, "sandboxes")) == [], "the folders, too")
+        after = Sandboxd(data=server.data)
+        self.addCleanup(after.discard)
+        self.assertEqual(os.listdir(os.path.join(server.data, "sandboxes")), [], "the next one takes them away")
 
     def test_killed_init_is_a_lost_sandbox(self):
         server = self.serve()
@@ -320,24 +322,32 @@ class Start(unittest.TestCase):
     def test_refusals(self):
         data = ["--data", "/tmp/sandboxd-never"]
         for words, env, text in (
-            ([*data], {}, "--isolation none"),
-            ([*data, "--isolation", "strong"], {}, "not available yet"),
-            ([*data, "--isolation", "none"], {"E2B_API_KEY": ""}, "E2B_API_KEY"),
-            (["--isolation", "none"], {}, "--data"),
-            ([*data, "--isolation", "none", "--run-as", "no-such-user"], {}, "--run-as"),
+            ([*data, "--isolation", "none"], {}, "--i-know-it-is-unsafe"),
+            ([*data, "--isolation", "strong", "--connect-ports", "443"], {}, "no network but the proxy"),
+            ([*data], {"E2B_API_KEY": ""}, "E2B_API_KEY"),
+            ([], {}, "--data"),
+            ([*data, "--run-as", "no-such-user"], {}, "--run-as"),
         ):
+            if os.geteuid() == 0 and "--run-as" not in words:
+                words = [*words, "--run-as", "nobody"]
             status, said = self.refused(*words, env=env)
             self.assertEqual((status, text in said), (78, True), (words, said))
 
+    def test_one_server_a_folder(self):
+        server = Sandboxd()
+        self.addCleanup(server.discard)
+        with self.assertRaisesRegex(AssertionError, "another sandfleet-sandboxd works in"):
+            Sandboxd(data=server.data)
+
     @unittest.skipIf(os.geteuid() != 0, "needs root")
     def test_root_needs_a_user(self):
-        status, said = self.refused("--data", "/tmp/sandboxd-never", "--isolation", "none")
+        status, said = self.refused("--data", "/tmp/sandboxd-never")
         self.assertEqual((status, "--run-as sandfleet" in said), (78, True), said)
 
     @unittest.skipIf(os.geteuid() != 0, "needs root")
     def test_folder_the_user_cannot_enter(self):
         closed = subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip()
-        status, said = self.refused("--data", closed + "/data", "--isolation", "none", "--run-as", "nobody")
+        status, said = self.refused("--data", closed + "/data", "--run-as", "nobody")
         self.assertEqual((status, "chmod o+x" in said), (78, True), said)
 
 
