@@ -110,7 +110,10 @@ static void finish_done(struct http *h)
         struct http_req *r = NULL;
         CURLcode code = m->data.result;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
-        req_finish(r, code);
+        if (r->conn && code == CURLE_OK)
+            http_conn_opened(r->conn);
+        else
+            req_finish(r, code);
     }
 }
 

@@ -15,11 +15,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/loop.h"
 
+struct sockaddr;
 struct http;     /* opaque: the connection pool of a process */
 struct http_req; /* opaque: one request under way */
 
@@ -78,6 +80,34 @@ enum err_code http_start(struct http *h, const struct http_call *call, const str
                          void *ctx, struct http_req **out, struct err *err) MUST_USE;
 int http_status(const struct http_req *r); /* inside data(): of the answer */
 void http_cancel(struct http_req *r);      /* NULL is fine; done is not called */
+
+/* --- connections of one's own ---------------------------------------------------
+ * TCP ("http://host:port") or TLS, verified ("https://host:port"); what is said there is the
+ * caller's. Keep a pool for nothing else: libcurl takes an open one for idle, and may close it
+ * to make room for a call's. Close them before http_free(). */
+struct http_conn; /* opaque */
+
+struct http_conn_events { /* called from the loop; each may close the connection */
+    void (*opened)(void *ctx);
+    void (*failed)(void *ctx, const struct err *e); /* last call; the connection is gone */
+    void (*ready)(void *ctx, int events);           /* as http_conn_watch() asked for */
+};
+struct http_conn_call { /* borrowed until return */
+    const char *url;
+    int64_t connect_ms; /* name, TCP and TLS together; 0: 10 s */
+    /* Asked for each address before it is tried; NULL: all are good. None is: ERR_INVALID. */
+    bool (*allowed)(void *ctx, const struct sockaddr *to);
+};
+/* ERR_OK: opened or failed will be called, never from inside this call. */
+enum err_code http_connect(struct http *h, const struct http_conn_call *call,
+                           const struct http_conn_events *ev, void *ctx, struct http_conn **out,
+                           struct err *err) MUST_USE;
+void http_conn_watch(struct http_conn *c, int events); /* WATCH_READ | WATCH_WRITE; 0: none */
+/* As send(2) and recv(2) on a non-blocking socket. Read until EAGAIN before waiting. */
+ssize_t http_conn_send(struct http_conn *c, const void *p, size_t n);
+ssize_t http_conn_recv(struct http_conn *c, void *p, size_t n);
+void http_conn_shut(struct http_conn *c);  /* no more is sent; with TLS it does nothing */
+void http_conn_close(struct http_conn *c); /* no call after it; NULL is fine */
 
 void http_escape(struct buf *out, struct str s); /* percent-encoding of a query value */
 

@@ -38,6 +38,7 @@ struct http_req {
     int64_t silence_ms, last_byte_ms;
     struct http_events ev;
     void *ctx;
+    struct http_conn *conn; /* NULL: a call */
     struct buf body;
     size_t header_bytes;
     enum err_code failure; /* ours, seen inside a callback of curl; ERR_OK: none */
@@ -59,6 +60,9 @@ struct http {
     int busy;     /* calls of ours on the stack that go on using h */
     bool freed;   /* http_free() came from a callback */
 };
+
+/* --- http_conn.c --- */
+void http_conn_opened(struct http_conn *c); /* its request is in curl until it is closed */
 
 /* --- http_call.c --- */
 enum err_code http_call_check(const struct http_call *call, char **name, struct err *err) MUST_USE;

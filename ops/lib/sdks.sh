@@ -41,7 +41,7 @@ sdk_fetch() {
 sdk_npm() {
     cp "$2/package.json" "$2/package-lock.json" "$1" &&
         quietly "$CACHE/sdks.log" npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund &&
-        mkdir "$1/bin" && ln -s ../node_modules/.bin/node "$1/bin/node" &&
+        mkdir "$1/bin" && (cd "$1/bin" && ln -s ../node_modules/node-linux-*/bin/node node) &&
         quietly "$CACHE/sdks.log" "$1/bin/node" --version
 }
 

@@ -131,6 +131,25 @@ static void on_overdue(void *ctx)
 
 /* --- start ------------------------------------------------------------------- */
 
+/* Of what a client sent, what List gives back. NULL: no memory. */
+static cJSON *known_members(const cJSON *config)
+{
+    static const char *const names[] = {"cmd", "args", "envs", "cwd"};
+    cJSON *out = cJSON_CreateObject();
+
+    for (size_t i = 0; out != NULL && i < COUNTOF(names); i++) {
+        const cJSON *one = json_get(config, names[i]);
+        cJSON *copy = one != NULL ? cJSON_Duplicate(one, true) : NULL;
+
+        if (one != NULL && !cJSON_AddItemToObject(out, names[i], copy)) {
+            cJSON_Delete(copy);
+            cJSON_Delete(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
 static struct process *process_new(struct sandbox *sb, const struct process_spec *spec)
 {
     struct process *p = calloc(1, sizeof(*p));
@@ -145,7 +164,7 @@ static struct process *process_new(struct sandbox *sb, const struct process_spec
     p->readers = (struct subscribers){
         .loop = sb->fleet->loop, .drained = on_drained, .kill = on_overdue, .ctx = p};
     subscribers_init(&p->readers);
-    p->config = cJSON_Duplicate(spec->config, true);
+    p->config = known_members(spec->config);
     p->tag = spec->tag != NULL ? str_dup(str_of(spec->tag)) : NULL;
     p->cache = timer_new(sb->fleet->loop, on_cache_over, p);
     LIST_INSERT_HEAD(&sb->processes, p, link);

@@ -25,7 +25,7 @@ enum {
 struct process;
 
 struct process_spec {    /* borrowed */
-    const cJSON *config; /* {cmd,args,envs,cwd} as it came, checked */
+    const cJSON *config; /* {cmd,args,envs,cwd} as it came, checked; NULL: none came */
     const char *tag;     /* NULL: none */
     const char *cwd;     /* absolute */
     bool want_stdin;

@@ -4,6 +4,8 @@
 #ifndef SANDFLEET_WORKER_E2B_E2B_ERROR_H
 #define SANDFLEET_WORKER_E2B_E2B_ERROR_H
 
+#include <stdbool.h>
+
 #include "common/err.h"
 #include "common/http.h"
 #include "worker/e2b/connect_rpc.h"
@@ -18,15 +20,21 @@ enum { E2B_RETRY_AFTER_MAX_MS = 300 * 1000 };
 
 struct e2b_answer {
     enum e2b_surface surface;
-    int status;      /* of HTTP; 0 for E2B_RPC */
-    struct str word; /* error_code, or the Connect code */
-    struct str text; /* the message */
+    int status;       /* of HTTP; 0 for E2B_RPC */
+    struct str word;  /* error_code, or the Connect code */
+    struct str text;  /* the message */
+    bool json;        /* the service itself spoke, no gateway before it */
+    int should_retry; /* Should-Retry: -1 not told, 0, 1 */
     int64_t retry_after_ms;
 };
 
 /* Fills err by the first row that matches; err->retry_ms by the row or Retry-After
- * (at most E2B_RETRY_AFTER_MAX_MS). The service's text is never copied into err: it can
- * echo a whole command. */
+ * (at most E2B_RETRY_AFTER_MAX_MS). Should-Retry: true makes of what would end a run, or
+ * this process, a thing to try again. Should-Retry: false is for the caller, who does not ask
+ * again by himself; whether there is another attempt is the code's to say.
+ * CONFLICT: what the request asks for cannot be had by asking again: its idempotency key is
+ * used up, it is paused already, its memory cannot be brought back.
+ * The service's text is never copied into err: it can echo a whole command. */
 enum err_code e2b_error(const struct e2b_answer *a, struct err *err);
 
 /* The same, from an HTTP answer whose body may be JSON, text or nothing. */

@@ -11,7 +11,7 @@
 
 #include "common/banned.h"
 
-enum { URL_MAX_BYTES = 12288, HEADER_MAX_BYTES = SECRET_MAX_BYTES + 32 };
+enum { URL_MAX_BYTES = 12288, HEADER_MAX_BYTES = SECRET_MAX_BYTES + 32, KEY_LINE_MAX_BYTES = 320 };
 
 /* --- service ---------------------------------------------------------------- */
 
@@ -72,7 +72,7 @@ enum err_code sandbox_request_start(struct sandbox_service *s, const struct sand
                                     struct err *err)
 {
     AUTO_BUF url = BUF_INIT(URL_MAX_BYTES), key = BUF_INIT(HEADER_MAX_BYTES);
-    AUTO_BUF idempotency = BUF_INIT(256);
+    AUTO_BUF idempotency = BUF_INIT(KEY_LINE_MAX_BYTES);
     const char *headers[4] = {"User-Agent: sandfleet/" SF_VERSION,
                               "Content-Type: application/json"};
     struct http_call call = {.method = r->method, .headers = headers, .n_headers = 2};

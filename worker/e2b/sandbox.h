@@ -41,7 +41,9 @@ struct sandbox_events {                           /* called from the loop; exact
 struct sandbox_want {     /* borrowed until return */
     const char *template; /* "claude" */
     int64_t ttl_ms;       /* it may live so long unattended */
-    const char *run_id;   /* metadata; with attempt also the Idempotency-Key */
+    const char *key;      /* Idempotency-Key, and metadata; NULL: {run_id}-{attempt} */
+    const char *ledger;   /* metadata: whose row names it; NULL: nobody's */
+    const char *run_id;   /* metadata; NULL: for whoever comes */
     int64_t attempt;
     const char *tenant;
 };

@@ -22,17 +22,18 @@ struct verb {
     int64_t one_ms, all_ms; /* of one try; after all_ms none is begun */
     size_t max_body;        /* of the answer */
     unsigned fine;          /* failures that are as good as success */
+    bool newer;             /* an old service has no such path, and says so at once */
 };
 
 // clang-format off
 static const struct verb verbs[SANDBOX_CALL_VERBS] = {
-    [SANDBOX_CALL_GET]      = {"GET",    "/sandboxes/", "",           4, 20 * SECOND, 90 * SECOND,  1 << 20, 0},
-    [SANDBOX_CALL_TTL]      = {"POST",   "/sandboxes/", "/timeout",   4, 20 * SECOND, 90 * SECOND,  1 << 16, 0},
-    [SANDBOX_CALL_REFRESH]  = {"POST",   "/sandboxes/", "/refreshes", 4, 20 * SECOND, 90 * SECOND,  1 << 16, 0},
-    [SANDBOX_CALL_KILL]     = {"DELETE", "/sandboxes/", "",           4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_GONE},
-    [SANDBOX_CALL_PAUSE]    = {"POST",   "/sandboxes/", "/pause",     4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_CONFLICT},
-    [SANDBOX_CALL_LIST]     = {"GET",    "/v2/sandboxes", "",         4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0},
-    [SANDBOX_CALL_LIST_OLD] = {"GET",    "/sandboxes", "",            4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0},
+    [SANDBOX_CALL_GET]      = {"GET",    "/sandboxes/", "",           4, 20 * SECOND, 90 * SECOND,  1 << 20, 0, false},
+    [SANDBOX_CALL_TTL]      = {"POST",   "/sandboxes/", "/timeout",   4, 20 * SECOND, 90 * SECOND,  1 << 16, 0, false},
+    [SANDBOX_CALL_REFRESH]  = {"POST",   "/sandboxes/", "/refreshes", 4, 20 * SECOND, 90 * SECOND,  1 << 16, 0, false},
+    [SANDBOX_CALL_KILL]     = {"DELETE", "/sandboxes/", "",           4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_GONE, false},
+    [SANDBOX_CALL_PAUSE]    = {"POST",   "/sandboxes/", "/pause",     4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_CONFLICT, false},
+    [SANDBOX_CALL_LIST]     = {"GET",    "/v2/sandboxes", "",         4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, true},
+    [SANDBOX_CALL_LIST_OLD] = {"GET",    "/sandboxes", "",            4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, false},
 };
 // clang-format on
 
@@ -114,15 +115,20 @@ static bool may_try_again(const struct sandbox_call *c, const struct err *e, int
     unsigned most = c->verb->tries > 1 ? c->verb->tries : 2;
 
     return err_action(e->code) == ERR_DO_RETRY && e->code != ERR_GONE && undone &&
-           c->backoff.tries <= most - 1 && loop_now_ms(c->service->loop) + wait_ms < c->until_ms;
+           c->backoff.tries < most && loop_now_ms(c->service->loop) + wait_ms < c->until_ms;
+}
+
+static bool told_not_to(const struct sandbox_call *c, const struct http_answer *a)
+{
+    return a->should_retry == 0 || (c->verb->newer && sandbox_route_missing(a));
 }
 
 static void call_failed(struct sandbox_call *c, const struct http_answer *a, const struct err *e)
 {
     int64_t own = backoff_next_ms(&c->backoff); /* counts the try, too */
-    int64_t wait_ms = e->retry_ms > own ? e->retry_ms : own;
+    int64_t wait_ms = e->retry_ms > 0 ? e->retry_ms : own;
 
-    if (may_try_again(c, e, wait_ms))
+    if (!told_not_to(c, a) && may_try_again(c, e, wait_ms))
         timer_start(c->timer, wait_ms);
     else
         call_fail(c, a, e);

@@ -15,8 +15,9 @@ struct sandbox_service {
     struct loop *loop;
     struct http *http;
     struct sandbox_service_opts opts;
-    char *api_url; /* without a slash at its end */
-    bool v1, v2;   /* known to speak only v1; known to speak v2 */
+    char *api_url;       /* without a slash at its end */
+    bool v2;             /* known to speak v2 */
+    int64_t v1_until_ms; /* until then it is taken to speak only v1 */
     LIST_HEAD(, sandbox_op) ops;
     LIST_HEAD(, sandbox_call) calls;
     LIST_HEAD(, sandbox_list) lists;
@@ -31,7 +32,7 @@ struct sandbox {
 
 struct sandbox_request {
     const char *method, *path, *body; /* body NULL: none */
-    const char *idempotency_key;      /* NULL: none */
+    const char *idempotency_key;      /* checked; NULL: none */
     int64_t total_ms;                 /* 0: SANDBOX_API_MS */
     size_t max_body;                  /* of the answer; 0: 1 MiB */
 };

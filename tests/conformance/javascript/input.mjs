@@ -8,7 +8,7 @@ const READING = { background: true, stdin: true }
 export async function stdin(c) {
   const sandbox = await c.sandbox()
   let heard = ''
-  const command = await sandbox.commands.run('head -n 3', { ...READING, onStdout: (text) => void (heard += text) })
+  const command = await sandbox.commands.run('for i in 1 2 3; do read -r line; echo "$line"; done', { ...READING, onStdout: (text) => void (heard += text) })
   await sandbox.commands.sendStdin(command.pid, 'ein Wörtchen\n')
   await until('the first line', () => heard === 'ein Wörtchen\n')
   await sandbox.commands.sendStdin(command.pid, 'two\nth')

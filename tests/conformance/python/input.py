@@ -9,7 +9,7 @@ READING = {"background": True, "stdin": True}
 
 def stdin(c):
     sandbox = c.sandbox()
-    command = sandbox.commands.run("head -n 3", **READING)
+    command = sandbox.commands.run('for i in 1 2 3; do read -r line; echo "$line"; done', **READING)
     sandbox.commands.send_stdin(command.pid, "ein Wörtchen\n")
     same(next(iter(command))[0], "ein Wörtchen\n")
     sandbox.commands.send_stdin(command.pid, "two\nth")

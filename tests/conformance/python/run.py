@@ -12,6 +12,7 @@ import os
 import pathlib
 import platform
 import sys
+import threading
 import time
 import traceback
 from importlib import metadata
@@ -60,13 +61,21 @@ def tell(name, begun, error):
 
 
 def perform(name, body):
-    begun, error, case = time.monotonic(), None, Case(name)
-    try:
-        body(case)
-    except Exception as e:  # whatever it is, the other cases go on
-        error = e
+    begun, case, errors = time.monotonic(), Case(name), []
+
+    def guarded():
+        try:
+            body(case)
+        except Exception as e:  # whatever it is, the other cases go on
+            errors.append(e)
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    if thread.is_alive():
+        errors.append(TimeoutError(f"not done within {SECONDS} s"))
     case.release()
-    return tell(name, begun, error)
+    return tell(name, begun, errors[0] if errors else None)
 
 
 async def perform_async(name, body, gate):

@@ -2,6 +2,7 @@
 """A sandboxd of one's own, and a client that speaks its protocol byte by byte."""
 import base64
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -35,6 +36,13 @@ def running(marker):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as f:
             found += f.read() == marker
     return found
+
+
+def envelope(message, packed=False):
+    text = json.dumps(message).encode()
+    if packed:
+        text = gzip.compress(text)
+    return bytes([packed]) + struct.pack(">I", len(text)) + text
 
 
 class Sandboxd:
@@ -108,6 +116,7 @@ class Sandboxd:
 class Sandbox:
     def __init__(self, server, answer):
         self.server, self.answer, self.id = server, answer, answer["sandboxID"]
+        self.streams = []  # all that were opened
 
     def headers(self, **more):
         return {"E2b-Sandbox-Id": self.id, "E2b-Sandbox-Port": "49983",
@@ -120,14 +129,22 @@ class Sandbox:
     def kill(self):
         return self.server.call("DELETE", f"/sandboxes/{self.id}")[0]
 
-    def stream(self, method, message, **headers):
-        """An open stream; iterate over (flags, message)."""
+    def rpc(self, method, message=None, **headers):
+        """A unary method of process.Process: (status, message)."""
+        status, body, _ = self.call("POST", f"/process.Process/{method}", message or {}, **headers)
+        return status, json.loads(body)
+
+    def input(self, pid, data, kind="stdin"):
+        return self.rpc("SendInput", {"process": {"pid": pid}, "input": {kind: base64.b64encode(data).decode()}})
+
+    def stream(self, method, message, body=None, **headers):
+        """An open stream; iterate over (flags, message). `body`: instead of one envelope."""
         names = {k.replace("_", "-"): v for k, v in headers.items()}
-        text = json.dumps(message).encode()
         c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
-        c.request("POST", f"/process.Process/{method}", b"\0" + struct.pack(">I", len(text)) + text,
+        c.request("POST", f"/process.Process/{method}", body or envelope(message),
                   self.headers(**{"Content-Type": STREAM}, **names))
-        return Stream(c)
+        self.streams.append(Stream(c))
+        return self.streams[-1]
 
     def start(self, *words, headers=None, config=None, **members):
         message = {"process": {"cmd": words[0], "args": list(words[1:]), **(config or {})},
@@ -143,6 +160,7 @@ class Stream:
     def __init__(self, connection):
         self.connection = connection
         self.answer = connection.getresponse()
+        self.packed = []  # of each frame: whether it was compressed
 
     def __iter__(self):
         return self
@@ -150,8 +168,15 @@ class Stream:
     def __next__(self):
         head = self.answer.read(5)
         if len(head) < 5:
+            self.close()
             raise StopIteration
-        return head[0], json.loads(self.answer.read(struct.unpack(">I", head[1:])[0]))
+        text = self.answer.read(struct.unpack(">I", head[1:])[0])
+        self.packed.append(head[0] & 1)
+        return head[0] & ~1, json.loads(gzip.decompress(text) if head[0] & 1 else text)
+
+    def pid(self):
+        """Of the start event, which is the next one."""
+        return next(self)[1]["event"]["start"]["pid"]
 
     def close(self):
         self.answer.close()
@@ -163,6 +188,7 @@ class Done:
 
     def __init__(self, stream):
         self.out, self.err, self.pid, self.end, self.last = bytearray(), bytearray(), 0, None, None
+        self.pty = b""
         self.keepalives = 0
         for flags, message in stream:
             if flags == 2:
@@ -172,6 +198,7 @@ class Done:
             data = event.get("data", {})
             self.out += base64.b64decode(data.get("stdout", ""))
             self.err += base64.b64decode(data.get("stderr", ""))
+            self.pty += base64.b64decode(data.get("pty", ""))
             self.pid = event.get("start", {}).get("pid", self.pid)
             self.end = event.get("end", self.end)
             self.keepalives += "keepalive" in event

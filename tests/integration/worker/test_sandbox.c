@@ -2,7 +2,7 @@
 /* Promise: a sandbox is asked for so that a retry gives the same one, each failure of the
  * service becomes its one error, and nobody's sandbox is left behind. Proof: against a
  * sandboxd, and against a server that answers line by line from a script. */
-#include "fixture.h"
+#include "script.h"
 
 /* --- against a sandboxd ------------------------------------------------------------ */
 
@@ -115,228 +115,6 @@ static void bad_ids_are_refused(void **state)
 }
 
 /* --- against a script ----------------------------------------------------------------- */
-enum { ANSWERS = 8, REQUESTS_ROOM = 65536 };
-
-struct heard {
-    volatile int n;
-    volatile size_t len;
-    char text[REQUESTS_ROOM]; /* the requests, one behind the other */
-};
-
-static void answer_one(int fd, const char *answer, struct heard *h)
-{
-    char text[16384] = "";
-    size_t n = 0, want = 0;
-
-    for (;;) {
-        ssize_t got = read(fd, text + n, sizeof(text) - 1 - n);
-        const char *end, *length;
-
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-        text[n] = '\0';
-        end = strstr(text, "\r\n\r\n");
-        length = strcasestr(text, "content-length: ");
-        want = length ? strtoul(length + 16, NULL, 10) : 0;
-        if (end && n >= (size_t)(end + 4 - text) + want)
-            break;
-    }
-    memcpy(h->text + h->len, text, n);
-    h->len += n;
-    h->n++;
-    (void)dprintf(fd, "HTTP/1.1 %s", answer);
-    (void)close(fd);
-}
-
-static pid_t serve(int listener, const char *const *answers, struct heard *h)
-{
-    pid_t pid = fx_fork();
-
-    if (pid != 0)
-        return pid;
-    (void)signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0;;) {
-        int fd = accept(listener, NULL, NULL);
-
-        answer_one(fd, answers[i], h);
-        i += answers[i + 1] != NULL; /* the last one for ever */
-    }
-}
-
-#define BODY(status, body)                                                                         \
-    status "\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" body
-#define SANDBOX                                                                                    \
-    "{\"sandboxID\":\"iabc\",\"templateID\":\"claude\",\"clientID\":\"x\",\"envdVersion\":\"0\","  \
-    "\"envdAccessToken\":\"tok\"}"
-#define MADE    BODY("201 Created", SANDBOX)
-#define HEALTHY BODY("204 No Content", "")
-#define KILLED  BODY("204 No Content", "")
-
-static struct script {
-    const char *name;
-    const char *answers[ANSWERS];
-    const char *code; /* what became of the create; OK: a sandbox */
-    int64_t retry_ms;
-    const char *asked; /* the request lines, in order */
-} scripts[] = {
-    {"made", {MADE, HEALTHY}, "OK", 0, "POST /v2/sandboxes|GET /health|"},
-    {"v1 where v2 is missing (404)",
-     {BODY("404 Not Found", "404 page not found"), MADE, HEALTHY},
-     "OK",
-     0,
-     "POST /v2/sandboxes|POST /sandboxes|GET /health|"},
-    {"v1 where v2 is missing (405)",
-     {BODY("405 Method Not Allowed", ""), MADE, HEALTHY},
-     "OK",
-     0,
-     "POST /v2/sandboxes|POST /sandboxes|GET /health|"},
-    {"a missing template is no missing route",
-     {BODY("404 Not Found", "{\"code\":404,\"message\":\"template 'claude' not found\"}")},
-     "NOT_FOUND",
-     0,
-     "POST /v2/sandboxes|"},
-    {"a failure is asked again",
-     {BODY("503 Service Unavailable", "{}"), MADE, HEALTHY},
-     "OK",
-     0,
-     "POST /v2/sandboxes|POST /v2/sandboxes|GET /health|"},
-    {"no JSON is asked again",
-     {BODY("201 Created", "not json!"), MADE, HEALTHY},
-     "OK",
-     0,
-     "POST /v2/sandboxes|POST /v2/sandboxes|GET /health|"},
-    {"no sandbox in it is asked again",
-     {BODY("201 Created", "{\"sandboxID\":\"../x\"}"), MADE, HEALTHY},
-     "OK",
-     0,
-     "POST /v2/sandboxes|POST /v2/sandboxes|GET /health|"},
-    {"the plan's cap is told at once",
-     {BODY("429 Too Many", "{\"code\":429,\"message\":\"the maximum number of concurrent E2B\"}")},
-     "CAPACITY",
-     0,
-     "POST /v2/sandboxes|"},
-    {"a rate limit is told at once, with its wait",
-     {"429 Too Many\r\nRetry-After: 7\r\nConnection: close\r\n\r\n"},
-     "THROTTLED",
-     7000,
-     "POST /v2/sandboxes|"},
-    {"a redirect is not followed",
-     {"302 Found\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n", MADE, HEALTHY},
-     "OK",
-     0,
-     "POST /v2/sandboxes|POST /v2/sandboxes|GET /health|"},
-    {"the daemon takes its time",
-     {MADE, BODY("502 Bad Gateway", "{\"message\":\"port is not open\"}"), HEALTHY},
-     "OK",
-     0,
-     "POST /v2/sandboxes|GET /health|GET /health|"},
-    {"a conflict for ever is told some day",
-     {BODY("409 Conflict", "{\"code\":409,\"message\":\"in transition\"}")},
-     "UNAVAILABLE",
-     1000,
-     "POST /v2/sandboxes|POST /v2/sandboxes|POST /v2/sandboxes|POST /v2/sandboxes|"},
-    {"one that dies at birth is killed",
-     {MADE, BODY("502 Bad Gateway", "{\"message\":\"The sandbox was not found\"}"), KILLED},
-     "UNAVAILABLE",
-     0,
-     "POST /v2/sandboxes|GET /health|DELETE /sandboxes/iabc|"},
-};
-
-static void request_lines(const struct heard *h, struct buf *out)
-{
-    const char *p = h->text;
-
-    while ((p = strstr(p, " HTTP/1.1\r\n"))) {
-        const char *line = p;
-
-        while (line > h->text && line[-1] != '\n' && line[-1] != '}')
-            line--;
-        buf_add(out, line, (size_t)(p - line));
-        buf_addc(out, '|');
-        p++;
-    }
-}
-
-static void wait_for_requests(const struct heard *h, const char *asked)
-{
-    int n = 0;
-
-    for (const char *p = asked; *p; p++)
-        n += *p == '|';
-    for (int i = 0; i < 500 && h->n < n; i++) {
-        struct timer *t = timer_new(fx.loop, (loop_fn)(void (*)(void))loop_stop, fx.loop);
-
-        timer_start(t, 10);
-        loop_run(fx.loop);
-        timer_free(t);
-    }
-    assert_int_equal(h->n, n);
-}
-
-static void follows_the_script(void **state)
-{
-    const struct script *row = *state;
-    struct heard *h =
-        mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int port, fd = fx_listen(&port);
-    char url[64], saved[64];
-    struct sandbox_service *s;
-    struct fx_got got;
-    AUTO_BUF lines = BUF_INIT(4096);
-    pid_t pid = serve(fd, row->answers, h);
-
-    (void)close(fd);
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d", port);
-    memcpy(saved, fx.url, sizeof(saved));
-    memcpy(fx.url, url, sizeof(url));
-    s = fx_service(NULL, NULL);
-    got = fx_create(s, "claude", "run");
-    assert_string_equal(err_name(got.e.code), row->code);
-    assert_int_equal(got.e.retry_ms, row->retry_ms);
-    wait_for_requests(h, row->asked);
-    request_lines(h, &lines);
-    assert_string_equal(lines.p, row->asked);
-    assert_non_null(strstr(h->text, "Idempotency-Key: run-1\r\n"));
-    assert_non_null(strstr(h->text, "\"metadata\":{\"fleet\":\"test\",\"run\":\"run\""));
-    sandbox_free(got.sb);
-    sandbox_service_free(s);
-    memcpy(fx.url, saved, sizeof(saved));
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, NULL, 0);
-    (void)munmap(h, sizeof(*h));
-}
-
-/* A scripted service in the place of the real one. */
-struct stage {
-    struct heard *heard;
-    struct sandbox_service *service;
-    char saved[64];
-    pid_t pid;
-};
-
-static struct stage stage_up(const char *const *answers)
-{
-    struct stage st = {.heard = mmap(NULL, sizeof(struct heard), PROT_READ | PROT_WRITE,
-                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
-    int port, fd = fx_listen(&port);
-
-    st.pid = serve(fd, answers, st.heard);
-    (void)close(fd);
-    memcpy(st.saved, fx.url, sizeof(st.saved));
-    (void)snprintf(fx.url, sizeof(fx.url), "http://127.0.0.1:%d", port);
-    st.service = fx_service(NULL, NULL);
-    return st;
-}
-
-static void stage_down(struct stage *st)
-{
-    sandbox_service_free(st->service);
-    memcpy(fx.url, st->saved, sizeof(st->saved));
-    (void)kill(st->pid, SIGKILL);
-    (void)waitpid(st->pid, NULL, 0);
-    (void)munmap(st->heard, sizeof(*st->heard));
-}
 
 static void a_kill_that_is_put_off_for_ever_is_told(void **state)
 {
@@ -345,7 +123,8 @@ static void a_kill_that_is_put_off_for_ever_is_told(void **state)
 
     (void)state;
     assert_string_equal(err_name(kill_it(st.service, "iabc").code), "UNAVAILABLE");
-    assert_int_equal(st.heard->n, 4);
+    stage_asked(&st, "DELETE /sandboxes/iabc|DELETE /sandboxes/iabc|DELETE /sandboxes/iabc|"
+                     "DELETE /sandboxes/iabc|");
     stage_down(&st);
 }
 
@@ -385,64 +164,17 @@ static void a_whole_file_for_a_range_is_cut(void **state)
     stage_down(&st);
 }
 
-/* Cancelled while the service makes it: no word to the caller, and it is killed. */
-static void a_cancelled_create_kills_what_was_made(void **state)
-{
-    static const char *const answers[] = {MADE, KILLED, NULL};
-    const struct sandbox_want want = {
-        .template = "claude", .ttl_ms = 1000, .run_id = "run", .attempt = 1, .tenant = "t"};
-    struct heard *h =
-        mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int port, fd = fx_listen(&port);
-    char url[64], saved[64];
-    struct sandbox_service *s;
-    struct sandbox_op *op = NULL;
-    struct fx_got got = {0};
-    struct err e;
-    pid_t pid = serve(fd, answers, h);
-
-    (void)state;
-    (void)close(fd);
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d", port);
-    memcpy(saved, fx.url, sizeof(saved));
-    memcpy(fx.url, url, sizeof(url));
-    s = fx_service(NULL, NULL);
-    assert_string_equal(err_name(sandbox_create(s, &want, &fx_events, &got, &op, &e)), "OK");
-    while (h->n == 0 && !got.called) { /* one turn of the loop at a time, until it was asked */
-        struct timer *t = timer_new(fx.loop, (loop_fn)(void (*)(void))loop_stop, fx.loop);
-
-        timer_start(t, 0);
-        loop_run(fx.loop);
-        timer_free(t);
-    }
-    sandbox_op_cancel(op);
-    wait_for_requests(h, "POST|DELETE|");
-    assert_non_null(strstr(h->text, "DELETE /sandboxes/iabc "));
-    assert_false(got.called);
-    sandbox_service_free(s);
-    memcpy(fx.url, saved, sizeof(saved));
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, NULL, 0);
-    (void)munmap(h, sizeof(*h));
-}
-
 int main(void)
 {
-    const struct CMUnitTest fixed[] = {
+    static const struct CMUnitTest tests[] = {
         cmocka_unit_test(lives_and_dies),
         cmocka_unit_test(the_same_attempt_gets_the_same_sandbox),
         cmocka_unit_test(an_unknown_template_is_not_found),
         cmocka_unit_test(a_bad_key_is_unauthorized),
         cmocka_unit_test(bad_ids_are_refused),
-        cmocka_unit_test(a_cancelled_create_kills_what_was_made),
         cmocka_unit_test(a_kill_that_is_put_off_for_ever_is_told),
         cmocka_unit_test(a_whole_file_for_a_range_is_cut),
     };
-    struct CMUnitTest tests[COUNTOF(fixed) + COUNTOF(scripts)];
 
-    memcpy(tests, fixed, sizeof(fixed));
-    for (size_t i = 0; i < COUNTOF(scripts); i++)
-        tests[COUNTOF(fixed) + i] = (struct CMUnitTest){
-            .name = scripts[i].name, .test_func = follows_the_script, .initial_state = &scripts[i]};
     return cmocka_run_group_tests_name("sandbox", tests, fx_up, fx_down);
 }
