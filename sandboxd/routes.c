@@ -6,7 +6,9 @@
 #include <sodium.h>
 
 #include "common/base64.h"
+#include "common/clock.h"
 #include "common/json.h"
+#include "sandboxd/envd/files_sign.h"
 
 #include "common/banned.h"
 
@@ -40,12 +42,23 @@ const struct route server_routes[] = {
     {"POST",   PROCESS "SendInput",        ENVD, ROUTE_UNARY,   handle_send_input,      NULL},
     {"POST",   PROCESS "CloseStdin",       ENVD, ROUTE_UNARY,   handle_close_stdin,     NULL},
     {"POST",   PROCESS "StreamInput",      ENVD, ROUTE_STREAM,  handle_stream_input,    &input_sink},
-    {"GET",    "/files",                   ENVD, 0,             handle_file_get,        NULL},
-    {"POST",   "/files",                   ENVD, 0,             handle_file_put,        &file_sink},
+    {"GET",    "/files",                   ENVD, ROUTE_SIGNED,  handle_file_get,        NULL},
+    {"POST",   "/files",                   ENVD, ROUTE_SIGNED,  handle_file_put,        &file_sink},
+    {"POST",   "/files/compose",           ENVD, 0,             handle_compose,         NULL},
+    {"GET",    "/envs",                    ENVD, 0,             handle_envs,            NULL},
     {"POST",   FILES "Stat",               ENVD, ROUTE_UNARY,   handle_stat,            NULL},
     {"POST",   FILES "MakeDir",            ENVD, ROUTE_UNARY,   handle_make_dir,        NULL},
     {"POST",   FILES "Move",               ENVD, ROUTE_UNARY,   handle_move,            NULL},
     {"POST",   FILES "Remove",             ENVD, ROUTE_UNARY,   handle_remove,          NULL},
+    {"POST",   FILES "ListDir",            ENVD, ROUTE_UNARY,   handle_list_dir,        NULL},
+
+    {"POST",   "/init",                    ENVD, ROUTE_OPEN,    handle_not_here,        NULL},
+    {"POST",   "/freeze",                  ENVD, ROUTE_OPEN,    handle_not_here,        NULL},
+    {"POST",   "/unfreeze",                ENVD, ROUTE_OPEN,    handle_not_here,        NULL},
+    {"POST",   "/collapse",                ENVD, ROUTE_OPEN,    handle_not_here,        NULL},
+    {"POST",   "/fsfreeze",                ENVD, ROUTE_OPEN,    handle_not_here,        NULL},
+    {"POST",   "/fsthaw",                  ENVD, ROUTE_OPEN,    handle_not_here,        NULL},
+    {"POST",   "/upgrade",                 ENVD, ROUTE_OPEN,    handle_not_here,        NULL},
 };
 // clang-format on
 const size_t server_n_routes = COUNTOF(server_routes);
@@ -92,6 +105,25 @@ static bool same(struct str secret, const char *given)
            sodium_memcmp(secret.p, given, secret.n) == 0;
 }
 
+/* A path that a signature opens; a token that does not fit is not helped by one. */
+static bool signature_ok(struct request *r, const struct sandbox *sb, const char *token)
+{
+    const struct file_sign s = {.path = request_query(r, "path"),
+                                .user = request_query(r, "username"),
+                                .signature = request_query(r, "signature"),
+                                .expiration = request_query(r, "signature_expiration"),
+                                .operation =
+                                    strcmp(r->route->method, "GET") == 0 ? "read" : "write",
+                                .token = sb->token};
+    const char *why = token != NULL && token[0] != '\0'
+                          ? "access token present in header but does not match"
+                          : file_sign_refusal(&s, clock_wall_ms() / 1000);
+
+    if (why != NULL)
+        request_error(r, 401, "%s", why);
+    return why == NULL;
+}
+
 static bool admit_envd(struct request *r)
 {
     struct sandbox *sb = envd_sandbox(r);
@@ -100,7 +132,10 @@ static bool admit_envd(struct request *r)
         return false;
     if (r->route != NULL && (r->route->flags & ROUTE_OPEN))
         return true;
-    if (!same(str_of(sb->token), request_header(r, "X-Access-Token"))) {
+    const char *token = request_header(r, "X-Access-Token");
+    if (!same(str_of(sb->token), token)) {
+        if (r->route != NULL && (r->route->flags & ROUTE_SIGNED))
+            return signature_ok(r, sb, token);
         request_error(r, 401, REFUSED_TOKEN);
         return false;
     }

@@ -126,15 +126,17 @@ static enum err_code prepare(struct sandboxd *d, const struct settings *s, struc
     return rc;
 }
 
-static enum err_code open_doors(struct sandboxd *d, const char *address, char *url, struct err *err)
+static enum err_code open_doors(struct sandboxd *d, const struct settings *s, char *url,
+                                struct err *err)
 {
     struct web_opts opts = {.routes = server_routes,
                             .n_routes = server_n_routes,
                             .app = &d->server,
+                            .upload_max = s->max_upload,
                             .admit = server_admit,
                             .faults = &d->server.faults,
                             .lose = server_lose};
-    enum err_code rc = listen_open(address, &opts.listen_fd, url, err);
+    enum err_code rc = listen_open(s->listen, &opts.listen_fd, url, err);
 
     if (rc == ERR_OK)
         rc = loop_new(&d->loop, err);
@@ -160,7 +162,7 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
     if (rc == ERR_OK && s->faults != NULL)
         rc = server_load_faults(&d.server, s->faults, err);
     if (rc == ERR_OK)
-        rc = open_doors(&d, s->listen, url, err);
+        rc = open_doors(&d, s, url, err);
     if (rc == ERR_OK) {
         tell_isolation(&d.server.isolation);
         log_event(LOG_INFO, "sandboxd.ready", LF("url", url), LF("data", d.data));

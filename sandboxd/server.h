@@ -74,6 +74,10 @@ void handle_stat(struct request *r);
 void handle_make_dir(struct request *r);
 void handle_move(struct request *r);
 void handle_remove(struct request *r);
+void handle_list_dir(struct request *r);
+void handle_compose(struct request *r);
+void handle_envs(struct request *r);
+void handle_not_here(struct request *r);
 
 /* Answers of the control plane, also used by several handlers. */
 void sandbox_json(const struct sandbox *sb, struct buf *out);

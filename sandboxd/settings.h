@@ -21,6 +21,7 @@ struct settings {
     char *faults;
     char *log_level, *log_format;
     int64_t max_sandboxes;
+    int64_t max_upload;
     struct secret *api_key;
     bool fault_endpoint;
     bool help, version, print_config;

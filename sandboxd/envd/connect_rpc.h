@@ -18,6 +18,7 @@ enum { RPC_HEAD_BYTES = 5, RPC_MESSAGE_MAX = 16 << 20, RPC_KEEPALIVE_MAX_S = 864
     X(UNAUTHENTICATED, "unauthenticated", 401)                                                     \
     X(PERMISSION_DENIED, "permission_denied", 403)                                                 \
     X(NOT_FOUND, "not_found", 404)                                                                 \
+    X(FAILED_PRECONDITION, "failed_precondition", 400)                                             \
     X(ALREADY_EXISTS, "already_exists", 409)                                                       \
     X(RESOURCE_EXHAUSTED, "resource_exhausted", 429)                                               \
     X(INTERNAL, "internal", 500)                                                                   \

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* envd's /files: one file up or down. Done in the name of the sandbox's user. */
+/* envd's GET /files: a file, or a range of it, or it as gzip. */
 #include "sandboxd/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,239 +10,157 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
-#include "common/json.h"
-#include "sandboxd/envd/path.h"
+#include "sandboxd/envd/files_call.h"
+#include "sandboxd/envd/files_pack.h"
+#include "sandboxd/envd/files_type.h"
 #include "sandboxd/web/query.h"
 
 #include "common/banned.h"
 
-static void answer_errno(struct request *r, int errnum, const char *what, const char *path)
-{
-    int status = errnum == ENOENT                       ? 404
-                 : errnum == ENOSPC || errnum == EDQUOT ? 507
-                 : errnum == EACCES || errnum == EPERM  ? 403
-                 : errnum == EIO                        ? 500
-                                                        : 400;
+enum { HEAD_BYTES = 512, DISPOSITION_MAX = 3 * PATH_MAX_BYTES };
 
-    request_error(r, status, "cannot %s '%s': %s", what, path, strerror(errnum));
+static void fail(struct path_call *p, int errnum)
+{
+    struct request *r = p->r;
+
+    if (errnum == ESRCH && request_sandbox(r) == NULL)
+        return; /* it has ended, and that is answered */
+    if (errnum == ENOENT)
+        request_error(r, 404, "path '%s' does not exist", p->path);
+    else if (errnum == EISDIR)
+        request_error(r, 400, "path '%s' is a directory", p->path);
+    else if (errnum == EINVAL)
+        request_error(r, 400, "path '%s' is not a regular file", p->path);
+    else
+        request_error(r, errnum == EACCES || errnum == EPERM ? 403 : 500,
+                      "error opening file '%s': %s", p->path, errno_text(errnum));
 }
 
-static bool wanted_path(struct request *r, const struct sandbox *sb, char out[PATH_MAX_BYTES])
+/* By its name, else by how it begins. */
+static const char *type_of(const char *path, int fd)
 {
-    struct err e = ERR_INIT;
+    const char *type = file_type_of(path);
+    char head[HEAD_BYTES];
 
-    if (path_resolve(sandbox_home(sb), request_query(r, "path"), out, &e) == ERR_OK)
-        return true;
-    request_error(r, 400, "%s", e.msg);
-    return false;
+    if (type != NULL)
+        return type;
+    ssize_t n = pread(fd, head, sizeof(head), 0);
+    return file_type_guess((struct str){head, n > 0 ? (size_t)n : 0});
 }
 
-/* --- down ---------------------------------------------------------------------- */
-
-/* A regular file, open; or -1 and an answer. */
-static int open_file(struct request *r, const char *path, int64_t *size)
+static void put_headers(struct MHD_Response *m, const char *path, const char *type,
+                        const struct stat *st)
 {
-    const struct server *s = r->app;
-    struct stat st = {0};
+    AUTO_BUF disposition = BUF_INIT(DISPOSITION_MAX);
+    char date[HTTP_DATE_ROOM];
 
-    identity_enter(&s->identity);
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), errnum = errno;
-    identity_leave(&s->identity);
-    if (fd < 0) {
-        answer_errno(r, errnum, "open", path);
-        return -1;
-    }
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-        *size = st.st_size;
-        return fd;
-    }
-    (void)close(fd);
-    request_error(r, 400, "path '%s' is %s", path,
-                  S_ISDIR(st.st_mode) ? "a directory" : "not a regular file");
-    return -1;
+    file_disposition(&disposition, path_base(path));
+    (void)MHD_add_response_header(m, "Content-Type", type);
+    (void)MHD_add_response_header(m, "Last-Modified", http_date(st->st_mtim.tv_sec, date));
+    (void)MHD_add_response_header(m, "Vary", "Accept-Encoding");
+    if (disposition.rc == ERR_OK)
+        (void)MHD_add_response_header(m, "Content-Disposition", disposition.p);
 }
 
 static void answer_beyond(struct request *r, int64_t size)
 {
     char text[64];
 
-    request_error(r, 416, "nothing there: the file has %lld bytes", (long long)size);
+    request_error(r, 416, "invalid range: the file has %" PRId64 " bytes", size);
     (void)snprintf(text, sizeof(text), "bytes */%" PRId64, size);
     (void)MHD_add_response_header(r->response, "Content-Range", text);
 }
 
-/* Takes fd. */
-static void answer_part(struct request *r, int fd, enum range kind, int64_t from, int64_t n,
-                        int64_t size)
+static void answer_packed(struct path_call *p, int fd, const struct stat *st)
 {
-    struct MHD_Response *m;
+    const char *type = file_type_of(p->path);
+    struct MHD_Response *m = file_packed(p->r, fd);
+
+    if (m != NULL) {
+        put_headers(m, p->path, type != NULL ? type : "application/octet-stream", st);
+        (void)MHD_add_response_header(m, "Content-Encoding", "gzip");
+    }
+    request_respond(p->r, 200, m);
+}
+
+/* Takes fd. */
+static void answer_part(struct path_call *p, int fd, const struct stat *st)
+{
+    int64_t size = st->st_size, from = 0, n = size;
+    enum range kind = range_parse(request_header(p->r, "Range"), size, &from, &n);
+    const char *type = type_of(p->path, fd);
     char text[96];
 
-    if (n > 0) {
-        m = request_file(r, fd, (uint64_t)from, (uint64_t)n);
-    } else {
-        m = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (kind == RANGE_BEYOND) {
         (void)close(fd);
+        answer_beyond(p->r, size);
+        return;
     }
+    struct MHD_Response *m = request_file(p->r, fd, (uint64_t)from, (uint64_t)n);
     if (m != NULL) {
-        (void)MHD_add_response_header(m, "Content-Type", "application/octet-stream");
+        put_headers(m, p->path, type, st);
         (void)MHD_add_response_header(m, "Accept-Ranges", "bytes");
         (void)snprintf(text, sizeof(text), "bytes %" PRId64 "-%" PRId64 "/%" PRId64, from,
                        from + n - 1, size);
         if (kind == RANGE_PART)
             (void)MHD_add_response_header(m, "Content-Range", text);
     }
-    request_respond(r, kind == RANGE_PART ? 206 : 200, m);
+    request_respond(p->r, kind == RANGE_PART ? 206 : 200, m);
+}
+
+/* What is asked of the bytes as they are is answered without packing them. */
+static bool plain_wanted(const struct request *r)
+{
+    static const char *const names[] = {"Range", "If-Modified-Since", "If-None-Match", "If-Range"};
+
+    for (size_t i = 0; i < COUNTOF(names); i++)
+        if (request_header(r, names[i]) != NULL)
+            return true;
+    return false;
+}
+
+static void on_open(struct file_call *c, int errnum, int fd)
+{
+    struct path_call *p = c->owner;
+    enum encoding want = encoding_wanted(request_header(p->r, "Accept-Encoding"));
+    struct stat st;
+
+    if (errnum == 0 && (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)))
+        errnum = EINVAL; /* it came from the sandbox */
+    if (errnum == 0 && want != ENCODING_IMPOSSIBLE) {
+        if (want == ENCODING_GZIP && !plain_wanted(p->r))
+            answer_packed(p, fd, &st);
+        else
+            answer_part(p, fd, &st);
+        return;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    if (errnum != 0)
+        fail(p, errnum);
+    else
+        request_error(p->r, 406,
+                      "error parsing Accept-Encoding: no acceptable encoding found, "
+                      "supported: [gzip]");
 }
 
 void handle_file_get(struct request *r)
 {
-    const struct sandbox *sb = request_sandbox(r);
-    char path[PATH_MAX_BYTES];
-    int64_t size = 0, from = 0, n = 0;
+    const struct file_op op = {.kind = FILE_OP_READ, .strings = 1};
+    AUTO_BUF names = BUF_INIT(PATH_MAX_BYTES + 1);
+    struct sandbox *sb = request_sandbox(r);
+    struct err e = ERR_INIT;
 
-    if (sb == NULL || !wanted_path(r, sb, path))
+    if (sb == NULL || !request_user_ok(r))
         return;
-    int fd = open_file(r, path, &size);
-    if (fd < 0)
+    struct path_call *p = path_call_new(r);
+    if (p == NULL)
         return;
-    enum range kind = range_parse(request_header(r, "Range"), size, &from, &n);
-    if (kind == RANGE_BEYOND) {
-        answer_beyond(r, size);
-        (void)close(fd);
-        return;
-    }
-    answer_part(r, fd, kind, from, kind == RANGE_PART ? n : size, size);
-}
-
-/* --- up -------------------------------------------------------------------------- */
-
-struct upload { /* to a file beside the target, which it replaces at the end */
-    char path[PATH_MAX_BYTES], temp[PATH_MAX_BYTES + 32];
-    int fd;
-};
-
-static void upload_gone(struct request *r)
-{
-    const struct server *s = r->app;
-    struct upload *u = r->state;
-
-    if (u->fd >= 0) {
-        (void)close(u->fd);
-        identity_enter(&s->identity);
-        (void)unlink(u->temp);
-        identity_leave(&s->identity);
-    }
-    free(u);
-}
-
-/* 0 or an errno. An existing file keeps its mode. */
-static int upload_open(struct upload *u)
-{
-    struct stat st;
-    bool known = stat(u->path, &st) == 0;
-    int rc = path_make_parents(u->path);
-
-    if (rc != 0)
-        return rc;
-    if (known && S_ISDIR(st.st_mode))
-        return EISDIR;
-    (void)snprintf(u->temp, sizeof(u->temp), "%s.upload-%08x", u->path, randombytes_random());
-    u->fd = open(u->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (u->fd < 0)
-        return errno;
-    if (known)
-        (void)fchmod(u->fd, st.st_mode & 0777);
-    return 0;
-}
-
-static void on_begin(struct request *r)
-{
-    const struct server *s = r->app;
-    const struct sandbox *sb = request_sandbox(r);
-    const char *type = request_header(r, "Content-Type");
-    struct upload *u = sb != NULL ? calloc(1, sizeof(*u)) : NULL;
-
-    if (sb == NULL)
-        return;
-    if (u == NULL) {
-        request_error(r, 500, "out of memory");
+    if (path_resolve(sandbox_home(sb), request_query(r, "path"), p->path, &e) != ERR_OK) {
+        request_error(r, 400, "%s", e.msg);
         return;
     }
-    u->fd = -1;
-    r->state = u;
-    r->gone = upload_gone;
-    if (type != NULL && strncasecmp(type, "multipart/", 10) == 0) {
-        request_error(r, 400,
-                      "multipart uploads are not available yet: send the file as "
-                      "application/octet-stream");
-        return;
-    }
-    if (!wanted_path(r, sb, u->path))
-        return;
-    identity_enter(&s->identity);
-    int errnum = upload_open(u);
-    identity_leave(&s->identity);
-    if (errnum != 0)
-        answer_errno(r, errnum, "write", u->path);
-}
-
-static void on_piece(struct request *r, struct str piece)
-{
-    const struct upload *u = r->state;
-
-    while (piece.n > 0) {
-        ssize_t n = write(u->fd, piece.p, piece.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            answer_errno(r, errno, "write", u->path);
-            return;
-        }
-        piece.p += n;
-        piece.n -= (size_t)n;
-    }
-}
-
-const struct body_sink file_sink = {.begin = on_begin, .piece = on_piece};
-
-static int upload_finish(struct upload *u)
-{
-    if (close(u->fd) != 0) {
-        u->fd = -1;
-        return errno;
-    }
-    u->fd = -1;
-    if (rename(u->temp, u->path) == 0)
-        return 0;
-    int errnum = errno;
-    (void)unlink(u->temp);
-    return errnum;
-}
-
-void handle_file_put(struct request *r)
-{
-    const struct server *s = r->app;
-    struct upload *u = r->state;
-    const char *slash = strrchr(u->path, '/');
-    AUTO_BUF body = BUF_INIT(4 * PATH_MAX_BYTES);
-
-    if (request_sandbox(r) == NULL) /* it may have ended meanwhile */
-        return;
-    identity_enter(&s->identity);
-    int errnum = upload_finish(u);
-    identity_leave(&s->identity);
-    if (errnum != 0) {
-        answer_errno(r, errnum, "write", u->path);
-        return;
-    }
-    buf_adds(&body, "[{");
-    json_kv(&body, "name", slash != NULL ? slash + 1 : u->path);
-    json_kv(&body, "path", u->path);
-    json_kv(&body, "type", "file");
-    buf_adds(&body, "}]");
-    request_answer(r, 200, "text/plain; charset=utf-8", &body);
+    put_path(&names, p->path);
+    if (file_call(&p->call, sb, &op, buf_str(&names), on_open, &e) != ERR_OK)
+        request_error(r, 503, "%s", e.msg);
 }

@@ -1,45 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandboxd/envd/path.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/banned.h"
+
+/* Appends the parts of `rest` to the absolute path in out; false: too long. */
+static bool append_parts(char out[PATH_MAX_BYTES], struct str rest)
+{
+    size_t n = strlen(out);
+    struct str part;
+
+    while (str_next(&rest, '/', &part)) {
+        if (part.n == 0 || str_is(part, "."))
+            continue;
+        if (str_is(part, "..")) {
+            const char *slash = strrchr(out, '/');
+
+            n = slash != NULL ? (size_t)(slash - out) : 0;
+        } else {
+            if (n + 1 + part.n >= PATH_MAX_BYTES)
+                return false;
+            out[n++] = '/';
+            memcpy(out + n, part.p, part.n);
+            n += part.n;
+        }
+        out[n] = '\0';
+    }
+    return true;
+}
+
+static enum err_code too_long(struct err *err)
+{
+    return err_set(err, ERR_INVALID, "path is over %d bytes", PATH_MAX_BYTES - 1);
+}
 
 enum err_code path_resolve(const char *home, struct str path, char out[PATH_MAX_BYTES],
                            struct err *err)
 {
-    int n;
-
-    if (path.n == 0)
-        return err_set(err, ERR_INVALID, "path is empty");
-    if (memchr(path.p, '\0', path.n) != NULL)
+    if (path.n > 0 && memchr(path.p, '\0', path.n) != NULL)
         return err_set(err, ERR_INVALID, "path holds a NUL");
-    if (path.p[0] == '/')
-        n = snprintf(out, PATH_MAX_BYTES, STR_FMT, STR_ARG(path));
-    else if (str_is(path, "~"))
-        n = snprintf(out, PATH_MAX_BYTES, "%s", home);
-    else if (str_starts(path, "~/"))
-        n = snprintf(out, PATH_MAX_BYTES, "%s/%.*s", home, (int)(path.n - 2), path.p + 2);
-    else
-        n = snprintf(out, PATH_MAX_BYTES, "%s/" STR_FMT, home, STR_ARG(path));
-    if (n < 0 || n >= PATH_MAX_BYTES)
-        return err_set(err, ERR_INVALID, "path is over %d bytes", PATH_MAX_BYTES - 1);
+    if (path.n > 0 && path.p[0] == '/') {
+        if (path.n >= PATH_MAX_BYTES)
+            return too_long(err);
+        memcpy(out, path.p, path.n);
+        out[path.n] = '\0';
+        return ERR_OK;
+    }
+    if (path.n > 1 && path.p[0] == '~' && path.p[1] != '/')
+        return err_set(err, ERR_INVALID,
+                       "failed to expand path '" STR_FMT
+                       "' for user 'user': cannot expand user-specific home dir",
+                       STR_ARG(path));
+    if (path.n > 0 && path.p[0] == '~')
+        path = (struct str){path.p + 1, path.n - 1};
+    out[0] = '\0';
+    if (!append_parts(out, str_of(home)) || !append_parts(out, path))
+        return too_long(err);
+    if (out[0] == '\0')
+        (void)snprintf(out, PATH_MAX_BYTES, "/");
     return ERR_OK;
 }
 
-int path_make_parents(const char *path)
+const char *path_base(const char *path)
 {
-    char copy[PATH_MAX_BYTES];
+    const char *slash = strrchr(path, '/');
 
-    (void)snprintf(copy, sizeof(copy), "%s", path);
-    for (char *p = copy + 1; (p = strchr(p, '/')) != NULL; p++) {
-        *p = '\0';
-        if (mkdir(copy, 0755) != 0 && errno != EEXIST && errno != EACCES && errno != EROFS)
-            return errno;
-        *p = '/';
-    }
-    return 0;
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths as a client of a sandbox means them. Pure but for path_make_parents(). */
+/* Paths as envd's clients write them. Pure. */
 #ifndef SANDFLEET_SANDBOXD_ENVD_PATH_H
 #define SANDFLEET_SANDBOXD_ENVD_PATH_H
 
@@ -8,11 +8,11 @@
 
 enum { PATH_MAX_BYTES = 4096 };
 
-/* "~", "~/x" and "x" are in the home, "/x" stays. ERR_INVALID: empty, too long, a NUL. */
+/* Absolute in `out`: an absolute path as it is; "", "~", "~/x" and relative ones below
+ * `home`, with "." and ".." taken out as text. ERR_INVALID: with NUL, "~other", or too long. */
 enum err_code path_resolve(const char *home, struct str path, char out[PATH_MAX_BYTES],
                            struct err *err) MUST_USE;
 
-/* Makes the folders above `path`, 0755. 0, or an errno. */
-int path_make_parents(const char *path);
+const char *path_base(const char *path); /* "x" of "/a/x"; borrowed */
 
 #endif

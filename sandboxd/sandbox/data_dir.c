@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "sandboxd/envd/path.h"
+#include "sandboxd/sandbox/file_do.h"
 #include "sandboxd/sandbox/tree.h"
 
 #include "common/banned.h"
@@ -22,7 +22,7 @@ enum { STAMP_ROOM = 128, ROOM = 2048 };
 static enum err_code make(const char *data, const char *name, char out[ROOM], struct err *err)
 {
     (void)snprintf(out, ROOM, "%s%s", data, name);
-    int errnum = path_make_parents(out);
+    int errnum = file_make_parents(out);
 
     if (errnum == 0 && mkdir(out, 0755) != 0 && errno != EEXIST)
         errnum = errno;

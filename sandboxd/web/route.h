@@ -17,10 +17,11 @@ enum plane {
 };
 
 enum {
-    ROUTE_OPEN = 1 << 0,     /* no key is asked for */
-    ROUTE_UNARY = 1 << 1,    /* Connect RPC, one JSON message each way */
-    ROUTE_STREAM = 1 << 2,   /* Connect RPC, enveloped */
-    ROUTE_FAULTLESS = 1 << 3 /* no scripted fault applies */
+    ROUTE_OPEN = 1 << 0,      /* no key is asked for */
+    ROUTE_UNARY = 1 << 1,     /* Connect RPC, one JSON message each way */
+    ROUTE_STREAM = 1 << 2,    /* Connect RPC, enveloped */
+    ROUTE_FAULTLESS = 1 << 3, /* no scripted fault applies */
+    ROUTE_SIGNED = 1 << 4     /* a signature of the query does instead of a token */
 };
 
 struct route {

@@ -144,7 +144,7 @@ static int64_t body_max(const struct request *r)
 
     if (sink == NULL)
         return WEB_BODY_MAX;
-    return sink->max_bytes != 0 ? sink->max_bytes : WEB_UPLOAD_MAX;
+    return sink->max_bytes != 0 ? sink->max_bytes : r->web->opts.upload_max;
 }
 
 static bool too_long(const struct request *r)
@@ -223,6 +223,18 @@ static enum MHD_Result begin(struct request *r, const char *method)
     return MHD_YES;
 }
 
+static enum MHD_Result suspend(struct request *r)
+{
+    MHD_suspend_connection(r->conn);
+    r->suspended = true;
+    return MHD_YES;
+}
+
+int64_t web_upload_max(const struct web *w)
+{
+    return w->opts.upload_max;
+}
+
 static enum MHD_Result take(struct request *r, struct str piece)
 {
     r->taken += (int64_t)piece.n;
@@ -252,9 +264,7 @@ static enum MHD_Result finish(struct request *r)
     }
     if (r->response != NULL)
         return queue(r);
-    MHD_suspend_connection(r->conn); /* answered later */
-    r->suspended = true;
-    return MHD_YES;
+    return suspend(r); /* answered later */
 }
 
 static enum MHD_Result on_access(void *ctx, struct MHD_Connection *conn, const char *url,
@@ -268,6 +278,8 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *conn, const c
         *state = r = request_new(ctx, conn, url);
         return r == NULL ? MHD_NO : begin(r, method);
     }
+    if (r->held && r->response == NULL) /* called again with the same when it goes on */
+        return suspend(r);
     if (*upload_n == 0)
         return finish(r);
     struct str piece = {upload, *upload_n};

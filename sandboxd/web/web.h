@@ -17,8 +17,7 @@
 #include "sandboxd/web/route.h"
 
 enum {
-    WEB_BODY_MAX = 16 << 20,   /* of a collected body */
-    WEB_UPLOAD_MAX = 64 << 20, /* of a body that a sink takes */
+    WEB_BODY_MAX = 16 << 20, /* of a collected body */
     WEB_CONNECTIONS_MAX = 8192,
     WEB_IDLE_S = 75,   /* a connection without a byte */
     WEB_STREAM_S = 900 /* a stream whose reader takes nothing */
@@ -37,9 +36,10 @@ struct effect { /* a fault on the bytes of an answer */
 };
 
 struct body_sink {
-    void (*begin)(struct request *r);                   /* may answer: the body is then discarded */
-    void (*piece)(struct request *r, struct str piece); /* the same */
-    int64_t max_bytes;                                  /* 0: WEB_UPLOAD_MAX */
+    /* Each may answer: the body is then discarded; and request_hold(). */
+    void (*begin)(struct request *r);
+    void (*piece)(struct request *r, struct str piece);
+    int64_t max_bytes; /* 0: web_opts.upload_max */
 };
 
 struct request { /* from its headers to the last byte of its answer */
@@ -60,7 +60,7 @@ struct request { /* from its headers to the last byte of its answer */
     struct MHD_Response *response;
     int status;
     int64_t taken;
-    bool dispatched, suspended;
+    bool dispatched, suspended, held;
     struct effect effect; /* of a scripted fault; kind FAULT_NONE: none */
     int64_t delay_ms;
     struct delay *delay;
@@ -71,6 +71,7 @@ struct web_opts {
     const struct route *routes;
     size_t n_routes;
     void *app;
+    int64_t upload_max; /* bytes of a body that a sink takes */
     /* Before any of the body: whether this caller may go on; answers when not.
      * r->route is NULL when nothing answers there. */
     bool (*admit)(struct request *r);
@@ -84,14 +85,16 @@ enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **
 void web_free(struct web *w); /* every stream must have been cut */
 void web_kick(struct web *w); /* libmicrohttpd has something to do that no socket tells it */
 
+int64_t web_upload_max(const struct web *w);
+
+/* From a body_sink: no more of the body comes, nor its end, until request_go_on() or an answer. */
+void request_hold(struct request *r);
+void request_go_on(struct request *r); /* not held: nothing */
+
 const char *request_header(const struct request *r, const char *name); /* NULL: none */
 /* A query value, decoded once; p NULL: none. ERR_INVALID when it holds a NUL. */
 struct str request_query(const struct request *r, const char *name);
 
-/* From a body_sink: no more of the body is read until request_go_on(), or the answer. What
- * was read already may still come. */
-void request_hold(struct request *r);
-void request_go_on(struct request *r);
 void request_may_idle(struct request *r); /* WEB_STREAM_S instead of WEB_IDLE_S */
 
 /* The answer, now or later, once. `body` is taken and left empty. */

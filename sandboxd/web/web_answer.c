@@ -12,21 +12,25 @@
 
 enum { PACK_SLACK = 1024 };
 
-void request_hold(struct request *r)
-{
-    if (r->suspended)
-        return;
-    r->suspended = true;
-    MHD_suspend_connection(r->conn);
-}
-
-void request_go_on(struct request *r)
+static void resume(struct request *r)
 {
     if (!r->suspended)
         return;
     r->suspended = false;
     MHD_resume_connection(r->conn);
     web_kick(r->web);
+}
+
+void request_hold(struct request *r)
+{
+    r->held = true; /* suspended when more comes */
+}
+
+void request_go_on(struct request *r)
+{
+    if (r->held)
+        resume(r);
+    r->held = false;
 }
 
 void request_may_idle(struct request *r)
@@ -45,7 +49,7 @@ void request_respond(struct request *r, int status, struct MHD_Response *respons
     r->response = response != NULL
                       ? response
                       : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    request_go_on(r);
+    resume(r);
 }
 
 void request_answer(struct request *r, int status, const char *type, struct buf *body)

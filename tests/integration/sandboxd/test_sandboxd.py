@@ -235,12 +235,6 @@ class Envd(Server):
         self.assertEqual(self.sandbox.run("stat", "-c", "%s", "chunked").out, b"2800000\n")
         self.assertEqual([get("nope")[0], get("~")[0], get("")[0], put("~", b"x")[0]], [404, 400, 400, 400])
 
-    def test_too_big_upload_leaves_nothing(self):
-        chunk = b"x" * (1 << 20)
-        status, body, _ = self.sandbox.call("POST", "/files?path=big", iter([chunk] * 66))
-        self.assertEqual((status, json.loads(body)["code"]), (413, 413))
-        self.assertEqual(self.sandbox.run("ls", "-A").out, b"")
-
     @unittest.skipIf(os.geteuid() != 0, "needs two users")
     def test_files_are_reached_as_the_user(self):
         self.sandbox.run("sh", "-c", "ln -s /etc/shadow secret; ln -s /etc out")
@@ -258,7 +252,6 @@ class Envd(Server):
         self.assertEqual(json.loads(rpc("Stat", path="c/y")[1])["entry"]["type"], "FILE_TYPE_FILE")
         self.assertEqual([rpc("Remove", path="c")[0], rpc("Remove", path="c")[0], rpc("Stat", path="c")[0]],
                          [200, 200, 404])
-        self.assertEqual(rpc("Stat", path="")[0], 400)
 
 
 class Ends(unittest.TestCase):

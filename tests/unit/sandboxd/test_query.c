@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sandboxd/envd/path.h"
 #include "sandboxd/web/query.h"
 #include "common/json.h"
 #include "tests/lib/table.h"
@@ -93,37 +92,11 @@ static void tokens_survive(void **state)
     assert_false(page_token_parse(STR("aGVsbG8"), &out));
 }
 
-static void paths(void **state)
-{
-    static const struct {
-        struct str path;
-        const char *want; /* NULL: refused */
-    } cases[] = {
-        {{"~", 1}, "/h"},          {{"~/x", 3}, "/h/x"}, {{"x/y", 3}, "/h/x/y"},
-        {{"/etc/x", 6}, "/etc/x"}, {{"~x", 2}, "/h/~x"}, {{"", 0}, NULL},
-        {{"a\0b", 3}, NULL},
-    };
-    char out[PATH_MAX_BYTES], big[PATH_MAX_BYTES + 1];
-
-    (void)state;
-    for (size_t i = 0; i < COUNTOF(cases); i++) {
-        enum err_code rc = path_resolve("/h", cases[i].path, out, NULL);
-
-        assert_string_equal(err_name(rc), cases[i].want != NULL ? "OK" : "INVALID");
-        if (cases[i].want != NULL)
-            assert_string_equal(out, cases[i].want);
-    }
-    memset(big, 'a', sizeof(big));
-    assert_string_equal(err_name(path_resolve("/h", (struct str){big, sizeof(big)}, out, NULL)),
-                        "INVALID");
-}
-
 int main(void)
 {
     const struct CMUnitTest more[] = {
         cmocka_unit_test(filters),
         cmocka_unit_test(tokens_survive),
-        cmocka_unit_test(paths),
     };
     int failed = TABLE_RUN("query table", rows, check);
 

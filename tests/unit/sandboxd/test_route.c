@@ -89,8 +89,16 @@ static void only_health_is_open(void **state)
 {
     (void)state;
     for (size_t i = 0; i < server_n_routes; i++)
-        if (server_routes[i].flags & ROUTE_OPEN)
+        if ((server_routes[i].flags & ROUTE_OPEN) && server_routes[i].handler != handle_not_here)
             assert_string_equal(server_routes[i].path, "/health");
+}
+
+static void only_files_are_signed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < server_n_routes; i++)
+        if (server_routes[i].flags & ROUTE_SIGNED)
+            assert_string_equal(server_routes[i].path, "/files");
 }
 
 int main(void)
@@ -98,6 +106,7 @@ int main(void)
     const struct CMUnitTest more[] = {
         cmocka_unit_test(targets),
         cmocka_unit_test(only_health_is_open),
+        cmocka_unit_test(only_files_are_signed),
     };
     int failed = TABLE_RUN("route table", rows, check);
 
