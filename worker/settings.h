@@ -16,6 +16,7 @@ struct settings {
     int64_t slots, lease_ms, drain_ms;
     char *e2b_api_url, *e2b_sandbox_url, *e2b_domain;
     struct secret *e2b_api_key, *oauth_token, *api_key;
+    double e2b_cpu_usd_hour, e2b_gib_usd_hour;
     char *base_url;
     char *log_level, *log_format;
     bool help, version, print_config;

@@ -35,6 +35,11 @@ bool sandbox_id_ok(struct str id)
     return true;
 }
 
+bool sandbox_template_ok(struct str id)
+{
+    return word_ok(id, SANDBOX_TEMPLATE_MAX_BYTES, "-_.:/") && is_alnum(id.p[0]);
+}
+
 bool sandbox_token_ok(struct str token)
 {
     return word_ok(token, SANDBOX_TOKEN_MAX_BYTES, "-_.=+/~:");
@@ -112,11 +117,11 @@ void sandbox_made_wipe(struct sandbox_made *m)
 
 /* --- looking --------------------------------------------------------------------------- */
 
-static bool take_template(const cJSON *o, char out[SANDBOX_TEMPLATE_MAX_BYTES])
+static bool take_template(const cJSON *o, const char *key, char out[SANDBOX_TEMPLATE_MAX_BYTES])
 {
-    struct str s = str_of(json_get_string(o, "templateID"));
+    struct str s = str_of(json_get_string(o, key));
 
-    if (!word_ok(s, SANDBOX_TEMPLATE_MAX_BYTES, "-_.:/"))
+    if (!sandbox_template_ok(s))
         return false;
     memcpy(out, s.p, s.n + 1);
     return true;
@@ -150,12 +155,20 @@ enum err_code sandbox_info_parse(const cJSON *item, struct sandbox_info *out, st
     const char *state = json_get_string(item, "state");
 
     *out = (struct sandbox_info){0};
-    if (!take_id(item, out->id) || !take_template(item, out->template_id) || !state ||
+    if (!take_id(item, out->id) || !take_template(item, "templateID", out->template_id) || !state ||
         !take_time(item, "startedAt", &out->started_ms) ||
         !take_time(item, "endAt", &out->end_ms) || !take_count(item, "cpuCount", &out->cpu_count) ||
         !take_count(item, "memoryMB", &out->memory_mb) || !take_metadata(item, &out->metadata))
         return no_sandbox(err);
     out->paused = strcmp(state, "paused") == 0;
+    return ERR_OK;
+}
+
+enum err_code sandbox_snapshot_parse(const cJSON *item, char out[SANDBOX_TEMPLATE_MAX_BYTES],
+                                     struct err *err)
+{
+    if (!take_template(item, "snapshotID", out))
+        return err_set(err, ERR_PROTOCOL, "sandbox service: its answer names no snapshot");
     return ERR_OK;
 }
 

@@ -31,11 +31,16 @@ void sandbox_made_wipe(struct sandbox_made *m);
 enum err_code sandbox_info_parse(const cJSON *item, struct sandbox_info *out,
                                  struct err *err) MUST_USE;
 
+/* Of a new snapshot, or one of a list. */
+enum err_code sandbox_snapshot_parse(const cJSON *item, char out[SANDBOX_TEMPLATE_MAX_BYTES],
+                                     struct err *err) MUST_USE;
+
 /* An array of at most `most` objects; *out is yours. */
 enum err_code sandbox_array_parse(struct str body, int most, cJSON **out, struct err *err) MUST_USE;
 
 /* --- what may stand in an address or a header line ------------------------------------ */
 bool sandbox_id_ok(struct str id);       /* [a-z0-9], and "-" behind the first */
+bool sandbox_template_ok(struct str id); /* of a template or snapshot: "owner/name:tag" */
 bool sandbox_token_ok(struct str token); /* of an access token, and of a page */
 bool sandbox_host_ok(struct str host);   /* a host name, a port allowed behind it */
 bool sandbox_url_ok(struct str url);     /* http(s)://host[:port][/path] */

@@ -14,7 +14,11 @@
 #include "common/banned.h"
 
 enum { SECOND = 1000, PATH_MAX_BYTES = 8192, LIST_MAX_BYTES = 8 << 20 };
-enum { FINE_GONE = 1u << ERR_GONE, FINE_CONFLICT = 1u << ERR_CONFLICT };
+enum {
+    FINE_GONE = 1u << ERR_GONE,
+    FINE_NOT_FOUND = 1u << ERR_NOT_FOUND,
+    FINE_CONFLICT = 1u << ERR_CONFLICT
+};
 
 struct verb {
     const char *method, *before, *after; /* the path is before, the id, after */
@@ -34,6 +38,11 @@ static const struct verb verbs[SANDBOX_CALL_VERBS] = {
     [SANDBOX_CALL_PAUSE]    = {"POST",   "/sandboxes/", "/pause",     4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_CONFLICT, false},
     [SANDBOX_CALL_LIST]     = {"GET",    "/v2/sandboxes", "",         4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, true},
     [SANDBOX_CALL_LIST_OLD] = {"GET",    "/sandboxes", "",            4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, false},
+    [SANDBOX_CALL_SNAPSHOT] = {"POST",   "/sandboxes/", "/snapshots", 1, SANDBOX_API_MS, 300 * SECOND, 1 << 16, 0, false},
+    [SANDBOX_CALL_SNAPSHOT_LIST]   = {"GET", "/snapshots", "",        4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, false},
+    [SANDBOX_CALL_SNAPSHOT_DELETE] = {"DELETE", "/templates/", "",    4, 30 * SECOND, 120 * SECOND, 1 << 16, FINE_GONE | FINE_NOT_FOUND, false},
+    [SANDBOX_CALL_METRICS]  = {"GET",    "/sandboxes/", "/metrics",   4, 20 * SECOND, 90 * SECOND,  4 << 20, 0, false},
+    [SANDBOX_CALL_LOGS]     = {"GET",    "/v2/sandboxes/", "/logs",   4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, true},
 };
 // clang-format on
 

@@ -7,6 +7,8 @@
 
 #include "common/http.h"
 #include "worker/e2b/sandbox_internal.h"
+#include "worker/e2b/sandbox_report.h"
+#include "worker/e2b/sandbox_snapshot.h"
 
 enum sandbox_verb {
     SANDBOX_CALL_GET,
@@ -16,6 +18,11 @@ enum sandbox_verb {
     SANDBOX_CALL_PAUSE,
     SANDBOX_CALL_LIST,
     SANDBOX_CALL_LIST_OLD,
+    SANDBOX_CALL_SNAPSHOT,
+    SANDBOX_CALL_SNAPSHOT_LIST,
+    SANDBOX_CALL_SNAPSHOT_DELETE,
+    SANDBOX_CALL_METRICS,
+    SANDBOX_CALL_LOGS,
     SANDBOX_CALL_VERBS
 };
 
@@ -37,6 +44,9 @@ struct sandbox_ask { /* borrowed until return */
         sandbox_fn done;
         sandbox_info_fn info;
         sandbox_probe_fn probe;
+        sandbox_snapshot_fn snapshot;
+        sandbox_metrics_fn metrics;
+        sandbox_logs_fn logs;
     } fn;
     void *ctx;
 };
@@ -52,6 +62,10 @@ void *sandbox_call_ctx(const struct sandbox_call *c);
 struct sandbox_answered sandbox_call_take(struct sandbox_call *c);    /* ends the call */
 void sandbox_call_cancel(struct sandbox_service *s, const void *ctx); /* ends them, untold */
 void sandbox_call_free_all(struct sandbox_service *s);
+
+/* For the calls that are done or not: fn.done, which may be NULL. */
+enum err_code sandbox_tell_done(struct sandbox_call *c, const struct http_answer *a,
+                                const struct err *e, struct err *err);
 
 /* A missing route and a missing thing are both 404: the thing is named. */
 bool sandbox_route_missing(const struct http_answer *a);

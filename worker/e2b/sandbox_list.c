@@ -21,10 +21,31 @@ struct sandbox_list {
     char token[SANDBOX_TOKEN_MAX_BYTES];
     int pages;
     void (*each)(void *ctx, const struct sandbox_info *info);
+    void (*each_snapshot)(void *ctx, const char *id); /* instead */
     sandbox_fn done;
     void *ctx;
     bool telling, cancelled;
 };
+
+struct item { /* one of the two */
+    struct sandbox_info info;
+    char snapshot[SANDBOX_TEMPLATE_MAX_BYTES];
+};
+
+static enum err_code item_parse(const struct sandbox_list *l, const cJSON *json, struct item *out,
+                                struct err *err)
+{
+    return l->each_snapshot ? sandbox_snapshot_parse(json, out->snapshot, err)
+                            : sandbox_info_parse(json, &out->info, err);
+}
+
+static void item_tell(const struct sandbox_list *l, const struct item *i)
+{
+    if (l->each_snapshot)
+        l->each_snapshot(l->ctx, i->snapshot);
+    else
+        l->each(l->ctx, &i->info);
+}
 
 static void list_free(struct sandbox_list *l)
 {
@@ -68,7 +89,7 @@ static enum err_code list_ask(struct sandbox_list *l, struct err *err)
 {
     AUTO_BUF query = BUF_INIT(LIST_QUERY_MAX_BYTES);
 
-    buf_adds(&query, l->verb == SANDBOX_CALL_LIST ? l->first : l->old);
+    buf_adds(&query, l->verb == SANDBOX_CALL_LIST_OLD ? l->old : l->first);
     if (l->token[0]) {
         buf_adds(&query, "&nextToken=");
         http_escape(&query, str_of(l->token));
@@ -81,14 +102,14 @@ static enum err_code list_ask(struct sandbox_list *l, struct err *err)
 }
 
 /* All of the page, before any of it is told. */
-static enum err_code check_page(const cJSON *page, struct err *err)
+static enum err_code check_page(const struct sandbox_list *l, const cJSON *page, struct err *err)
 {
-    struct sandbox_info info;
+    struct item one;
     const cJSON *item;
 
     cJSON_ArrayForEach(item, page)
     {
-        if (sandbox_info_parse(item, &info, err) != ERR_OK)
+        if (item_parse(l, item, &one, err) != ERR_OK)
             return err->code;
     }
     return ERR_OK;
@@ -112,15 +133,15 @@ static enum err_code take_token(struct sandbox_list *l, const struct http_answer
 
 static void tell_page(struct sandbox_list *l, const cJSON *page)
 {
-    struct sandbox_info info;
+    struct item one;
     const cJSON *item;
     struct err e;
 
     l->telling = true;
     cJSON_ArrayForEach(item, page)
     {
-        if (!l->cancelled && sandbox_info_parse(item, &info, &e) == ERR_OK)
-            l->each(l->ctx, &info);
+        if (!l->cancelled && item_parse(l, item, &one, &e) == ERR_OK)
+            item_tell(l, &one);
     }
     l->telling = false;
 }
@@ -128,9 +149,10 @@ static void tell_page(struct sandbox_list *l, const cJSON *page)
 static enum err_code read_page(struct sandbox_list *l, const struct http_answer *a, cJSON **page,
                                struct err *err)
 {
-    int most = l->verb == SANDBOX_CALL_LIST ? SANDBOX_PAGE_ITEMS : SANDBOX_OLD_LIST_ITEMS;
+    int most = l->verb == SANDBOX_CALL_LIST_OLD ? SANDBOX_OLD_LIST_ITEMS : SANDBOX_PAGE_ITEMS;
 
-    if (sandbox_array_parse(a->body, most, page, err) != ERR_OK || check_page(*page, err) != ERR_OK)
+    if (sandbox_array_parse(a->body, most, page, err) != ERR_OK ||
+        check_page(l, *page, err) != ERR_OK)
         return err->code;
     return take_token(l, a, err);
 }
@@ -166,43 +188,72 @@ static enum err_code told_page(struct sandbox_call *c, const struct http_answer 
 
 /* --- public ------------------------------------------------------------------------------ */
 
-static enum err_code make_queries(struct sandbox_list *l, const struct sandbox_query *q,
-                                  struct err *err)
-{
-    struct buf first = BUF_INIT(LIST_QUERY_MAX_BYTES), old = BUF_INIT(LIST_QUERY_MAX_BYTES);
-    enum err_code rc;
-
-    sandbox_query_list(&first, q);
-    sandbox_query_list_old(&old, q);
-    rc = first.rc != ERR_OK ? first.rc : old.rc;
-    l->first = buf_take(&first);
-    l->old = buf_take(&old);
-    buf_release(&first);
-    buf_release(&old);
-    if (rc == ERR_OK && (!l->first || !l->old))
-        rc = ERR_NOMEM;
-    return rc == ERR_OK ? ERR_OK : err_set(err, rc, "list sandboxes: the query");
-}
-
-enum err_code sandbox_list(struct sandbox_service *s, const struct sandbox_query *query,
-                           void (*each)(void *ctx, const struct sandbox_info *info),
-                           sandbox_fn done, void *ctx, struct sandbox_list **out, struct err *err)
+static struct sandbox_list *list_new(struct sandbox_service *s, enum sandbox_verb verb,
+                                     sandbox_fn done, void *ctx)
 {
     struct sandbox_list *l = calloc(1, sizeof(*l));
 
     if (!l)
-        return err_set(err, ERR_NOMEM, "list sandboxes");
+        return NULL;
     l->service = s;
-    l->verb = SANDBOX_CALL_LIST;
-    l->each = each;
+    l->verb = verb;
     l->done = done;
     l->ctx = ctx;
     LIST_INSERT_HEAD(&s->lists, l, link);
-    if (make_queries(l, query, err) != ERR_OK || list_ask(l, err) != ERR_OK) {
+    return l;
+}
+
+/* Takes the queries; frees the list when it cannot start. */
+static enum err_code list_start(struct sandbox_list *l, struct buf *first, struct buf *old,
+                                struct sandbox_list **out, struct err *err)
+{
+    enum err_code rc = first->rc != ERR_OK ? first->rc : old->rc;
+
+    l->first = buf_take(first);
+    l->old = buf_take(old);
+    if (rc == ERR_OK && (!l->first || !l->old))
+        rc = ERR_NOMEM;
+    if (rc != ERR_OK)
+        (void)err_set(err, rc, "list sandboxes: the query");
+    if (rc != ERR_OK || list_ask(l, err) != ERR_OK) {
         list_free(l);
         return err->code;
     }
     if (out)
         *out = l;
     return ERR_OK;
+}
+
+enum err_code sandbox_list(struct sandbox_service *s, const struct sandbox_query *query,
+                           void (*each)(void *ctx, const struct sandbox_info *info),
+                           sandbox_fn done, void *ctx, struct sandbox_list **out, struct err *err)
+{
+    struct sandbox_list *l = list_new(s, SANDBOX_CALL_LIST, done, ctx);
+    AUTO_BUF first = BUF_INIT(LIST_QUERY_MAX_BYTES), old = BUF_INIT(LIST_QUERY_MAX_BYTES);
+
+    if (!l)
+        return err_set(err, ERR_NOMEM, "list sandboxes");
+    l->each = each;
+    sandbox_query_list(&first, query);
+    sandbox_query_list_old(&old, query);
+    return list_start(l, &first, &old, out, err);
+}
+
+enum err_code sandbox_snapshot_list(struct sandbox_service *s, const char *sandbox_id,
+                                    void (*each)(void *ctx, const char *id), sandbox_fn done,
+                                    void *ctx, struct sandbox_list **out, struct err *err)
+{
+    struct sandbox_list *l;
+    AUTO_BUF first = BUF_INIT(LIST_QUERY_MAX_BYTES), old = BUF_INIT(LIST_QUERY_MAX_BYTES);
+
+    if (sandbox_id && !sandbox_id_ok(str_of(sandbox_id)))
+        return err_set(err, ERR_INVALID, "list snapshots: the sandbox's id");
+    l = list_new(s, SANDBOX_CALL_SNAPSHOT_LIST, done, ctx);
+    if (!l)
+        return err_set(err, ERR_NOMEM, "list snapshots");
+    l->each_snapshot = each;
+    buf_addf(&first, "?limit=%d", SANDBOX_PAGE_ITEMS);
+    if (sandbox_id)
+        buf_addf(&first, "&sandboxID=%s", sandbox_id);
+    return list_start(l, &first, &old, out, err);
 }

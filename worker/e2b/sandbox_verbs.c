@@ -17,8 +17,8 @@ static enum err_code id_checked(const char *id, struct err *err)
 
 /* --- done or not ---------------------------------------------------------------------- */
 
-static enum err_code tell_done(struct sandbox_call *c, const struct http_answer *a,
-                               const struct err *e, struct err *err)
+enum err_code sandbox_tell_done(struct sandbox_call *c, const struct http_answer *a,
+                                const struct err *e, struct err *err)
 {
     struct sandbox_answered to = sandbox_call_take(c);
 
@@ -34,11 +34,14 @@ static enum err_code act(struct sandbox_service *s, enum sandbox_verb verb, cons
 {
     if (id_checked(id, err) != ERR_OK)
         return err->code;
-    return sandbox_call_start(
-        s,
-        &(struct sandbox_ask){
-            .verb = verb, .id = id, .body = body, .told = tell_done, .fn.done = fn, .ctx = ctx},
-        err);
+    return sandbox_call_start(s,
+                              &(struct sandbox_ask){.verb = verb,
+                                                    .id = id,
+                                                    .body = body,
+                                                    .told = sandbox_tell_done,
+                                                    .fn.done = fn,
+                                                    .ctx = ctx},
+                              err);
 }
 
 /* {"NAME":SECONDS}, begun seconds counted whole. */
