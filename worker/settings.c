@@ -25,7 +25,7 @@ static const struct opt rows[] = {
       "<duration>", "How long this worker may be silent before others take its runs over; the same in the whole fleet." },
     { "drain", 0, OPT_MS, AT(drain_ms), "30s", 0, 86400000, 0, NULL,
       "<duration>", "How long runs may go on after SIGTERM before they are handed to other workers." },
-    { "e2b-api-url", 0, OPT_STRING, AT(e2b_api_url), NULL, 0, 2048, 0, "E2B_API_URL",
+    { "e2b-api-url", 0, OPT_STRING, AT(e2b_api_url), NULL, 1, 2048, 0, "E2B_API_URL",
       "<url>", "E2B's control plane, or a compatible one; by default https://api. and the domain." },
     { "e2b-sandbox-url", 0, OPT_STRING, AT(e2b_sandbox_url), NULL, 0, 2048, 0, "E2B_SANDBOX_URL",
       "<url>", "One address for all sandboxes; by default the one of E2B's domain, else each has a host name of its own." },
