@@ -185,6 +185,9 @@ enum err_code http_call_setup(struct http_req *r, const struct http_call *call, 
         curl_easy_setopt(c, CURLOPT_CAINFO, r->h->ca_file);
     if (r->h->proxy)
         curl_easy_setopt(c, CURLOPT_PROXY, r->h->proxy);
+    /* curl sends any request again, a POST too, that got no byte of an answer from a connection
+     * it had kept: only a new one tells us. */
+    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, call->once ? 1L : 0L);
     curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "sandfleet/" SF_VERSION);

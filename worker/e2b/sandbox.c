@@ -90,6 +90,7 @@ enum err_code sandbox_request_start(struct sandbox_service *s, const struct sand
     call.body = str_of(r->body);
     call.total_ms = r->total_ms > 0 ? r->total_ms : SANDBOX_API_MS;
     call.max_body = r->max_body;
+    call.once = r->once;
     rc = http_start(s->http, &call, ev, ctx, out, err);
     sodium_memzero(key.p, key.len);
     return rc;

@@ -167,7 +167,8 @@ static void call_go(void *ctx)
                                       .path = c->path,
                                       .body = c->body,
                                       .total_ms = c->verb->one_ms,
-                                      .max_body = c->verb->max_body};
+                                      .max_body = c->verb->max_body,
+                                      .once = c->verb->tries == 1};
     struct err e = ERR_INIT;
 
     if (sandbox_request_start(c->service, &r, &ev, c, &c->req, &e) != ERR_OK)

@@ -35,6 +35,7 @@ struct sandbox_request {
     const char *idempotency_key;      /* checked; NULL: none */
     int64_t total_ms;                 /* 0: SANDBOX_API_MS */
     size_t max_body;                  /* of the answer; 0: 1 MiB */
+    bool once;                        /* what it does must not be done twice */
 };
 enum err_code sandbox_request_start(struct sandbox_service *s, const struct sandbox_request *r,
                                     const struct http_events *ev, void *ctx, struct http_req **out,

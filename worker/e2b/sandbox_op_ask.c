@@ -192,6 +192,7 @@ static enum err_code op_send(struct sandbox_op *op, struct err *err)
     r.path = path.p;
     r.body = creating(op) ? op->body : body.p;
     r.idempotency_key = key.p;
+    r.once = creating(op) && op->v1;
     return sandbox_request_start(op->service, &r, &ev, op, &op->req, err);
 }
 
