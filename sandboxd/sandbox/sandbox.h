@@ -31,6 +31,7 @@ enum {
 };
 
 struct process;
+struct watcher;
 struct pending;
 struct command;
 struct fleet;
@@ -73,6 +74,7 @@ struct sandbox {
     uint32_t n_pending;
     LIST_HEAD(, pending) pending;
     LIST_HEAD(, process) processes;
+    LIST_HEAD(, watcher) watchers; /* of its folders */
     LIST_HEAD(, waiter) waiters;
     TAILQ_ENTRY(sandbox) link;
     LIST_ENTRY(sandbox) bucket;

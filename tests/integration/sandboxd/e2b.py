@@ -141,7 +141,8 @@ class Sandbox:
         """An open stream; iterate over (flags, message). `body`: instead of one envelope."""
         names = {k.replace("_", "-"): v for k, v in headers.items()}
         c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
-        c.request("POST", f"/process.Process/{method}", body or envelope(message),
+        path = method if method.startswith("/") else f"/process.Process/{method}"
+        c.request("POST", path, body or envelope(message),
                   self.headers(**{"Content-Type": STREAM}, **names))
         self.streams.append(Stream(c))
         return self.streams[-1]

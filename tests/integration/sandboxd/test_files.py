@@ -10,68 +10,13 @@ import time
 import unittest
 import urllib.parse
 
-from e2b import Sandboxd
+from files_case import Files, form
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
-def form(*parts, boundary="xYzZy", end=True):
-    """A multipart body of (name, filename, bytes); filename None: none."""
-    out = b""
-    for name, filename, body in parts:
-        out += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'.encode()
-        if filename is not None:
-            out += f'; filename="{filename}"'.encode()
-        out += b"\r\nContent-Type: application/octet-stream\r\n\r\n" + body + b"\r\n"
-    return out + (f"--{boundary}--\r\n".encode() if end else b"")
-
-
 def pieces(body, n):
     return (body[i:i + n] for i in range(0, len(body), n))
-
-
-class Files(unittest.TestCase):
-    words = ("--max-upload", "64MiB")
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Sandboxd(*cls.words)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.discard()
-
-    def setUp(self):
-        self.sandbox = self.server.create()
-        self.addCleanup(self.sandbox.kill)
-
-    def request(self, method, query, body=None, token=True, **headers):
-        headers = {k.replace("_", "-"): v for k, v in headers.items()}
-        all_of_them = self.sandbox.headers(**headers)
-        if not token:
-            del all_of_them["X-Access-Token"]
-        path = "/files" + ("?" + urllib.parse.urlencode(query) if query else "")
-        return self.server.call(method, path, body, all_of_them)
-
-    def put(self, path, body, **headers):
-        return self.request("POST", {"path": path}, body, Content_Type="application/octet-stream", **headers)
-
-    def put_form(self, body, query=None, boundary="xYzZy", **headers):
-        return self.request("POST", query or {}, body,
-                            Content_Type=f"multipart/form-data; boundary={boundary}", **headers)
-
-    def get(self, path, **headers):
-        return self.request("GET", {"path": path}, **headers)
-
-    def sh(self, script):
-        return self.sandbox.run("sh", "-c", script).out.decode()
-
-    def error(self, answer):
-        """(status, message) of an error; its code says the same as its status."""
-        status, body, headers = answer
-        told = json.loads(body)
-        self.assertEqual((told["code"], headers["content-type"]), (status, "application/json"))
-        return status, told["message"]
 
 
 class Up(Files):
@@ -155,19 +100,16 @@ class Up(Files):
 
     def test_metadata(self):
         status, body, _ = self.put("x", b"1", **{"X-Metadata-Author": "me", "X-METADATA-b": "2 3"})
-        if "metadata" not in self.stat("x"):
+        if "metadata" not in self.entry("x"):
             self.skipTest("this file system keeps no attributes")
         self.assertEqual((status, json.loads(body)[0]["metadata"]), (200, {"author": "me", "b": "2 3"}))
-        self.assertEqual(self.stat("x")["metadata"], {"author": "me", "b": "2 3"})
+        self.assertEqual(self.entry("x")["metadata"], {"author": "me", "b": "2 3"})
         self.put("x", b"2", **{"X-Metadata-c": "1"})
-        self.assertEqual(self.stat("x")["metadata"], {"c": "1"})
+        self.assertEqual(self.entry("x")["metadata"], {"c": "1"})
         self.put("x", b"2")
-        self.assertNotIn("metadata", self.stat("x"))
+        self.assertNotIn("metadata", self.entry("x"))
         self.assertEqual(self.error(self.put("x", b"1", **{"X-Metadata-" + "k" * 250: "1"}))[0], 400)
         self.assertEqual(self.error(self.put("x", b"1", **{"X-Metadata-k": "v" * 5000}))[0], 400)
-
-    def stat(self, path):
-        return json.loads(self.sandbox.call("POST", "/filesystem.Filesystem/Stat", {"path": path})[1])["entry"]
 
     def test_compose(self):
         call = lambda **m: self.sandbox.call("POST", "/files/compose", m)
