@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "sandboxd/envd/process_pump.h"
 #include "sandboxd/sandbox/data_dir.h"
 #include "sandboxd/web/listen.h"
 #include "sandboxd/server.h"
@@ -146,6 +147,8 @@ static enum err_code open_doors(struct sandboxd *d, const struct settings *s, ch
         rc = loop_on_signal(d->loop, SIGCHLD, on_child, d, err);
     if (rc == ERR_OK)
         rc = web_new(d->loop, &opts, &d->web, err);
+    if (rc == ERR_OK)
+        rc = pump_new(d->loop, &d->server.fleet.pump, err);
     d->server.fleet.loop = d->loop;
     return rc;
 }
@@ -170,6 +173,7 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
         log_event(LOG_INFO, "sandboxd.stopped");
     }
     web_free(d.web);
+    pump_free(d.server.fleet.pump);
     if (d.loop != NULL)
         loop_free(d.loop);
     faults_free(d.server.faults);

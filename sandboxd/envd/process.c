@@ -17,25 +17,34 @@
 
 #include "common/banned.h"
 
+/* A read of so much says that there may be more: a terminal gives at most 4095 bytes at once. */
+enum { TERMINAL_MUCH = 2048, PIPE_MUCH = PROCESS_READ_BYTES / 2 };
+
 /* --- output ------------------------------------------------------------------ */
+
+static void watch_end(struct pipe_end *e, bool on)
+{
+    struct err err = ERR_INIT;
+
+    if (e->end.fd >= 0 && pump_set(e->p->sb->fleet->pump, &e->end, on, &err) != ERR_OK)
+        log_event(LOG_ERROR, "process.deaf", LF_INT("pid", e->p->pid), LF_ERR(&err));
+}
 
 static void watch_output(struct process *p)
 {
-    int events = subscribers_full(&p->readers) ? 0 : WATCH_READ;
+    bool on = !subscribers_full(&p->readers);
 
-    if (p->out.watch != NULL)
-        watch_set(p->out.watch, events);
-    if (p->err.watch != NULL)
-        watch_set(p->err.watch, events);
+    watch_end(&p->out, on);
+    watch_end(&p->err, on);
 }
 
 static void pipe_close(struct pipe_end *e)
 {
-    watch_free(e->watch);
-    e->watch = NULL;
-    if (e->fd >= 0)
-        (void)close(e->fd);
-    e->fd = -1;
+    if (e->end.fd < 0)
+        return;
+    pump_off(e->p->sb->fleet->pump, &e->end);
+    (void)close(e->end.fd);
+    e->end.fd = -1;
 }
 
 static void process_free(struct process *p)
@@ -74,7 +83,7 @@ static void maybe_end(struct process *p)
 {
     struct err e = ERR_INIT;
 
-    if (p->ended || !p->exited || p->out.fd >= 0 || p->err.fd >= 0)
+    if (p->ended || !p->exited || p->out.end.fd >= 0 || p->err.end.fd >= 0)
         return;
     p->ended = true;
     (void)err_set(&e, ERR_GONE, "broken pipe");
@@ -95,23 +104,30 @@ static void output_ended(struct pipe_end *e)
     maybe_end(p);
 }
 
-void process_on_output(void *ctx, int events)
+/* True: there may be more. */
+static bool on_output(void *ctx)
 {
     static char bytes[PROCESS_READ_BYTES];
     struct pipe_end *e = ctx;
     struct process *p = e->p;
-    ssize_t n = read(e->fd, bytes, p->terminal ? PROCESS_TERMINAL_BYTES : sizeof(bytes));
+    size_t room = p->terminal ? PROCESS_TERMINAL_BYTES : sizeof(bytes);
+    ssize_t n = read(e->end.fd, bytes, room);
 
-    (void)events;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+        return false;
     if (n <= 0) { /* of a terminal the end is EIO */
         output_ended(e);
-        return;
+        return false;
     }
     subscribers_output(&p->readers, e->name, (struct str){bytes, (size_t)n});
     if (subscribers_full(&p->readers))
         watch_output(p);
+    return n >= (p->terminal ? TERMINAL_MUCH : PIPE_MUCH);
+}
+
+void pipe_take(struct process *p, struct pipe_end *e, const char *name, int fd)
+{
+    *e = (struct pipe_end){.p = p, .name = name, .end = {.fd = fd, .ready = on_output, .ctx = e}};
 }
 
 static void on_drained(void *ctx)
@@ -158,7 +174,7 @@ static struct process *process_new(struct sandbox *sb, const struct process_spec
         return NULL;
     p->sb = sb;
     p->ticket = sandbox_ticket(sb);
-    p->out = p->err = (struct pipe_end){.p = p, .fd = -1};
+    p->out = p->err = (struct pipe_end){.p = p, .end = {.fd = -1}};
     p->terminal = spec->terminal != NULL;
     input_init(&p->in, sb->fleet->loop);
     p->readers = (struct subscribers){
@@ -214,11 +230,10 @@ static bool take_terminal(struct process *p, int fd)
     if (fd < 0)
         return false;
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
-    if (pipe_watch(p, &p->out, "pty", fd, NULL) == ERR_OK && other >= 0)
+    pipe_take(p, &p->out, "pty", fd);
+    if (other >= 0)
         return input_open(&p->in, other, NULL) == ERR_OK;
     pipe_close(&p->out);
-    if (other >= 0)
-        (void)close(other);
     return false;
 }
 
@@ -233,7 +248,9 @@ static void not_started(struct process *p, const struct init_report *r)
         if (path_resolve(sandbox_home(p->sb), str_of(cwd != NULL && *cwd != '\0' ? cwd : "~"), path,
                          NULL) != ERR_OK)
             *path = '\0';
-        (void)snprintf(text, sizeof(text), "cwd '%s' does not exist", path);
+        (void)snprintf(text, sizeof(text),
+                       r->status == ENOENT ? "cwd '%s' does not exist" : "cwd '%s': %s", path,
+                       strerror(r->status));
         subscribers_fail(&p->readers, RPC_INVALID_ARGUMENT, text);
     }
     process_free(p);
@@ -303,7 +320,7 @@ enum err_code process_resize(struct process *p, const struct terminal *size, str
 
     if (!p->terminal)
         return err_set(err, ERR_INVALID, "tty not assigned to process");
-    if (p->out.fd < 0 || ioctl(p->out.fd, TIOCSWINSZ, &w) != 0)
+    if (p->out.end.fd < 0 || ioctl(p->out.end.fd, TIOCSWINSZ, &w) != 0)
         return err_set(err, ERR_GONE, "the terminal is closed");
     return ERR_OK;
 }

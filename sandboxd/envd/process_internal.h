@@ -4,12 +4,12 @@
 #define SANDFLEET_SANDBOXD_ENVD_PROCESS_INTERNAL_H
 
 #include "sandboxd/envd/process.h"
+#include "sandboxd/envd/process_pump.h"
 
 struct pipe_end { /* our end of stdout, stderr or a terminal */
     struct process *p;
     const char *name;
-    int fd; /* -1: it has ended */
-    struct watch *watch;
+    struct pump_end end; /* fd -1: it has ended */
 };
 
 struct process {
@@ -27,10 +27,8 @@ struct process {
     struct timer *cache;
 };
 
-void process_on_output(void *ctx, int events); /* ctx: a pipe_end */
-
-enum err_code pipe_watch(struct process *p, struct pipe_end *e, const char *name, int fd,
-                         struct err *err) MUST_USE; /* takes fd, non-blocking */
+/* Our end of a new pipe or terminal; takes fd, non-blocking. */
+void pipe_take(struct process *p, struct pipe_end *e, const char *name, int fd);
 
 /* Makes the pipes and asks init for the command; INIT_STARTED or INIT_FAILED follows. */
 enum err_code process_launch(struct process *p, const struct process_spec *spec,

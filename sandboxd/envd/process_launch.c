@@ -11,14 +11,6 @@
 
 #include "common/banned.h"
 
-enum err_code pipe_watch(struct process *p, struct pipe_end *e, const char *name, int fd,
-                         struct err *err)
-{
-    *e = (struct pipe_end){.p = p, .name = name, .fd = fd};
-    e->watch = watch_new(p->sb->fleet->loop, fd, process_on_output, e);
-    return e->watch != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "output");
-}
-
 /* A pipe whose end `ours` (0 reads, 1 writes) does not block; the other is theirs. */
 static bool pipe_open(int ours, int *mine, int *theirs)
 {
@@ -39,7 +31,8 @@ static enum err_code output_open(struct process *p, struct pipe_end *e, const ch
 
     if (!pipe_open(0, &mine, theirs))
         return err_errno(err, errno, "cannot make a pipe");
-    return pipe_watch(p, e, name, mine, err);
+    pipe_take(p, e, name, mine);
+    return ERR_OK;
 }
 
 static enum err_code stdin_open(struct process *p, bool want, int *theirs, struct err *err)

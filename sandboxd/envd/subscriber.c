@@ -11,6 +11,7 @@ struct subscriber {           /* lives as long as its stream */
     struct stream *stream;
     struct follow how;
     struct timer *silence, *deadline;
+    int64_t wrote_ms; /* monotonic */
 };
 
 void subscribers_init(struct subscribers *l)
@@ -28,9 +29,10 @@ static void detach(struct subscriber *s)
     timer_stop(s->deadline);
 }
 
+/* The timer is not set anew for each line: it looks at the time when it fires. */
 static void wrote(struct subscriber *s)
 {
-    timer_start(s->silence, s->how.keepalive_ms);
+    s->wrote_ms = loop_now_ms(s->list->loop);
     stream_flush(s->stream);
 }
 
@@ -44,10 +46,15 @@ static void fail(struct subscriber *s, enum rpc_code code, const char *message)
 static void on_silence(void *ctx)
 {
     struct subscriber *s = ctx;
+    int64_t left = s->wrote_ms + s->how.keepalive_ms - loop_now_ms(s->list->loop);
 
-    if (!stream_full(s->stream))
-        rpc_put_keepalive(stream_buf(s->stream));
-    wrote(s);
+    if (left <= 0) {
+        if (!stream_full(s->stream))
+            rpc_put_keepalive(stream_buf(s->stream));
+        wrote(s);
+        left = s->how.keepalive_ms;
+    }
+    timer_start(s->silence, left);
 }
 
 static void on_deadline(void *ctx)
@@ -105,6 +112,7 @@ struct subscriber *subscribe(struct subscribers *l, struct request *r, const str
         return NULL;
     }
     s->list = l;
+    s->wrote_ms = loop_now_ms(l->loop);
     TAILQ_INSERT_TAIL(&l->all, s, link);
     timer_start(s->silence, how->keepalive_ms);
     if (how->deadline_ms != FOLLOW_FOREVER)

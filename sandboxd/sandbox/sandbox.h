@@ -32,6 +32,7 @@ enum {
 
 struct process;
 struct watcher;
+struct pump;
 struct pending;
 struct command;
 struct fleet;
@@ -82,6 +83,7 @@ struct sandbox {
 
 struct fleet { /* all of them, oldest first */
     struct loop *loop;
+    struct pump *pump; /* reads what the commands write */
     const char *data; /* absolute path */
     const struct identity *identity;
     const struct isolation *isolation;
