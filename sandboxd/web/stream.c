@@ -10,7 +10,7 @@
 
 #include "common/banned.h"
 
-enum { BLOCK_BYTES = 32 << 10, STREAM_MAX = STREAM_BOUND + (1 << 20) };
+enum { BLOCK_BYTES = 4 << 10, STREAM_MAX = STREAM_BOUND + (1 << 20) };
 
 struct stream {
     struct web *web;
