@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/json.h"
 #include "worker/e2b/sandbox.h"
+#include "worker/e2b/sandbox_report.h"
 
 enum {
     SANDBOX_PAGE_ITEMS = 100,      /* what we ask for; a longer page is no answer to that */
@@ -37,6 +38,12 @@ enum err_code sandbox_snapshot_parse(const cJSON *item, char out[SANDBOX_TEMPLAT
 
 /* An array of at most `most` objects; *out is yours. */
 enum err_code sandbox_array_parse(struct str body, int most, cJSON **out, struct err *err) MUST_USE;
+
+/* *out is yours: free(). *n was 0. The logs' texts are borrowed from `tree`. */
+enum err_code sandbox_metrics_parse(struct str body, struct sandbox_metric **out, size_t *n,
+                                    struct err *err) MUST_USE;
+enum err_code sandbox_logs_parse(const cJSON *tree, struct sandbox_log **out, size_t *n,
+                                 struct err *err) MUST_USE;
 
 /* --- what may stand in an address or a header line ------------------------------------ */
 bool sandbox_id_ok(struct str id);       /* [a-z0-9], and "-" behind the first */

@@ -11,15 +11,14 @@
 
 #include "common/banned.h"
 
-enum { LIST_QUERY_MAX_BYTES = 6144, LIST_PAGES_MAX = 1000 };
+enum { LIST_QUERY_MAX_BYTES = 6144 };
 
 struct sandbox_list {
     LIST_ENTRY(sandbox_list) link;
     struct sandbox_service *service;
     enum sandbox_verb verb;
     char *first, *old; /* the queries: of every page, without its token; of an old service */
-    char token[SANDBOX_TOKEN_MAX_BYTES];
-    int pages;
+    struct sandbox_pager pager;
     void (*each)(void *ctx, const struct sandbox_info *info);
     void (*each_snapshot)(void *ctx, const char *id); /* instead */
     sandbox_fn done;
@@ -89,11 +88,7 @@ static enum err_code list_ask(struct sandbox_list *l, struct err *err)
 {
     AUTO_BUF query = BUF_INIT(LIST_QUERY_MAX_BYTES);
 
-    buf_adds(&query, l->verb == SANDBOX_CALL_LIST_OLD ? l->old : l->first);
-    if (l->token[0]) {
-        buf_adds(&query, "&nextToken=");
-        http_escape(&query, str_of(l->token));
-    }
+    sandbox_pager_query(&l->pager, l->verb == SANDBOX_CALL_LIST_OLD ? l->old : l->first, &query);
     if (query.rc != ERR_OK)
         return err_set(err, query.rc, "list sandboxes");
     return sandbox_call_start(
@@ -112,22 +107,6 @@ static enum err_code check_page(const struct sandbox_list *l, const cJSON *page,
         if (item_parse(l, item, &one, err) != ERR_OK)
             return err->code;
     }
-    return ERR_OK;
-}
-
-static enum err_code take_token(struct sandbox_list *l, const struct http_answer *a,
-                                struct err *err)
-{
-    struct str token = str_of(http_answer_header(a, "X-Next-Token"));
-
-    if (token.n > 0 && !sandbox_token_ok(token))
-        return err_set(err, ERR_PROTOCOL, "sandbox service: the next page's token makes no sense");
-    if ((token.n > 0 && str_is(token, l->token)) || l->pages >= LIST_PAGES_MAX)
-        return err_set(err, ERR_PROTOCOL, "sandbox service: its list does not end");
-    if (token.n > 0)
-        memcpy(l->token, token.p, token.n);
-    l->token[token.n] = '\0';
-    l->pages++;
     return ERR_OK;
 }
 
@@ -154,7 +133,7 @@ static enum err_code read_page(struct sandbox_list *l, const struct http_answer 
     if (sandbox_array_parse(a->body, most, page, err) != ERR_OK ||
         check_page(l, *page, err) != ERR_OK)
         return err->code;
-    return take_token(l, a, err);
+    return sandbox_pager_next(&l->pager, str_of(http_answer_header(a, "X-Next-Token")), err);
 }
 
 static enum err_code told_page(struct sandbox_call *c, const struct http_answer *a,
@@ -173,10 +152,10 @@ static enum err_code told_page(struct sandbox_call *c, const struct http_answer 
         list_free(l);
         return ERR_OK;
     }
-    if (e->code == ERR_OK && l->token[0] && list_ask(l, &next) == ERR_OK)
+    if (e->code == ERR_OK && l->pager.token[0] && list_ask(l, &next) == ERR_OK)
         return ERR_OK;
     /* A service without v2: what it lists are the running ones, and all at once. */
-    if (a && sandbox_route_missing(a) && l->verb == SANDBOX_CALL_LIST && l->pages == 0) {
+    if (a && sandbox_route_missing(a) && l->verb == SANDBOX_CALL_LIST && l->pager.pages == 0) {
         l->verb = SANDBOX_CALL_LIST_OLD;
         next = ERR_INIT;
         if (list_ask(l, &next) == ERR_OK)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/e2b/sandbox_query.h"
 
+#include <string.h>
+
 #include "common/http.h"
-#include "worker/e2b/sandbox_answer.h"
 
 #include "common/banned.h"
 
@@ -66,4 +67,26 @@ void sandbox_query_list(struct buf *out, const struct sandbox_query *q)
 void sandbox_query_list_old(struct buf *out, const struct sandbox_query *q)
 {
     put_metadata(out, q, '?');
+}
+
+enum err_code sandbox_pager_next(struct sandbox_pager *p, struct str token, struct err *err)
+{
+    if (token.n > 0 && !sandbox_token_ok(token))
+        return err_set(err, ERR_PROTOCOL, "sandbox service: the next page's token makes no sense");
+    if ((token.n > 0 && str_is(token, p->token)) || p->pages >= SANDBOX_PAGES_MAX)
+        return err_set(err, ERR_PROTOCOL, "sandbox service: its list does not end");
+    if (token.n > 0)
+        memcpy(p->token, token.p, token.n);
+    p->token[token.n] = '\0';
+    p->pages++;
+    return ERR_OK;
+}
+
+void sandbox_pager_query(const struct sandbox_pager *p, const char *query, struct buf *out)
+{
+    buf_adds(out, query);
+    if (!p->token[0])
+        return;
+    buf_adds(out, "&nextToken=");
+    http_escape(out, str_of(p->token));
 }

@@ -42,8 +42,8 @@ static bool read_metric(const cJSON *item, struct sandbox_metric *m)
     return true;
 }
 
-static enum err_code read_metrics(struct str body, struct sandbox_metric **out, size_t *n,
-                                  struct err *err)
+enum err_code sandbox_metrics_parse(struct str body, struct sandbox_metric **out, size_t *n,
+                                    struct err *err)
 {
     AUTO_JSON *tree = NULL;
     const cJSON *item;
@@ -68,7 +68,7 @@ static enum err_code tell_metrics(struct sandbox_call *c, const struct http_answ
     size_t n = 0;
     struct sandbox_answered to;
 
-    if (e->code == ERR_OK && read_metrics(a->body, &all, &n, err) != ERR_OK)
+    if (e->code == ERR_OK && sandbox_metrics_parse(a->body, &all, &n, err) != ERR_OK)
         return err->code;
     to = sandbox_call_take(c);
     if (!to.forgotten)
@@ -108,8 +108,8 @@ static bool read_log(const cJSON *item, struct sandbox_log *line)
            clock_parse_rfc3339(str_of(json_get_string(item, "timestamp")), &line->at_ms);
 }
 
-static enum err_code read_logs(const cJSON *tree, struct sandbox_log **out, size_t *n,
-                               struct err *err)
+enum err_code sandbox_logs_parse(const cJSON *tree, struct sandbox_log **out, size_t *n,
+                                 struct err *err)
 {
     const cJSON *list = json_get(tree, "logs"), *item;
 
@@ -136,7 +136,7 @@ static enum err_code tell_logs(struct sandbox_call *c, const struct http_answer 
 
     if (e->code == ERR_OK && json_parse(a->body, 0, &tree, err) != ERR_OK)
         return bad(err, "logs");
-    if (e->code == ERR_OK && read_logs(tree, &lines, &n, err) != ERR_OK)
+    if (e->code == ERR_OK && sandbox_logs_parse(tree, &lines, &n, err) != ERR_OK)
         return err->code;
     to = sandbox_call_take(c);
     if (!to.forgotten)

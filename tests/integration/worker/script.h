@@ -124,7 +124,7 @@ static void stage_lines(const struct heard *h, struct buf *out)
     }
 }
 
-static void stage_turn(void)
+FX_HELPER void stage_turn(void)
 {
     struct timer *t = timer_new(fx.loop, (loop_fn)(void (*)(void))loop_stop, fx.loop);
 
