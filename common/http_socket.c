@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* curl's sockets in the loop. Most are watched one by one. Those of long streams are in the
+ * drain set: a wakeup costs more than the bytes it brings, so that many streams' bytes are
+ * waited for together, and many bytes of each. */
+#include "common/http_internal.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "common/banned.h"
+
+enum { BATCH = 64 };
+
+struct http_socket { /* one of curl's */
+    LIST_ENTRY(http_socket) link;
+    struct http *h;
+    struct http_req *req; /* that drains and holds this one; NULL: none */
+    curl_socket_t fd;     /* -1: closed, in `dead` */
+    struct watch *watch;
+    bool drained; /* in the drain set; the watch sleeps */
+};
+
+static void on_ready(void *ctx, int events)
+{
+    struct http_socket *s = ctx;
+    http_turn(s->h, s->fd,
+              (events & WATCH_READ ? CURL_CSELECT_IN : 0) |
+                  (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
+}
+
+/* --- the drain set --- */
+
+static void drain_put(struct http_socket *s)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = s};
+    if (s->drained || epoll_ctl(s->h->sockets.epoll, EPOLL_CTL_ADD, s->fd, &ev) != 0)
+        return; /* it stays where it is watched */
+    s->drained = true;
+    watch_set(s->watch, 0);
+}
+
+static void drain_remove(struct http_socket *s)
+{
+    if (s->drained)
+        epoll_ctl(s->h->sockets.epoll, EPOLL_CTL_DEL, s->fd, NULL);
+    s->drained = false;
+}
+
+static void on_drain_ready(void *ctx, int events)
+{
+    struct http_sockets *all = ctx;
+    (void)events;
+    watch_set(all->watch, 0);
+    timer_start(all->due, all->drain_ms);
+}
+
+/* False: enough for this turn. */
+static bool drain_batch(struct http *h)
+{
+    struct epoll_event ready[BATCH];
+    int n = epoll_wait(h->sockets.epoll, ready, BATCH, 0);
+    for (int i = 0; i < n; i++) {
+        struct http_socket *s = ready[i].data.ptr;
+        if (h->freed || h->sockets.bytes >= HTTP_TURN_MAX_BYTES)
+            return false;
+        if (s->fd >= 0)
+            http_turn(h, s->fd, CURL_CSELECT_IN);
+    }
+    return n == BATCH;
+}
+
+static void free_list(struct http_socket_list *list)
+{
+    struct http_socket *s;
+    while ((s = LIST_FIRST(list))) {
+        LIST_REMOVE(s, link);
+        watch_free(s->watch);
+        free(s);
+    }
+}
+
+/* What was not read keeps its place at the head of the set's queue: with the turn's bytes used
+ * up it is read next, before those that were read just now. */
+static void on_due(void *ctx)
+{
+    struct http *h = ctx;
+    http_enter(h);
+    h->sockets.bytes = 0;
+    h->sockets.draining = true;
+    while (drain_batch(h))
+        continue;
+    h->sockets.draining = false;
+    free_list(&h->sockets.dead);
+    if (h->sockets.bytes >= HTTP_TURN_MAX_BYTES)
+        timer_start(h->sockets.due, 0);
+    else
+        watch_set(h->sockets.watch, WATCH_READ);
+    http_leave(h);
+}
+
+void http_socket_count(struct http_req *r, size_t n)
+{
+    r->h->sockets.bytes += n;
+    if (r->pieces < HTTP_EAGER_PIECES && ++r->pieces == HTTP_EAGER_PIECES && r->socket)
+        drain_put(r->socket);
+}
+
+/* --- what curl asks for --- */
+
+static struct http_socket *socket_new(struct http *h, curl_socket_t fd)
+{
+    struct http_socket *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    *s = (struct http_socket){.h = h, .fd = fd};
+    s->watch = watch_new(h->loop, fd, on_ready, s);
+    if (!s->watch) {
+        free(s);
+        return NULL;
+    }
+    LIST_INSERT_HEAD(&h->sockets.live, s, link);
+    curl_multi_assign(h->multi, fd, s);
+    return s;
+}
+
+static void socket_gone(struct http_socket *s)
+{
+    struct http_sockets *all = &s->h->sockets;
+    if (s->req)
+        s->req->socket = NULL;
+    s->req = NULL;
+    drain_remove(s);
+    watch_set(s->watch, 0);
+    s->fd = -1;
+    LIST_REMOVE(s, link);
+    LIST_INSERT_HEAD(&all->dead, s, link);
+    if (!all->draining)
+        free_list(&all->dead);
+}
+
+void http_socket_forget(struct http_req *r)
+{
+    if (r->socket)
+        r->socket->req = NULL;
+    r->socket = NULL;
+}
+
+static void bind_req(struct http_socket *s, CURL *easy)
+{
+    struct http_req *r = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &r);
+    if (!r || !r->drains || r->socket == s)
+        return;
+    http_socket_forget(r);
+    s->req = r;
+    r->socket = s;
+}
+
+static void socket_want(struct http_socket *s, int what)
+{
+    bool drains = s->req && s->req->pieces == HTTP_EAGER_PIECES && what == CURL_POLL_IN;
+    if (drains)
+        drain_put(s);
+    else
+        drain_remove(s);
+    if (!s->drained)
+        watch_set(s->watch, (what & CURL_POLL_IN ? WATCH_READ : 0) |
+                                (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
+{
+    struct http *h = ctx;
+    struct http_socket *s = of_socket;
+    if (what == CURL_POLL_REMOVE) {
+        if (s)
+            socket_gone(s);
+        return 0;
+    }
+    if (!s && !(s = socket_new(h, fd)))
+        return -1;
+    bind_req(s, easy);
+    socket_want(s, what);
+    return 0;
+}
+
+/* --- life --- */
+
+bool http_sockets_init(struct http *h, int64_t drain_ms)
+{
+    struct http_sockets *all = &h->sockets;
+    LIST_INIT(&all->live);
+    LIST_INIT(&all->dead);
+    all->epoll = -1;
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+    if (drain_ms <= 0)
+        return true;
+    all->drain_ms = drain_ms;
+    all->epoll = epoll_create1(EPOLL_CLOEXEC);
+    all->due = timer_new(h->loop, on_due, h);
+    if (all->epoll < 0 || !all->due)
+        return false;
+    all->watch = watch_new(h->loop, all->epoll, on_drain_ready, all);
+    if (all->watch)
+        watch_set(all->watch, WATCH_READ);
+    return all->watch;
+}
+
+void http_sockets_release(struct http_sockets *all)
+{
+    free_list(&all->live);
+    free_list(&all->dead);
+    watch_free(all->watch);
+    timer_free(all->due);
+    if (all->drain_ms > 0 && all->epoll >= 0)
+        close(all->epoll);
+}
