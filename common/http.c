@@ -11,13 +11,6 @@
 
 #include "common/banned.h"
 
-struct http_socket { /* one of curl's, in the loop */
-    LIST_ENTRY(http_socket) link;
-    struct http *h;
-    curl_socket_t fd;
-    struct watch *watch;
-};
-
 /* --- lists --- */
 
 static struct http_reqs *list_of(struct http *h, enum req_state state)
@@ -47,6 +40,7 @@ static void count_req(struct http *h, long change)
 
 static void req_release(struct http_req *r)
 {
+    http_socket_forget(r);
     timer_free(r->silence);
     if (r->easy)
         curl_easy_cleanup(r->easy);
@@ -137,15 +131,10 @@ static void cancel_all(struct http_reqs *list)
 
 static void pool_release(struct http *h)
 {
-    struct http_socket *s;
     cancel_all(&h->waiting);
     cancel_all(&h->running);
-    curl_multi_cleanup(h->multi); /* may still call on_socket() for what it closes */
-    while ((s = LIST_FIRST(&h->sockets))) {
-        LIST_REMOVE(s, link);
-        watch_free(s->watch);
-        free(s);
-    }
+    curl_multi_cleanup(h->multi); /* may still close sockets of ours */
+    http_sockets_release(&h->sockets);
     timer_free(h->timer);
     timer_free(h->kick);
     free(h->ca_file);
@@ -154,12 +143,12 @@ static void pool_release(struct http *h)
     curl_global_cleanup();
 }
 
-static void enter(struct http *h)
+void http_enter(struct http *h)
 {
     h->busy++;
 }
 
-static void leave(struct http *h)
+void http_leave(struct http *h)
 {
     if (--h->busy == 0 && h->freed)
         pool_release(h);
@@ -167,68 +156,27 @@ static void leave(struct http *h)
 
 static void settle(struct http *h)
 {
-    enter(h);
+    http_enter(h);
     drop_cancelled(h);
     finish_done(h);
     start_waiting(h);
-    leave(h);
+    http_leave(h);
 }
 
-static void curl_turn(struct http *h, curl_socket_t fd, int events)
+void http_turn(struct http *h, curl_socket_t fd, int events)
 {
     int running;
-    enter(h);
+    http_enter(h);
     h->in_curl = true;
     curl_multi_socket_action(h->multi, fd, events, &running);
     h->in_curl = false;
     settle(h);
-    leave(h);
-}
-
-/* --- curl in the loop --- */
-
-static void on_ready(void *ctx, int events)
-{
-    struct http_socket *s = ctx;
-    curl_turn(s->h, s->fd,
-              (events & WATCH_READ ? CURL_CSELECT_IN : 0) |
-                  (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
-{
-    struct http *h = ctx;
-    struct http_socket *s = of_socket;
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (s) {
-            LIST_REMOVE(s, link);
-            watch_free(s->watch);
-            free(s);
-        }
-        return 0;
-    }
-    if (!s) {
-        s = calloc(1, sizeof *s);
-        if (!s)
-            return -1;
-        *s = (struct http_socket){.h = h, .fd = fd};
-        s->watch = watch_new(h->loop, fd, on_ready, s);
-        if (!s->watch) {
-            free(s);
-            return -1;
-        }
-        LIST_INSERT_HEAD(&h->sockets, s, link);
-        curl_multi_assign(h->multi, fd, s);
-    }
-    watch_set(s->watch,
-              (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
-    return 0;
+    http_leave(h);
 }
 
 static void on_curl_timer(void *ctx)
 {
-    curl_turn(ctx, CURL_SOCKET_TIMEOUT, 0);
+    http_turn(ctx, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int set_curl_timer(CURLM *multi, long ms, void *ctx)
@@ -257,11 +205,11 @@ static void on_silence(void *ctx)
         timer_start(r->silence, left);
         return;
     }
-    enter(h);
+    http_enter(h);
     r->failure = ERR_TIMEOUT;
     req_finish(r, CURLE_OPERATION_TIMEDOUT);
     settle(h);
-    leave(h);
+    http_leave(h);
 }
 
 /* --- public --- */
@@ -282,7 +230,6 @@ static struct http *pool_alloc(struct loop *l)
     TAILQ_INIT(&h->waiting);
     TAILQ_INIT(&h->running);
     TAILQ_INIT(&h->dropped);
-    LIST_INIT(&h->sockets);
     return h;
 }
 
@@ -293,11 +240,9 @@ static bool pool_setup(struct http *h, const struct http_opts *opts)
     h->multi = curl_multi_init();
     h->timer = timer_new(h->loop, on_curl_timer, h);
     h->kick = timer_new(h->loop, on_kick, h);
-    if (!h->multi || !h->timer || !h->kick || !copy_text(opts->ca_file, &h->ca_file) ||
-        !copy_text(opts->proxy, &h->proxy))
+    if (!h->multi || !h->timer || !h->kick || !http_sockets_init(h, opts->drain_ms) ||
+        !copy_text(opts->ca_file, &h->ca_file) || !copy_text(opts->proxy, &h->proxy))
         return false;
-    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_curl_timer);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, multiplexed);
@@ -356,6 +301,7 @@ enum err_code http_start(struct http *h, const struct http_call *call, const str
     *r = (struct http_req){.h = h, .state = REQ_DONE, .ev = *ev, .ctx = ctx, .name = name};
     r->body = BUF_INIT(call->max_body ? call->max_body : HTTP_MAX_BODY);
     r->silence_ms = call->silence_ms;
+    r->drains = call->stream && h->sockets.drain_ms > 0 && h->version != HTTP_VERSION_2;
     r->last_byte_ms = loop_now_ms(h->loop);
     r->easy = curl_easy_init();
     if (call->silence_ms > 0)

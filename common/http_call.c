@@ -103,7 +103,7 @@ static int status_of(const struct http_req *r)
 
 int http_status(const struct http_req *r)
 {
-    return status_of(r);
+    return r->status;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *ctx)
@@ -113,7 +113,11 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
     if (r->state == REQ_DROPPED)
         return 0;
     r->last_byte_ms = loop_now_ms(r->h->loop);
-    if (r->ev.data && status_of(r) / 100 == 2) {
+    if (r->status == 0)
+        r->status = status_of(r);
+    if (r->drains)
+        http_socket_count(r, n);
+    if (r->ev.data && r->status / 100 == 2) {
         r->ev.data(r->ctx, (struct str){p, n});
         return r->state == REQ_DROPPED ? 0 : n;
     }

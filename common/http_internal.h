@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by http.c (the pool, the life of a request) and http_call.c (what a
- * request says to curl, and what curl's end means). */
+/* Shared by http.c (the pool, the life of a request), http_call.c (what a request says to
+ * curl, and what curl's end means) and http_socket.c (curl's sockets in the loop). */
 #ifndef SANDFLEET_COMMON_HTTP_INTERNAL_H
 #define SANDFLEET_COMMON_HTTP_INTERNAL_H
 
@@ -16,7 +16,9 @@ enum {
     HTTP_MAX_BODY = 1 << 20,
     HTTP_MAX_HEADERS = 256 << 10, /* bytes of one answer's headers, 1xx ones included */
     HTTP_MULTIPLEXED = 100,
-    HTTP_IDLE_CONNECTIONS = 64 /* kept open for the next request, above those in use */
+    HTTP_EAGER_PIECES = 16,        /* a stream's first reads do not wait: it may be a short one */
+    HTTP_TURN_MAX_BYTES = 4 << 20, /* of drained streams; then others have a turn */
+    HTTP_IDLE_CONNECTIONS = 64     /* kept open for the next request, above those in use */
 };
 
 enum req_state {
@@ -36,14 +38,33 @@ struct http_req {
     struct curl_slist *headers;
     struct timer *silence; /* NULL: no silence deadline */
     int64_t silence_ms, last_byte_ms;
+    bool drains;                /* once its body is long, its socket goes to the drain set */
+    int pieces;                 /* of a body that drains, up to HTTP_EAGER_PIECES */
+    struct http_socket *socket; /* of one that drains; NULL: none at the moment */
     struct http_events ev;
     void *ctx;
     struct http_conn *conn; /* NULL: a call */
     struct buf body;
     size_t header_bytes;
+    int status;            /* from its body's first byte on */
     enum err_code failure; /* ours, seen inside a callback of curl; ERR_OK: none */
     char *name;            /* "POST http://host/path": for messages, without the query */
     char detail[CURL_ERROR_SIZE];
+};
+
+LIST_HEAD(http_socket_list, http_socket);
+
+/* The drain set is an epoll descriptor of its own, which the loop watches as one: it wakes us
+ * once, then nobody looks for drain_ms, then all that came meanwhile is read. */
+struct http_sockets {
+    struct http_socket_list live;
+    struct http_socket_list dead; /* closed while `draining`: curl may be heard of them no more */
+    int64_t drain_ms;             /* 0: no drain set, nothing below is used */
+    int epoll;
+    struct watch *watch;
+    struct timer *due;
+    bool draining;
+    size_t bytes; /* of bodies in this turn */
 };
 
 struct http {
@@ -55,7 +76,7 @@ struct http {
     struct timer *kick;  /* to act on h->waiting */
     struct http_reqs waiting, running, dropped;
     long n_reqs;
-    LIST_HEAD(, http_socket) sockets;
+    struct http_sockets sockets;
     bool in_curl; /* curl is on the stack: its handles must not be touched */
     int busy;     /* calls of ours on the stack that go on using h */
     bool freed;   /* http_free() came from a callback */
@@ -63,6 +84,17 @@ struct http {
 
 /* --- http_conn.c --- */
 void http_conn_opened(struct http_conn *c); /* its request is in curl until it is closed */
+
+/* --- http.c --- */
+void http_enter(struct http *h); /* around what may come to free h, … */
+void http_leave(struct http *h); /* … which happens here */
+void http_turn(struct http *h, curl_socket_t fd, int events);
+
+/* --- http_socket.c --- */
+bool http_sockets_init(struct http *h, int64_t drain_ms);
+void http_sockets_release(struct http_sockets *s);
+void http_socket_count(struct http_req *r, size_t n); /* n bytes of its body came */
+void http_socket_forget(struct http_req *r);
 
 /* --- http_call.c --- */
 enum err_code http_call_check(const struct http_call *call, char **name, struct err *err) MUST_USE;

@@ -4,8 +4,11 @@
  * waited for together, and many bytes of each. */
 #include "common/http_internal.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/banned.h"
@@ -38,6 +41,7 @@ static void drain_put(struct http_socket *s)
         return; /* it stays where it is watched */
     s->drained = true;
     watch_set(s->watch, 0);
+    setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
 }
 
 static void drain_remove(struct http_socket *s)
@@ -80,8 +84,9 @@ static void free_list(struct http_socket_list *list)
     }
 }
 
-/* What was not read keeps its place at the head of the set's queue: with the turn's bytes used
- * up it is read next, before those that were read just now. */
+/* With the turn's bytes used up, what was not read keeps its place at the head of the set's
+ * queue and is read next, before what was read just now. Where something came, more will: the
+ * set is looked at once more without being woken for it. */
 static void on_due(void *ctx)
 {
     struct http *h = ctx;
@@ -92,10 +97,11 @@ static void on_due(void *ctx)
         continue;
     h->sockets.draining = false;
     free_list(&h->sockets.dead);
-    if (h->sockets.bytes >= HTTP_TURN_MAX_BYTES)
-        timer_start(h->sockets.due, 0);
-    else
+    if (h->sockets.bytes == 0)
         watch_set(h->sockets.watch, WATCH_READ);
+    else
+        timer_start(h->sockets.due,
+                    h->sockets.bytes < HTTP_TURN_MAX_BYTES ? h->sockets.drain_ms : 0);
     http_leave(h);
 }
 

@@ -53,7 +53,7 @@ struct process_event {
     enum process_kind kind;
     int64_t pid;       /* START */
     int64_t exit_code; /* END; -1: ended by a signal */
-    struct str base64; /* STDOUT, STDERR: with no quotes; may be empty */
+    struct str base64; /* STDOUT, STDERR: with no quotes; may be empty, may turn out to be none */
 };
 
 /* A data frame's message. ERR_PROTOCOL when it is no JSON object. */

@@ -12,7 +12,12 @@
 
 #include "common/banned.h"
 
-enum { REQUEST_MAX_BYTES = 128 << 10, URL_MAX_BYTES = 2048, STREAM_HEADERS = 3 };
+enum {
+    REQUEST_MAX_BYTES = 128 << 10,
+    URL_MAX_BYTES = 2048,
+    STREAM_HEADERS = 3,
+    KEPT_BYTES = 4 << 10
+};
 
 struct envd_stream {
     struct http_req *req;
@@ -48,9 +53,13 @@ void envd_stream_free(struct envd_stream *s)
 
 static void give_output(struct envd_stream *s, struct str base64)
 {
-    buf_clear(&s->bytes);
-    if (base64_decode(base64, &s->bytes, &s->broken) == ERR_OK && s->bytes.len > 0)
+    if (base64_decode(base64, &s->bytes, &s->broken) != ERR_OK)
+        (void)err_set(&s->broken, ERR_PROTOCOL, "sandbox process: its output is no base64");
+    else if (s->bytes.len > 0)
         s->ev.out(s->ctx, buf_str(&s->bytes));
+    if (s->bytes.cap > KEPT_BYTES) /* most frames hold a line or two */
+        buf_release(&s->bytes);
+    buf_clear(&s->bytes);
 }
 
 static void on_event(struct envd_stream *s, struct str message)
@@ -167,7 +176,7 @@ static enum err_code start_request(struct envd *d, const struct envd_command *co
     static const struct http_events ev = {.data = on_data, .done = on_done};
     AUTO_BUF url = BUF_INIT(URL_MAX_BYTES), body = BUF_INIT(REQUEST_MAX_BYTES + 16);
     const char *headers[ENVD_HEADERS + STREAM_HEADERS];
-    struct http_call call = {.method = "POST", .silence_ms = ENVD_SILENCE_MS};
+    struct http_call call = {.method = "POST", .silence_ms = ENVD_SILENCE_MS, .stream = true};
 
     buf_addf(&url, "%s/process.Process/Start", d->url);
     put_request(&body, command);

@@ -48,6 +48,7 @@ static const struct script scripts[] = {
     {"/junk", "\x16\x03\x01 this is not HTTP\r\n\r\n", true},
     {"/stall", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", false},
     {"/mute", "", false},
+    {"/flow", "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", false},
 };
 
 struct conn {
@@ -166,11 +167,13 @@ static void too_long(void *ctx)
     fail_msg("nothing happened in 20 s");
 }
 
+static const struct http_opts *world_opts; /* for setup(); NULL: defaults */
+
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_int_equal(loop_new(&w->l, NULL), ERR_OK);
-    assert_int_equal(http_new(w->l, NULL, &w->h, NULL), ERR_OK);
+    assert_int_equal(http_new(w->l, world_opts, &w->h, NULL), ERR_OK);
     w->s.l = w->l;
     server_listen(&w->s);
     w->guard = timer_new(w->l, too_long, w);
