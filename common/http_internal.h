@@ -5,6 +5,7 @@
 #define SANDFLEET_COMMON_HTTP_INTERNAL_H
 
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <sys/queue.h>
 
 #include <curl/curl.h>
@@ -16,7 +17,8 @@ enum {
     HTTP_MAX_BODY = 1 << 20,
     HTTP_MAX_HEADERS = 256 << 10, /* bytes of one answer's headers, 1xx ones included */
     HTTP_MULTIPLEXED = 100,
-    HTTP_EAGER_PIECES = 16,        /* a stream's first reads do not wait: it may be a short one */
+    HTTP_EAGER_PIECES = 16, /* a stream's first reads do not wait: it may be a short one */
+    HTTP_DRAIN_BATCH = 64,
     HTTP_TURN_MAX_BYTES = 4 << 20, /* of drained streams; then others have a turn */
     HTTP_IDLE_CONNECTIONS = 64     /* kept open for the next request, above those in use */
 };
@@ -58,12 +60,13 @@ LIST_HEAD(http_socket_list, http_socket);
  * once, then nobody looks for drain_ms, then all that came meanwhile is read. */
 struct http_sockets {
     struct http_socket_list live;
-    struct http_socket_list dead; /* closed while `draining`: curl may be heard of them no more */
+    struct http_socket_list dead; /* closed, but maybe named in `ready` */
     int64_t drain_ms;             /* 0: no drain set, nothing below is used */
     int epoll;
     struct watch *watch;
     struct timer *due;
-    bool draining;
+    struct epoll_event ready[HTTP_DRAIN_BATCH]; /* … [at..n) are still to be read */
+    int at, n;
     size_t bytes; /* of bodies in this turn */
 };
 

@@ -7,13 +7,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/banned.h"
-
-enum { BATCH = 64 };
 
 struct http_socket { /* one of curl's */
     LIST_ENTRY(http_socket) link;
@@ -59,21 +56,6 @@ static void on_drain_ready(void *ctx, int events)
     timer_start(all->due, all->drain_ms);
 }
 
-/* False: enough for this turn. */
-static bool drain_batch(struct http *h)
-{
-    struct epoll_event ready[BATCH];
-    int n = epoll_wait(h->sockets.epoll, ready, BATCH, 0);
-    for (int i = 0; i < n; i++) {
-        struct http_socket *s = ready[i].data.ptr;
-        if (h->freed || h->sockets.bytes >= HTTP_TURN_MAX_BYTES)
-            return false;
-        if (s->fd >= 0)
-            http_turn(h, s->fd, CURL_CSELECT_IN);
-    }
-    return n == BATCH;
-}
-
 static void free_list(struct http_socket_list *list)
 {
     struct http_socket *s;
@@ -84,24 +66,36 @@ static void free_list(struct http_socket_list *list)
     }
 }
 
-/* With the turn's bytes used up, what was not read keeps its place at the head of the set's
- * queue and is read next, before what was read just now. Where something came, more will: the
- * set is looked at once more without being woken for it. */
+/* The next one of those that epoll named; NULL: all were read. */
+static struct http_socket *next_ready(struct http_sockets *all)
+{
+    if (all->at == all->n) {
+        int n = all->n < HTTP_DRAIN_BATCH && all->n > 0
+                    ? 0
+                    : epoll_wait(all->epoll, all->ready, HTTP_DRAIN_BATCH, 0);
+        free_list(&all->dead);
+        all->at = 0;
+        all->n = n > 0 ? n : 0;
+    }
+    return all->at < all->n ? all->ready[all->at++].data.ptr : NULL;
+}
+
+/* With the turn's bytes used up the rest of the named waits, at the head, for the next turn.
+ * Where something came, more will: the set is looked at once more without being woken for it. */
 static void on_due(void *ctx)
 {
     struct http *h = ctx;
+    struct http_sockets *all = &h->sockets;
+    struct http_socket *s;
     http_enter(h);
-    h->sockets.bytes = 0;
-    h->sockets.draining = true;
-    while (drain_batch(h))
-        continue;
-    h->sockets.draining = false;
-    free_list(&h->sockets.dead);
-    if (h->sockets.bytes == 0)
-        watch_set(h->sockets.watch, WATCH_READ);
+    all->bytes = 0;
+    while (!h->freed && all->bytes < HTTP_TURN_MAX_BYTES && (s = next_ready(all)))
+        if (s->fd >= 0)
+            http_turn(h, s->fd, CURL_CSELECT_IN);
+    if (all->bytes == 0)
+        watch_set(all->watch, WATCH_READ);
     else
-        timer_start(h->sockets.due,
-                    h->sockets.bytes < HTTP_TURN_MAX_BYTES ? h->sockets.drain_ms : 0);
+        timer_start(all->due, all->bytes < HTTP_TURN_MAX_BYTES ? all->drain_ms : 0);
     http_leave(h);
 }
 
@@ -141,7 +135,7 @@ static void socket_gone(struct http_socket *s)
     s->fd = -1;
     LIST_REMOVE(s, link);
     LIST_INSERT_HEAD(&all->dead, s, link);
-    if (!all->draining)
+    if (all->at == all->n)
         free_list(&all->dead);
 }
 
