@@ -93,7 +93,7 @@ export async function files_metadata(c) {
 
 export async function files_names(c) {
   const sandbox = await c.sandbox()
-  for (const name of ['with space', 'percent%20&+=?#', `quotes"'\\`, 'größe-漢字-🦊', '-n', '...']) {
+  for (const name of ['with space', 'percent%20&+=?#', `quotes"' and back\\slash`, 'größe-漢字-🦊', '-n', '...']) {
     const written = await sandbox.files.write(`odd/${name}`, name)
     assert.equal(written.name, name)
     assert.equal(await sandbox.files.read(`odd/${name}`), name)

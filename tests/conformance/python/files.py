@@ -112,7 +112,7 @@ def files_metadata(c):
 
 def files_names(c):
     sandbox = c.sandbox()
-    for name in ("with space", "percent%20&+=?#", "quotes\"'\\", "größe-漢字-🦊", "-n", "..."):
+    for name in ("with space", "percent%20&+=?#", "quotes\"' and back\\slash", "größe-漢字-🦊", "-n", "..."):
         same(sandbox.files.write(f"odd/{name}", name).name, name)
         same(sandbox.files.read(f"odd/{name}"), name)
         same(sandbox.files.get_info(f"odd/{name}").name, name)
