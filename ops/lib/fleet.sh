@@ -69,13 +69,14 @@ sandboxd_run_as() { if is_root; then echo "--run-as $SANDBOX_USER"; fi; }
 sandboxd_words() {
     # shellcheck disable=SC2207
     WORDS=("$BIN/sandfleet-sandboxd" --listen "127.0.0.1:${PORT[sandboxd]}"
-        --data "$(data_dir)/sandboxd" --claude "$CLAUDE" --isolation none --i-know-it-is-unsafe $(sandboxd_run_as))
+        --data "$(data_dir)/sandboxd" --claude "$CLAUDE" $(sandboxd_run_as))
+    if [ "${SANDFLEET_SANDBOXD_ISOLATION:-}" = none ]; then WORDS+=(--i-know-it-is-unsafe); fi
 }
 
 sandboxd_prepare() {
     ports_need sandboxd sandboxd
-    proc_gone sandboxd || return 0
-    warn "sandboxes are not isolated in this version: what Claude runs in them can reach this machine"
+    [ "${SANDFLEET_SANDBOXD_ISOLATION:-}" = none ] && proc_gone sandboxd || return 0
+    warn "SANDFLEET_SANDBOXD_ISOLATION=none: what Claude runs in the sandboxes can reach this machine"
 }
 
 sandboxd_digest() {

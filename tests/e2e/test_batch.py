@@ -19,7 +19,7 @@ RSS_CEILING_KIB = 64 * 1024  # of the worker; the sanitizers' shadow is not coun
 class Batch(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = cls.enterClassContext(Stack("batch", env={"SANDFLEET_LEASE": "3s",
+        cls.stack = cls.enterClassContext(Stack("batch", env={**Stack.NOT_ISOLATED, "SANDFLEET_LEASE": "3s",
                                                               "SANDFLEET_SLOTS": str(SLOTS)}))
 
     def submit(self, name):

@@ -19,7 +19,8 @@ LEASE = "2s"
 class KillWorker(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = cls.enterClassContext(Stack("kill_worker", workers=1, env={"SANDFLEET_LEASE": LEASE, "SANDFLEET_DRAIN": "500ms"}))
+        env = {**Stack.NOT_ISOLATED, "SANDFLEET_LEASE": LEASE, "SANDFLEET_DRAIN": "500ms"}
+        cls.stack = cls.enterClassContext(Stack("kill_worker", workers=1, env=env))
 
     def setUp(self):
         folder = tempfile.mkdtemp(prefix="sandfleet-starts-")

@@ -31,6 +31,9 @@ class Stack:
     env      further variables for every part, such as a worker's SANDFLEET_LEASE
     """
 
+    # for tests whose agents leave something on this machine, as a count of their starts
+    NOT_ISOLATED = {"SANDFLEET_SANDBOXD_ISOLATION": "none"}
+
     def __init__(self, name, claude=None, workers=1, only=None, env=None):
         home = os.environ.get("SANDFLEET_TEST_DIR", ROOT / ".test" / f"run-{os.getpid()}")
         # one per build: a second run of a test must not find the first one's runs
