@@ -178,7 +178,8 @@ class Terminal(Process):
         self.assertEqual(Done(stream).end["exitCode"], 7)
 
     def test_interrupt_and_end_of_file(self):
-        stream, pid = self.open("sh", "-c", "trap 'echo caught' INT; echo ready; sleep 73201; cat; echo over")
+        stream, pid = self.open("sh", "-c", "trap 'echo caught; c=1' INT; echo ready;"
+                                "while [ -z $c ]; do sleep 1; done; cat; echo over")
         self.until(stream, b"ready")
         self.type(pid, b"\3")
         self.until(stream, b"caught")
