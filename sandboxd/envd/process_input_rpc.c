@@ -16,9 +16,11 @@ static void write_failed(struct request *r, bool pty, const struct err *e)
                       "error writing to %s: %s", pty ? "tty" : "stdin", e->msg);
 }
 
-static enum err_code give(struct process *p, struct input *in, const struct input_want *want,
-                          struct err *err)
+/* *pty: for the words of what may fail later. */
+static enum err_code give(struct process *p, struct input *in, bool *pty,
+                          const struct input_want *want, struct err *err)
 {
+    *pty = in->pty;
     if (in->pty && !process_on_terminal(p))
         return err_set(err, ERR_INVALID,
                        "tty not assigned to process — input should be written to the stdin, "
@@ -86,7 +88,7 @@ void handle_send_input(struct request *r)
     const struct input_want want = {on_taken, s, &s->waits};
     if (input_read(m, &in, &code, &e) != ERR_OK)
         request_rpc_error(r, code, "%s", e.msg);
-    else if (s->pty = in.pty, give(p, &in, &want, &e) != ERR_OK)
+    else if (give(p, &in, &s->pty, &want, &e) != ERR_OK)
         write_failed(r, in.pty, &e);
     else if (s->waits == NULL)
         request_done(r);
@@ -143,7 +145,7 @@ static void take_data(struct input_stream *s, struct sandbox *sb, const cJSON *b
         request_rpc_error(s->r, RPC_NOT_FOUND, "process with pid %d not found", s->pid);
     else if (input_read(body, &in, &code, &e) != ERR_OK)
         request_rpc_error(s->r, code, "%s", e.msg);
-    else if (s->pty = in.pty, give(p, &in, &want, &e) != ERR_OK)
+    else if (give(p, &in, &s->pty, &want, &e) != ERR_OK)
         write_failed(s->r, in.pty, &e);
     buf_release(&in.bytes);
 }

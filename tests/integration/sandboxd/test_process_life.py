@@ -18,9 +18,14 @@ def is_gone(pid):
     return not os.path.exists(f"/proc/{pid}")
 
 
-def blocked(pid):
-    with open(f"/proc/{pid}/wchan", encoding="ascii") as f:
-        return "pipe" in f.read()
+def stands_still(pid):
+    """A writer that writes nothing for a while: nobody takes it."""
+    def written():
+        with open(f"/proc/{pid}/io", encoding="ascii") as f:
+            return f.read().split("wchar: ")[1].split()[0]
+    before = written()
+    time.sleep(0.1)
+    return before == written() != "0"
 
 
 class Life(Process):
@@ -48,7 +53,7 @@ class Life(Process):
         stalled = self.shell("exec yes 74101")
         pid = stalled.pid()
         healthy = self.follow(pid)
-        await_true(lambda: blocked(pid), "the stalled reader holds it up")
+        await_true(lambda: stands_still(pid), "the stalled reader holds it up")
         self.assertEqual(self.signal(pid), (200, {}))
         await_true(lambda: is_gone(pid), "it is gone at once")
         await_true(lambda: self.listed() == [], "and no longer listed")
