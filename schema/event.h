@@ -48,7 +48,9 @@ enum {
     X(ATTEMPT_STARTED, "sandfleet.attempt.started", false, false)                                  \
     X(ATTEMPT_ENDED, "sandfleet.attempt.ended", false, false)                                      \
     X(SANDBOX_CREATED, "sandfleet.sandbox.created", false, false)                                  \
-    X(SANDBOX_KILLED, "sandfleet.sandbox.killed", false, false)                                    \
+    X(SANDBOX_PARKED, "sandfleet.sandbox.parked", false, false)                                    \
+    X(SANDBOX_EVICTED, "sandfleet.sandbox.evicted", false, false)                                  \
+    X(SANDBOX_ENDED, "sandfleet.sandbox.ended", false, false)                                      \
     X(SANDBOX_LOST, "sandfleet.sandbox.lost", false, false)                                        \
     X(AGENT_INIT, "sandfleet.agent.init", true, false)                                             \
     X(AGENT_MESSAGE, "sandfleet.agent.message", true, false)                                       \

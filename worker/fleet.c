@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "schema/migrate.h"
 #include "worker/fleet_internal.h"
+#include "worker/sandbox_sql.h"
 #include "common/banned.h"
 
 enum { STATEMENT_LEAST_MS = 5000 };
@@ -55,6 +56,7 @@ void fleet_become_ready(struct fleet *f)
     timer_start(f->tick, 0);
     timer_start(f->outbox_timer, 0);
     timer_start(f->positions, FLEET_POSITIONS_MS);
+    timer_start(f->keep, 0);
 }
 
 /* --- the ledger's connection --------------------------------------------------------------------
@@ -63,6 +65,33 @@ void fleet_become_ready(struct fleet *f)
 static void ignore(void *ctx, PGresult *res, const struct err *e)
 {
     (void)ctx, (void)res, (void)e;
+}
+
+static void on_installation(void *ctx, PGresult *res, const struct err *e)
+{
+    struct fleet *f = ctx;
+
+    if (e->code != ERR_OK && err_action(e->code) == ERR_DO_RETRY)
+        return; /* the connection comes up again */
+    if (e->code != ERR_OK || PQntuples(res) != 1) {
+        struct err none = *e;
+        if (e->code == ERR_OK)
+            (void)err_set(&none, ERR_CONFIG, "ledger.installation has no row");
+        fleet_fatal(f, "ledger.schema", &none);
+        return;
+    }
+    snprintf(f->ledger_id, sizeof(f->ledger_id), "%s", pg_text(res, 0, 0));
+    f->judged = true;
+    f->reconcile = f->ready;
+    fleet_beat(f);
+}
+
+static void ask_installation(struct fleet *f)
+{
+    struct pg_cmd cmd = {.sql = sandbox_sql_installation};
+    struct err err = ERR_INIT;
+
+    (void)!ledger_send(f->ledger, &cmd, on_installation, f, &err);
 }
 
 static void on_version(void *ctx, PGresult *res, const struct err *e)
@@ -76,11 +105,8 @@ static void on_version(void *ctx, PGresult *res, const struct err *e)
         fleet_fatal(f, "ledger.schema", e);
     else if (migrate_judge(pg_int(res, 0, 0), &err) != ERR_OK)
         fleet_fatal(f, "ledger.schema", &err);
-    else {
-        f->judged = true;
-        f->reconcile = f->ready;
-        fleet_beat(f);
-    }
+    else
+        ask_installation(f);
 }
 
 static void on_up(void *ctx)
@@ -96,7 +122,7 @@ static void on_up(void *ctx)
 
 static void on_down(void *ctx, const struct err *e)
 {
-    (void)ctx;
+    fleet_lead_no_more(ctx, false);
     log_event(LOG_WARN, "ledger.down", LF_ERR(e),
               LF("next", "check that Postgres runs and --database names it; trying again"));
 }
@@ -144,6 +170,11 @@ static void on_outbox(void *ctx)
     fleet_work_outbox(f);
 }
 
+static void on_keep(void *ctx)
+{
+    fleet_keep(ctx);
+}
+
 static void on_drain(void *ctx)
 {
     fleet_finish(ctx);
@@ -174,6 +205,11 @@ static void share(struct fleet *f)
                                 .ledger = f->ledger,
                                 .hub = f->hub,
                                 .sandboxes = f->sandboxes,
+                                .life = {.ledger_id = f->ledger_id,
+                                         .park_ms = s->park_ms,
+                                         .pause = s->park_pause,
+                                         .update_claude = s->update_claude,
+                                         .sizes = &f->sizes},
                                 .worker_id = f->worker_id,
                                 .credential = s->oauth_token ? s->oauth_token : s->api_key,
                                 .credential_env = s->oauth_token
@@ -226,6 +262,35 @@ static enum err_code open_ledger(struct fleet *f, struct err *err)
     return ledger_new(f->loop, &opts, &f->ledger, err);
 }
 
+static enum err_code open_keeping(struct fleet *f, struct err *err)
+{
+    const struct settings *s = f->set;
+    struct pool_opts pool = {.loop = f->loop,
+                             .ledger = f->ledger,
+                             .sandboxes = f->sandboxes,
+                             .sizes = &f->sizes,
+                             .worker_id = f->worker_id,
+                             .ledger_id = f->ledger_id,
+                             .warm_age_ms = s->warm_age_ms,
+                             .update_claude = s->update_claude,
+                             .calm_ms = FLEET_CALM_MS};
+    struct janitor_opts janitor = {.loop = f->loop,
+                                   .ledger = f->ledger,
+                                   .sandboxes = f->sandboxes,
+                                   .sizes = &f->sizes,
+                                   .ledger_id = f->ledger_id,
+                                   .every_ms = s->janitor_ms,
+                                   .grace_ms = s->janitor_grace_ms};
+    enum err_code rc = pool_targets_parse(&s->warm, &f->pool_targets, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    pool.targets = f->pool_targets;
+    f->pool = pool_new(&pool);
+    f->janitor = janitor_new(&janitor);
+    return f->pool && f->janitor ? ERR_OK : err_set(err, ERR_NOMEM, "the pool and the janitor");
+}
+
 static enum err_code make_timers(struct fleet *f, struct err *err)
 {
     f->tick = timer_new(f->loop, on_tick, f);
@@ -233,7 +298,8 @@ static enum err_code make_timers(struct fleet *f, struct err *err)
     f->positions = timer_new(f->loop, on_positions, f);
     f->outbox_timer = timer_new(f->loop, on_outbox, f);
     f->drain = timer_new(f->loop, on_drain, f);
-    if (!f->tick || !f->beat || !f->positions || !f->outbox_timer || !f->drain)
+    f->keep = timer_new(f->loop, on_keep, f);
+    if (!f->keep || !f->tick || !f->beat || !f->positions || !f->outbox_timer || !f->drain)
         return err_set(err, ERR_NOMEM, "the worker's timers");
     timer_start(f->beat, lease_beat_every_ms(&f->lease));
     return ERR_OK;
@@ -248,6 +314,8 @@ static enum err_code open_all(struct fleet *f, struct err *err)
         rc = open_hub(f, err);
     if (rc == ERR_OK)
         rc = open_ledger(f, err);
+    if (rc == ERR_OK)
+        rc = open_keeping(f, err);
     if (rc != ERR_OK)
         return rc;
     share(f);
@@ -264,6 +332,8 @@ enum err_code fleet_new(struct loop *l, const struct settings *s, const struct t
 
     *f = (struct fleet){.loop = l, .set = s, .topics = t, .kafka = kafka};
     f->slots.total = s->slots;
+    f->sizes.rates =
+        (struct sandbox_rates){.cpu_hour = s->e2b_cpu_usd_hour, .gib_hour = s->e2b_gib_usd_hour};
     lease_init(&f->lease, s->lease_ms);
     name_worker(f);
     enum err_code rc = open_all(f, err);
@@ -286,6 +356,8 @@ void fleet_free(struct fleet *f)
     sandbox_service_free(f->sandboxes);
     for (size_t i = 0; i < f->n_runs; i++)
         run_free(f->runs[i]);
+    pool_free(f->pool);
+    janitor_free(f->janitor);
     outbox_free(f->outbox);
     publish_hub_free(f->hub);
     intake_free(f->intake);
@@ -294,6 +366,7 @@ void fleet_free(struct fleet *f)
     timer_free(f->positions);
     timer_free(f->outbox_timer);
     timer_free(f->drain);
+    timer_free(f->keep);
     lease_release(&f->lease);
     free(f->runs);
     free(f);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the fleet: shared by fleet.c, fleet_runs.c, fleet_take.c and fleet_lease.c. */
+/* Inside the fleet: shared by fleet.c, fleet_runs.c, fleet_take.c, fleet_lease.c
+ * and fleet_keep.c. */
 #ifndef SANDFLEET_WORKER_FLEET_INTERNAL_H
 #define SANDFLEET_WORKER_FLEET_INTERNAL_H
 
 #include "worker/fleet.h"
 #include "worker/intake.h"
+#include "worker/janitor.h"
 #include "worker/lease.h"
 #include "worker/outbox.h"
+#include "worker/pool.h"
 #include "worker/run.h"
 #include "worker/slots.h"
 
@@ -14,6 +17,8 @@ enum {
     FLEET_TICK_MS = 500,      /* looks for due runs and dead workers */
     FLEET_POSITIONS_MS = 250, /* acknowledged positions into the ledger */
     FLEET_OUTBOX_MS = 5000,
+    FLEET_KEEP_MS = 1000,  /* applies to lead; as a leader, fills the warm pool */
+    FLEET_CALM_MS = 60000, /* the pool is not refilled for so long after an eviction */
     FLEET_OUTBOX_LIMIT = 50,
     FLEET_FLUSH_MS = 2000,   /* at the end, for the broker's acknowledgements */
     FLEET_LEAVE_MS = 3000,   /* at the end, for the ledger's answer */
@@ -35,6 +40,12 @@ struct fleet {
     struct sandbox_service *sandboxes;
     struct intake *intake;
     struct outbox *outbox;
+    char ledger_id[UUID_TEXT]; /* "" until the ledger told it */
+    struct sandbox_sizes sizes;
+    struct pool_targets pool_targets;
+    struct pool *pool;
+    struct janitor *janitor;
+    bool leads, asked_to_lead;
     struct run_host host;
     struct secret *secrets[3]; /* borrowed from the settings */
 
@@ -52,7 +63,7 @@ struct fleet {
     bool judged;    /* the ledger's schema is ours */
     bool ready;     /* registered; the ready line is out */
 
-    struct timer *tick, *beat, *positions, *outbox_timer, *drain;
+    struct timer *tick, *beat, *positions, *outbox_timer, *drain, *keep;
     bool saving; /* positions are under way */
     bool stopping, finishing;
     int exit_status;
@@ -71,7 +82,9 @@ void fleet_become_ready(struct fleet *f); /* the ledger has our first beat */
 void fleet_add_run(struct fleet *f, struct claim *claim, bool resumed); /* takes *claim */
 void fleet_run_gone(void *ctx, struct run *r);
 size_t fleet_active(const struct fleet *f);
-struct run *fleet_find(const struct fleet *f, const char *run_id);
+struct run *fleet_find(const struct fleet *f, const char *run_id, int64_t epoch);
+/* Is the claim still its? A run that only waits for its sandbox's end may be back already. */
+bool fleet_owns(const struct run *r);
 void fleet_save_positions(struct fleet *f);
 /* "{id,…}" of all that is worked on here; the outbox's, too. */
 void fleet_known_ids(const struct fleet *f, struct buf *out);
@@ -83,6 +96,10 @@ void fleet_take_over(struct fleet *f, const struct lease_peer *dead);
 void fleet_work_outbox(struct fleet *f);
 void fleet_look_backlog(struct fleet *f);
 void fleet_claimed(struct fleet *f, const int64_t claimed[LANES]);
+
+/* fleet_keep.c */
+void fleet_keep(struct fleet *f);
+void fleet_lead_no_more(struct fleet *f, bool connected); /* another worker may, at once */
 
 /* fleet_lease.c */
 bool fleet_may_publish(void *ctx);

@@ -62,6 +62,8 @@ static void on_mine(void *ctx, PGresult *res, const struct err *e)
         lapse_all(f);
     f->muted = false;
     for (size_t i = 0; i < f->n_runs; i++) {
+        if (!fleet_owns(f->runs[i]))
+            continue;
         if (!listed(res, f->runs[i]))
             run_depose(f->runs[i]);
         else if (was_muted)

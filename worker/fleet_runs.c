@@ -94,10 +94,16 @@ size_t fleet_active(const struct fleet *f)
     return n;
 }
 
-struct run *fleet_find(const struct fleet *f, const char *id)
+bool fleet_owns(const struct run *r)
+{
+    return run_state(r) != RUN_GONE && run_state(r) != RUN_CLEANING;
+}
+
+struct run *fleet_find(const struct fleet *f, const char *id, int64_t epoch)
 {
     for (size_t i = 0; i < f->n_runs; i++)
-        if (run_state(f->runs[i]) != RUN_GONE && strcmp(run_id(f->runs[i]), id) == 0)
+        if (fleet_owns(f->runs[i]) && run_epoch(f->runs[i]) == epoch &&
+            strcmp(run_id(f->runs[i]), id) == 0)
             return f->runs[i];
     return NULL;
 }
@@ -106,7 +112,7 @@ void fleet_known_ids(const struct fleet *f, struct buf *out)
 {
     ledger_array_open(out);
     for (size_t i = 0; i < f->n_runs; i++)
-        if (run_state(f->runs[i]) != RUN_GONE)
+        if (fleet_owns(f->runs[i]))
             ledger_array_text(out, run_id(f->runs[i]));
     outbox_ids(f->outbox, out);
     ledger_array_close(out);
@@ -136,9 +142,9 @@ static void mark_held(struct saving *s, const char *id)
 /* A run whose row was not moved has another owner. */
 static void settle_saved(const struct fleet *f, const struct saved *row)
 {
-    struct run *r = fleet_find(f, row->run_id);
+    struct run *r = fleet_find(f, row->run_id, row->epoch);
 
-    if (!r || run_epoch(r) != row->epoch)
+    if (!r)
         return;
     if (row->held)
         run_position_saved(r, row->line);

@@ -64,13 +64,14 @@ void fleet_finish(struct fleet *f)
 
 void fleet_stop(struct fleet *f, int count)
 {
+    timer_stop(f->keep);
+    f->stopping = true;
+    fleet_lead_no_more(f, true);
     if (count > 1 || !f->ready || fleet_active(f) == 0) {
-        f->stopping = true;
         intake_stop(f->intake);
         fleet_finish(f);
         return;
     }
-    f->stopping = true;
     log_event(LOG_INFO, "worker.draining", LF_INT("runs", fleet_active(f)),
               LF_INT("ms", f->set->drain_ms));
     intake_stop(f->intake);

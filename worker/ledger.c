@@ -7,6 +7,7 @@
 
 #include "worker/ledger_op.h"
 #include "worker/ledger_sql.h"
+#include "worker/sandbox_life.h"
 #include "common/banned.h"
 
 enum { QUEUED_MAX = 8192 };
@@ -111,15 +112,6 @@ static struct ledger_op *mark(struct ledger *l, const char *sql, struct ledger_r
     return ledger_op_start(l, &cmd, fn, ctx);
 }
 
-struct ledger_op *ledger_set_sandbox(struct ledger *l, struct ledger_run r, const char *sandbox_id,
-                                     ledger_fn fn, void *ctx)
-{
-    struct number epoch;
-    struct pg_cmd cmd = {
-        .sql = ledger_sql_sandbox, .n = 3, .v = {r.run_id, num(r.epoch, &epoch), sandbox_id}};
-    return ledger_op_start(l, &cmd, fn, ctx);
-}
-
 struct ledger_op *ledger_set_started(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
 {
     return mark(l, ledger_sql_started, r, fn, ctx);
@@ -131,44 +123,45 @@ struct ledger_op *ledger_set_published(struct ledger *l, struct ledger_run r, le
     return mark(l, ledger_sql_published, r, fn, ctx);
 }
 
-struct ledger_op *ledger_set_freed(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
-{
-    return mark(l, ledger_sql_freed, r, fn, ctx);
-}
-
 struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
 {
     return mark(l, ledger_sql_hand_out, r, fn, ctx);
 }
 
+static const char *park_state(const struct ledger_end *e)
+{
+    return sandbox_life_name(e->paused ? LIFE_PAUSED : LIFE_PARKED);
+}
+
 struct ledger_op *ledger_requeue(struct ledger *l, struct ledger_run r, const struct ledger_end *e,
                                  ledger_fn fn, void *ctx)
 {
-    struct number n[10];
+    struct number n[12];
     const struct usage *u = &e->used;
     struct pg_cmd cmd = {.sql = ledger_sql_requeue,
-                         .n = 13,
-                         .v = {r.run_id, num(r.epoch, &n[0]), e->park_session,
-                               num(e->park_minutes, &n[1]), e->hold_reason, num(e->delay_ms, &n[2]),
+                         .n = 16,
+                         .v = {r.run_id, num(r.epoch, &n[0]), e->park_session, park_state(e),
+                               num(e->park_ms, &n[1]), e->hold_reason, num(e->delay_ms, &n[2]),
                                num(e->failures, &n[3]), num(e->uncounted, &n[4]),
                                money(u->cost_usd, &n[5]), num(u->input_tokens, &n[6]),
                                num(u->output_tokens, &n[7]), num(u->cache_read_tokens, &n[8]),
-                               num(u->cache_write_tokens, &n[9])}};
+                               num(u->cache_write_tokens, &n[9]), num(u->sandbox_ms, &n[10]),
+                               money(u->sandbox_usd, &n[11])}};
     return ledger_op_start(l, &cmd, fn, ctx);
 }
 
 struct ledger_op *ledger_close(struct ledger *l, struct ledger_run r, const struct ledger_end *e,
                                ledger_fn fn, void *ctx)
 {
-    struct number n[7];
+    struct number n[9];
     const struct usage *u = &e->used;
     struct pg_cmd cmd = {.sql = ledger_sql_close,
-                         .n = 10,
-                         .v = {r.run_id, num(r.epoch, &n[0]), e->park_session,
-                               num(e->park_minutes, &n[1]), e->terminal, money(u->cost_usd, &n[2]),
+                         .n = 13,
+                         .v = {r.run_id, num(r.epoch, &n[0]), e->park_session, park_state(e),
+                               num(e->park_ms, &n[1]), e->terminal, money(u->cost_usd, &n[2]),
                                num(u->input_tokens, &n[3]), num(u->output_tokens, &n[4]),
-                               num(u->cache_read_tokens, &n[5]),
-                               num(u->cache_write_tokens, &n[6])}};
+                               num(u->cache_read_tokens, &n[5]), num(u->cache_write_tokens, &n[6]),
+                               num(u->sandbox_ms, &n[7]), money(u->sandbox_usd, &n[8])}};
     return ledger_op_start(l, &cmd, fn, ctx);
 }
 

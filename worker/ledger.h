@@ -28,11 +28,11 @@ enum err_code ledger_new(struct loop *l, const struct ledger_opts *opts, struct 
 void ledger_free(struct ledger *l); /* no callback after it */
 bool ledger_is_up(const struct ledger *l);
 
-enum { LEDGER_SANDBOX_TEXT = 128, LEDGER_SESSION_TEXT = 64 };
-
 struct usage { /* what a run used */
     double cost_usd;
     int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;
+    int64_t sandbox_ms; /* how long a sandbox was its, and what that cost: an estimate */
+    double sandbox_usd;
 };
 void usage_add(struct usage *sum, const struct usage *more);
 
@@ -41,7 +41,6 @@ struct claim { /* a row as a taking returned it */
     enum run_lane lane;
     char *request; /* the record's value as it came */
     int64_t attempt, failures, uncounted, epoch;
-    char sandbox_id[LEDGER_SANDBOX_TEXT]; /* "" none */
     bool started;
     int64_t log_line;
     struct usage used; /* by earlier attempts */
@@ -49,7 +48,6 @@ struct claim { /* a row as a taking returned it */
     bool published;
     int64_t age_ms;         /* since the attempt started, by the database's clock; 0: it did not */
     int64_t created_age_ms; /* since the first delivery */
-    char session_sandbox[LEDGER_SANDBOX_TEXT], claude_session[LEDGER_SESSION_TEXT]; /* parked */
 };
 /* The row of a taking; yours: claim_release. ERR_PROTOCOL, ERR_NOMEM. */
 enum err_code ledger_claim_read(const PGresult *res, int row, struct claim *out,
@@ -60,6 +58,8 @@ void claim_release(struct claim *c);
  * held: the row is (still) ours and has the change. e->code is ERR_OK then and when we are
  * deposed; else the database refuses the statement itself, which no repetition helps. */
 typedef void (*ledger_fn)(void *ctx, bool held, const struct err *e);
+/* The same where the row is asked for, borrowed: res is NULL unless held. */
+typedef void (*ledger_row_fn)(void *ctx, const PGresult *res, const struct err *e);
 
 struct ledger_run { /* whom a change is about; copied */
     const char *run_id;
@@ -68,7 +68,8 @@ struct ledger_run { /* whom a change is about; copied */
 
 struct ledger_end {           /* how an attempt leaves the ledger; borrowed until return */
     const char *park_session; /* Claude's conversation that stays in the sandbox; NULL: killed */
-    int64_t park_minutes;
+    bool paused;              /* the sandbox, that is parked */
+    int64_t park_ms;
     struct usage used; /* of the whole run */
     /* requeue: */
     const char *hold_reason;
@@ -78,8 +79,6 @@ struct ledger_end {           /* how an attempt leaves the ledger; borrowed unti
 };
 
 /* NULL: no memory. Never calls fn from inside the call. */
-struct ledger_op *ledger_set_sandbox(struct ledger *l, struct ledger_run r, const char *sandbox_id,
-                                     ledger_fn fn, void *ctx);
 struct ledger_op *ledger_set_started(struct ledger *l, struct ledger_run r, ledger_fn fn,
                                      void *ctx);
 struct ledger_op *ledger_requeue(struct ledger *l, struct ledger_run r, const struct ledger_end *e,
@@ -88,7 +87,6 @@ struct ledger_op *ledger_close(struct ledger *l, struct ledger_run r, const stru
                                ledger_fn fn, void *ctx);
 struct ledger_op *ledger_set_published(struct ledger *l, struct ledger_run r, ledger_fn fn,
                                        void *ctx);
-struct ledger_op *ledger_set_freed(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx);
 struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx);
 void ledger_cancel(struct ledger_op *op); /* fn is not called; it may still take effect; NULL ok */
 

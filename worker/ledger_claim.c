@@ -16,7 +16,6 @@ enum column {
     COL_FAILURES,
     COL_UNCOUNTED,
     COL_EPOCH,
-    COL_SANDBOX,
     COL_STARTED,
     COL_LINE,
     COL_COST,
@@ -24,12 +23,12 @@ enum column {
     COL_OUTPUT,
     COL_CACHE_READ,
     COL_CACHE_WRITE,
+    COL_SANDBOX_MS,
+    COL_SANDBOX_USD,
     COL_TERMINAL,
     COL_PUBLISHED,
     COL_AGE,
     COL_CREATED_AGE,
-    COL_SESSION_SANDBOX,
-    COL_CLAUDE_SESSION,
     COLUMNS
 };
 
@@ -49,15 +48,21 @@ static bool truth(const PGresult *res, int row, enum column col)
     return s && *s == 't';
 }
 
+static double money(const PGresult *res, int row, enum column col)
+{
+    const char *s = pg_text(res, row, (int)col);
+    return s ? strtod(s, NULL) : 0;
+}
+
 static void read_usage(const PGresult *res, int row, struct usage *u)
 {
-    const char *cost = pg_text(res, row, COL_COST);
-
-    u->cost_usd = cost ? strtod(cost, NULL) : 0;
+    u->cost_usd = money(res, row, COL_COST);
     u->input_tokens = pg_int(res, row, COL_INPUT);
     u->output_tokens = pg_int(res, row, COL_OUTPUT);
     u->cache_read_tokens = pg_int(res, row, COL_CACHE_READ);
     u->cache_write_tokens = pg_int(res, row, COL_CACHE_WRITE);
+    u->sandbox_ms = pg_int(res, row, COL_SANDBOX_MS);
+    u->sandbox_usd = money(res, row, COL_SANDBOX_USD);
 }
 
 enum err_code ledger_claim_read(const PGresult *res, int row, struct claim *out, struct err *err)
@@ -74,15 +79,12 @@ enum err_code ledger_claim_read(const PGresult *res, int row, struct claim *out,
     out->failures = pg_int(res, row, COL_FAILURES);
     out->uncounted = pg_int(res, row, COL_UNCOUNTED);
     out->epoch = pg_int(res, row, COL_EPOCH);
-    text(res, row, COL_SANDBOX, out->sandbox_id, sizeof(out->sandbox_id));
     out->started = truth(res, row, COL_STARTED);
     out->log_line = pg_int(res, row, COL_LINE);
     read_usage(res, row, &out->used);
     out->published = truth(res, row, COL_PUBLISHED);
     out->age_ms = pg_int(res, row, COL_AGE);
     out->created_age_ms = pg_int(res, row, COL_CREATED_AGE);
-    text(res, row, COL_SESSION_SANDBOX, out->session_sandbox, sizeof(out->session_sandbox));
-    text(res, row, COL_CLAUDE_SESSION, out->claude_session, sizeof(out->claude_session));
 
     out->request = str_dup(str_of(pg_text(res, row, COL_REQUEST)));
     if (terminal)
@@ -108,6 +110,8 @@ void usage_add(struct usage *sum, const struct usage *more)
     sum->output_tokens += more->output_tokens;
     sum->cache_read_tokens += more->cache_read_tokens;
     sum->cache_write_tokens += more->cache_write_tokens;
+    sum->sandbox_ms += more->sandbox_ms;
+    sum->sandbox_usd += more->sandbox_usd;
 }
 
 /* --- arrays ------------------------------------------------------------------ */

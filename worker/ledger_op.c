@@ -13,7 +13,8 @@ struct ledger_op {
     struct ledger *ledger;
     struct ledger_op *next;
     struct pg_cmd cmd; /* its parameters are ours */
-    ledger_fn fn;      /* NULL: cancelled */
+    ledger_fn fn;      /* one of the two; none: cancelled */
+    ledger_row_fn row_fn;
     void *ctx;
     bool sent;
 };
@@ -40,10 +41,11 @@ static void answered(void *ctx, PGresult *res, const struct err *e)
 {
     struct ledger_op *op = ctx;
     ledger_fn fn = op->fn;
+    ledger_row_fn row_fn = op->row_fn;
     void *fn_ctx = op->ctx;
 
     op->sent = false;
-    if (fn && err_action(e->code) == ERR_DO_RETRY) {
+    if ((fn || row_fn) && err_action(e->code) == ERR_DO_RETRY) {
         timer_start(op->ledger->again, AGAIN_MS);
         return;
     }
@@ -51,6 +53,8 @@ static void answered(void *ctx, PGresult *res, const struct err *e)
     op_unlink(op);
     if (fn)
         fn(fn_ctx, held, e);
+    else if (row_fn)
+        row_fn(fn_ctx, held ? res : NULL, e);
 }
 
 static void op_send(struct ledger_op *op)
@@ -85,15 +89,15 @@ static bool copy_params(struct ledger_op *op, const struct pg_cmd *cmd)
     return true;
 }
 
-struct ledger_op *ledger_op_start(struct ledger *l, const struct pg_cmd *cmd, ledger_fn fn,
-                                  void *ctx)
+static struct ledger_op *op_start(const struct ledger_op *want, const struct pg_cmd *cmd)
 {
+    struct ledger *l = want->ledger;
     struct ledger_op *op = calloc(1, sizeof(*op));
 
-    assert(fn && cmd->n <= PG_MAX_PARAMS);
+    assert((want->fn || want->row_fn) && cmd->n <= PG_MAX_PARAMS);
     if (!op)
         return NULL;
-    *op = (struct ledger_op){.ledger = l, .fn = fn, .ctx = ctx};
+    *op = *want;
     if (!copy_params(op, cmd)) {
         op_free(op);
         return NULL;
@@ -104,11 +108,24 @@ struct ledger_op *ledger_op_start(struct ledger *l, const struct pg_cmd *cmd, le
     return op;
 }
 
+struct ledger_op *ledger_op_start(struct ledger *l, const struct pg_cmd *cmd, ledger_fn fn,
+                                  void *ctx)
+{
+    return op_start(&(struct ledger_op){.ledger = l, .fn = fn, .ctx = ctx}, cmd);
+}
+
+struct ledger_op *ledger_op_start_row(struct ledger *l, const struct pg_cmd *cmd, ledger_row_fn fn,
+                                      void *ctx)
+{
+    return op_start(&(struct ledger_op){.ledger = l, .row_fn = fn, .ctx = ctx}, cmd);
+}
+
 void ledger_cancel(struct ledger_op *op)
 {
     if (!op)
         return;
     op->fn = NULL;
+    op->row_fn = NULL;
     if (!op->sent)
         op_unlink(op);
 }

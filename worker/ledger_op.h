@@ -17,6 +17,8 @@ struct ledger {
 /* Sends cmd now, and again until an answer comes; NULL: no memory. */
 struct ledger_op *ledger_op_start(struct ledger *l, const struct pg_cmd *cmd, ledger_fn fn,
                                   void *ctx);
+struct ledger_op *ledger_op_start_row(struct ledger *l, const struct pg_cmd *cmd, ledger_row_fn fn,
+                                      void *ctx);
 void ledger_op_send_all(struct ledger *l); /* those that wait */
 void ledger_op_free_all(struct ledger *l);
 

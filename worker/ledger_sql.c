@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/ledger_sql.h"
 
+#include "worker/sandbox_sql.h"
 #include "common/banned.h"
 
 /* Of claim c: it may start now. A session runs one at a time and in order: an earlier
@@ -16,14 +17,11 @@
 
 /* What ledger_claim_read() reads. Ages are by the database's clock alone. */
 #define CLAIM                                                                                      \
-    "t.run_id, t.lane, t.request, t.attempt, t.failures, t.uncounted, t.epoch, t.sandbox_id,"      \
-    " t.started, t.log_line, t.cost_usd, t.input_tokens, t.output_tokens, t.cache_read_tokens,"    \
-    " t.cache_write_tokens, t.terminal, t.published,"                                              \
+    "t.run_id, t.lane, t.request, t.attempt, t.failures, t.uncounted, t.epoch, t.started,"         \
+    " t.log_line, t.cost_usd, t.input_tokens, t.output_tokens, t.cache_read_tokens,"               \
+    " t.cache_write_tokens, t.sandbox_ms, t.sandbox_usd, t.terminal, t.published,"                 \
     " (extract(epoch FROM clock_timestamp() - t.started_at) * 1000)::bigint,"                      \
-    " (extract(epoch FROM clock_timestamp() - t.created_at) * 1000)::bigint,"                      \
-    " s.sandbox_id, s.claude_session"                                                              \
-    " FROM taken t LEFT JOIN ledger.sessions s"                                                    \
-    " ON s.tenant = t.tenant AND s.session_id = t.session_id AND s.parked_until > now()"
+    " (extract(epoch FROM clock_timestamp() - t.created_at) * 1000)::bigint FROM taken t"
 
 /* Arrays, one element a record: $1 run_id $2 tenant $3 lane $4 session_id $5 credential
  * $6 priority $7 body hash in hex $8 request $9 not_before, Unix ms */
@@ -73,14 +71,14 @@ const char ledger_sql_adopt[] =
     " taken AS (UPDATE ledger.claims c SET epoch = c.epoch + 1, worker_id = $1,"
     " updated_at = now() FROM lost WHERE c.run_id = lost.run_id RETURNING c.*) SELECT " CLAIM;
 
-/* $1 worker $2 limit: ended runs whose terminal is not published, or whose sandbox is not
- * killed, and that nobody works on; unpublished ones first, then in turn, so that what
- * cannot be killed holds nobody up. The epoch stays: the terminal record keeps it. */
+/* $1 worker $2 limit: ended runs whose terminal is not published, and that nobody works on;
+ * in turn, so that what cannot be published holds nobody up. The epoch stays: the terminal
+ * record keeps it. */
 const char ledger_sql_outbox[] =
     "WITH owed AS (SELECT c.run_id FROM ledger.claims c WHERE c.state = 'ended'"
-    " AND (NOT c.published OR c.sandbox_id IS NOT NULL) AND (c.worker_id IS NULL"
+    " AND NOT c.published AND (c.worker_id IS NULL"
     " OR NOT EXISTS (SELECT FROM ledger.workers w WHERE w.worker_id = c.worker_id))"
-    " ORDER BY c.published, c.updated_at LIMIT $2::bigint FOR UPDATE OF c SKIP LOCKED),"
+    " ORDER BY c.updated_at LIMIT $2::bigint FOR UPDATE OF c SKIP LOCKED),"
     " taken AS (UPDATE ledger.claims c SET worker_id = $1, updated_at = now()"
     " FROM owed WHERE c.run_id = owed.run_id RETURNING c.*) SELECT " CLAIM;
 
@@ -89,11 +87,6 @@ const char ledger_sql_backlog[] =
     "SELECT (SELECT count(*) FROM (SELECT FROM ledger.claims c WHERE c.lane = 'interactive' "
     "AND " DUE " LIMIT $1::bigint) i), (SELECT count(*) FROM (SELECT FROM ledger.claims c"
     " WHERE c.lane = 'batch' AND " DUE " LIMIT $1::bigint) b)";
-
-/* $1 run $2 epoch $3 sandbox */
-const char ledger_sql_sandbox[] =
-    "UPDATE ledger.claims SET sandbox_id = $3, updated_at = now()"
-    " WHERE run_id = $1 AND epoch = $2::int AND state = 'running' RETURNING run_id";
 
 /* $1 run $2 epoch */
 const char ledger_sql_started[] =
@@ -109,52 +102,55 @@ const char ledger_sql_positions[] =
     " WHERE c.run_id = p.run_id AND c.epoch = p.epoch AND c.state = 'running'"
     " RETURNING c.run_id";
 
-/* Shared by the two ends of an attempt: the session's row follows the sandbox's fate in the
- * same transaction. $3 claude session: parked; NULL: the sandbox is to be killed, and a row
- * that names it goes. $4 minutes to park. */
-#define SESSION_FOLLOWS                                                                            \
-    " parked AS (INSERT INTO ledger.sessions (tenant, session_id, sandbox_id, claude_session,"     \
-    " parked_until) SELECT b.tenant, b.session_id, b.sandbox_id, $3, now() + $4::int * interval"   \
-    " '1 minute' FROM before b JOIN done USING (run_id) WHERE $3::text IS NOT NULL"                \
-    " AND b.sandbox_id IS NOT NULL AND b.session_id IS NOT NULL"                                   \
-    " ON CONFLICT (tenant, session_id) DO UPDATE SET sandbox_id = excluded.sandbox_id,"            \
-    " claude_session = excluded.claude_session, parked_until = excluded.parked_until,"             \
-    " updated_at = now()),"                                                                        \
-    " dropped AS (DELETE FROM ledger.sessions s USING before b JOIN done USING (run_id)"           \
-    " WHERE $3::text IS NULL AND s.tenant = b.tenant AND s.session_id = b.session_id"              \
-    " AND s.sandbox_id = b.sandbox_id)"                                                            \
-    " SELECT run_id FROM done"
+/* Shared by the two ends of an attempt: the sandbox follows in the same transaction. $3
+ * Claude's conversation in it, and it is the session's from here on, $4 'parked' or 'paused',
+ * for $5 ms; an older one of the session makes room. $3 NULL: nobody's, to be killed. */
+#define SANDBOX_FOLLOWS                                                                            \
+    " kept AS (UPDATE ledger.sandboxes s SET session_id = b.session_id, claude_session = $3,"      \
+    " until = clock_timestamp() + $5::bigint * interval '1 ms', " SANDBOX_TO(                      \
+        "$4") " FROM before b JOIN done USING (run_id) WHERE s.run_id = b.run_id"                  \
+              " AND s.state IN ('busy', 'lost') AND $3::text IS NOT NULL AND b.session_id IS NOT " \
+              "NULL"                                                                               \
+              " RETURNING s.key, s.tenant, s.session_id),"                                         \
+              " older AS (UPDATE ledger.sandboxes s SET " SANDBOX_TO(                              \
+                  "'dead'") " FROM kept k"                                                         \
+                            " WHERE s.tenant = k.tenant AND s.session_id = k.session_id AND "      \
+                            "s.key <> k.key"                                                       \
+                            " AND s.state IN ('parked', 'paused')),"                               \
+                            " let_go AS (UPDATE ledger.sandboxes s SET " SANDBOX_TO(               \
+                                "'dead'") " FROM before b"                                         \
+                                          " JOIN done USING (run_id) WHERE s.run_id = b.run_id "   \
+                                          "AND (s.state = 'creating' OR"                           \
+                                          " s.state IN ('busy', 'lost') AND ($3::text IS NULL OR " \
+                                          "b.session_id IS NULL)))"                                \
+                                          " SELECT run_id FROM done"
 
-/* $5 hold_reason $6 delay ms $7 failures $8 uncounted $9 cost $10..$13 tokens. Running only
- * or, repeated, waiting. */
+/* $6 hold_reason $7 delay ms $8 failures $9 uncounted $10 cost $11..$14 tokens $15 sandbox, ms
+ * $16 sandbox, USD. Running only or, repeated, waiting. */
 const char ledger_sql_requeue[] =
     "WITH before AS (SELECT * FROM ledger.claims WHERE run_id = $1 AND epoch = $2::int"
     " AND state IN ('running', 'waiting') FOR UPDATE),"
-    " done AS (UPDATE ledger.claims c SET state = 'waiting', worker_id = NULL, sandbox_id = NULL,"
-    " started = false, hold_reason = $5, hold_until = now() + $6::bigint * interval '1 ms',"
-    " failures = $7::int, uncounted = $8::int, cost_usd = $9::float8,"
-    " input_tokens = $10::bigint, output_tokens = $11::bigint, cache_read_tokens = $12::bigint,"
-    " cache_write_tokens = $13::bigint, updated_at = now()"
-    " FROM before b WHERE c.run_id = b.run_id RETURNING c.run_id)," SESSION_FOLLOWS;
+    " done AS (UPDATE ledger.claims c SET state = 'waiting', worker_id = NULL,"
+    " started = false, hold_reason = $6, hold_until = now() + $7::bigint * interval '1 ms',"
+    " failures = $8::int, uncounted = $9::int, cost_usd = $10::float8,"
+    " input_tokens = $11::bigint, output_tokens = $12::bigint, cache_read_tokens = $13::bigint,"
+    " cache_write_tokens = $14::bigint, sandbox_ms = $15::bigint, sandbox_usd = $16::float8,"
+    " updated_at = now() FROM before b WHERE c.run_id = b.run_id"
+    " RETURNING c.run_id)," SANDBOX_FOLLOWS;
 
-/* $5 terminal $6 cost $7..$10 tokens. A parked sandbox belongs to its session from here on. */
+/* $6 terminal $7 cost $8..$11 tokens $12 sandbox, ms $13 sandbox, USD */
 const char ledger_sql_close[] =
     "WITH before AS (SELECT * FROM ledger.claims WHERE run_id = $1 AND epoch = $2::int"
     " AND state IN ('running', 'ended') FOR UPDATE),"
-    " done AS (UPDATE ledger.claims c SET state = 'ended', terminal = $5, cost_usd = $6::float8,"
-    " input_tokens = $7::bigint, output_tokens = $8::bigint, cache_read_tokens = $9::bigint,"
-    " cache_write_tokens = $10::bigint, updated_at = now(),"
-    " sandbox_id = CASE WHEN $3::text IS NULL OR c.session_id IS NULL THEN c.sandbox_id END"
-    " FROM before b WHERE c.run_id = b.run_id RETURNING c.run_id)," SESSION_FOLLOWS;
+    " done AS (UPDATE ledger.claims c SET state = 'ended', terminal = $6, cost_usd = $7::float8,"
+    " input_tokens = $8::bigint, output_tokens = $9::bigint, cache_read_tokens = $10::bigint,"
+    " cache_write_tokens = $11::bigint, sandbox_ms = $12::bigint, sandbox_usd = $13::float8,"
+    " updated_at = now() FROM before b WHERE c.run_id = b.run_id"
+    " RETURNING c.run_id)," SANDBOX_FOLLOWS;
 
 /* $1 run $2 epoch */
 const char ledger_sql_published[] =
     "UPDATE ledger.claims SET published = true, updated_at = now()"
-    " WHERE run_id = $1 AND epoch = $2::int AND state = 'ended' RETURNING run_id";
-
-/* $1 run $2 epoch: the service confirmed the kill */
-const char ledger_sql_freed[] =
-    "UPDATE ledger.claims SET sandbox_id = NULL, updated_at = now()"
     " WHERE run_id = $1 AND epoch = $2::int AND state = 'ended' RETURNING run_id";
 
 /* $1 run $2 epoch: what is still owed of an ended run is anybody's */
@@ -180,14 +176,13 @@ const char ledger_sql_bury[] =
     " AND c.state = 'running') RETURNING worker_id";
 
 /* $1 worker: what the ledger says is ours */
-const char ledger_sql_mine[] =
-    "SELECT run_id, epoch FROM ledger.claims WHERE worker_id = $1"
-    " AND (state = 'running' OR state = 'ended' AND (NOT published OR sandbox_id IS NOT NULL))";
+const char ledger_sql_mine[] = "SELECT run_id, epoch FROM ledger.claims WHERE worker_id = $1"
+                               " AND (state = 'running' OR state = 'ended' AND NOT published)";
 
 /* $1 worker $2 run_id[] known here: a taking whose answer got lost is given back */
 const char ledger_sql_disown[] =
     "UPDATE ledger.claims SET worker_id = NULL, updated_at = now() WHERE worker_id = $1"
-    " AND (state = 'running' OR state = 'ended' AND (NOT published OR sandbox_id IS NOT NULL))"
+    " AND (state = 'running' OR state = 'ended' AND NOT published)"
     " AND run_id <> ALL ($2::uuid[]) RETURNING run_id";
 
 /* $1 worker: it goes; others go on at the recorded offsets, at once */

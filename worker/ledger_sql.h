@@ -16,13 +16,11 @@ extern const char ledger_sql_adopt[];
 extern const char ledger_sql_outbox[];
 extern const char ledger_sql_backlog[];
 /* one run */
-extern const char ledger_sql_sandbox[];
 extern const char ledger_sql_started[];
 extern const char ledger_sql_positions[];
 extern const char ledger_sql_requeue[];
 extern const char ledger_sql_close[];
 extern const char ledger_sql_published[];
-extern const char ledger_sql_freed[];
 extern const char ledger_sql_hand_out[];
 /* this worker and its peers */
 extern const char ledger_sql_beat[];

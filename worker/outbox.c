@@ -66,33 +66,6 @@ static void give_back(struct owed *w, const struct err *e)
         drop(w);
 }
 
-static void on_killed(void *ctx, const struct err *e)
-{
-    struct owed *w = ctx;
-
-    if (e->code != ERR_OK)
-        give_back(w, e);
-    else if (!ledger_set_freed(w->box->host->ledger, who(w), done, w))
-        drop(w);
-}
-
-static void kill_sandbox(struct owed *w)
-{
-    struct err err = ERR_INIT;
-
-    if (w->claim.sandbox_id[0] == '\0')
-        drop(w);
-    else if (sandbox_kill(w->box->host->sandboxes, w->claim.sandbox_id, on_killed, w, &err) !=
-             ERR_OK)
-        give_back(w, &err);
-}
-
-static void on_marked(void *ctx, bool held, const struct err *e)
-{
-    (void)held, (void)e;
-    kill_sandbox(ctx);
-}
-
 static void on_moved(void *ctx)
 {
     struct owed *w = ctx;
@@ -101,7 +74,7 @@ static void on_moved(void *ctx)
         return;
     w->marking = true;
     log_event(LOG_INFO, "outbox.published", LF("run", w->claim.run_id));
-    if (!ledger_set_published(w->box->host->ledger, who(w), on_marked, w))
+    if (!ledger_set_published(w->box->host->ledger, who(w), done, w))
         drop(w);
 }
 
@@ -140,9 +113,7 @@ void outbox_add(struct outbox *o, struct claim *claim)
     w->request = RUN_REQUEST_INIT;
     claim->request = claim->terminal = NULL;
     o->first = w;
-    if (w->claim.published)
-        kill_sandbox(w);
-    else if (publish(w, &err) != ERR_OK)
+    if (publish(w, &err) != ERR_OK)
         give_back(w, &err);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ended runs that somebody left unfinished: the terminal is published until the broker has
- * it, the sandbox killed until the service confirms. Single-threaded; nothing blocks. */
+/* Ended runs whose terminal somebody left unpublished: it is published until the broker has
+ * it. Single-threaded; nothing blocks. */
 #ifndef SANDFLEET_WORKER_OUTBOX_H
 #define SANDFLEET_WORKER_OUTBOX_H
 
@@ -16,6 +16,6 @@ void outbox_add(struct outbox *o, struct claim *claim);
 /* Appends the ids it works on to an open array (ledger_array_text). */
 void outbox_ids(const struct outbox *o, struct buf *ids);
 bool outbox_is_empty(const struct outbox *o);
-void outbox_free(struct outbox *o); /* after ledger, producer and sandbox service */
+void outbox_free(struct outbox *o); /* after ledger and producer */
 
 #endif

@@ -12,13 +12,23 @@
 static void enter_gone(struct run *r);
 
 static void (*const enter[RUN_STATES])(struct run *r) = {
-    [RUN_CLAIMED] = run_enter_claimed,       [RUN_BOOTING] = run_enter_booting,
-    [RUN_OWNING] = run_enter_owning,         [RUN_STARTING] = run_enter_starting,
-    [RUN_STREAMING] = run_enter_streaming,   [RUN_SUSPENDED] = run_enter_suspended,
-    [RUN_SETTLING] = run_enter_settling,     [RUN_RELEASING] = run_enter_releasing,
-    [RUN_REQUEUEING] = run_enter_requeueing, [RUN_PARKING] = run_enter_parking,
-    [RUN_CLOSING] = run_enter_closing,       [RUN_PUBLISHING] = run_enter_publishing,
-    [RUN_CLEANING] = run_enter_cleaning,     [RUN_GONE] = enter_gone,
+    [RUN_CLAIMED] = run_enter_claimed,
+    [RUN_PLACING] = run_enter_placing,
+    [RUN_BOOTING] = run_enter_booting,
+    [RUN_OWNING] = run_enter_owning,
+    [RUN_UPDATING] = run_enter_updating,
+    [RUN_STARTING] = run_enter_starting,
+    [RUN_STREAMING] = run_enter_streaming,
+    [RUN_SUSPENDED] = run_enter_suspended,
+    [RUN_SETTLING] = run_enter_settling,
+    [RUN_RELEASING] = run_enter_parking,
+    [RUN_REQUEUEING] = run_enter_requeueing,
+    [RUN_PARKING] = run_enter_parking,
+    [RUN_CLOSING] = run_enter_closing,
+    [RUN_PUBLISHING] = run_enter_publishing,
+    [RUN_MARKING] = run_enter_marking,
+    [RUN_CLEANING] = run_enter_cleaning,
+    [RUN_GONE] = enter_gone,
 };
 
 void run_apply(struct run *r, enum run_event e)
@@ -56,8 +66,6 @@ static void on_timer(void *ctx)
         run_enter_booting(r);
     else if (r->state == RUN_STREAMING)
         run_stream_timer(r);
-    else if (r->state == RUN_RELEASING)
-        run_release_timer(r);
 }
 
 /* --- life -------------------------------------------------------------------- */
@@ -116,12 +124,14 @@ static void drop_handles(struct run *r)
 {
     timer_free(r->timer);
     capture_free(r->capture);
+    claude_update_free(r->update);
     sandbox_free(r->sandbox);
     ledger_cancel(r->op);
     ledger_cancel(r->started_op);
     publish_log_free(r->log);
     r->timer = NULL;
     r->capture = NULL;
+    r->update = NULL;
     r->sandbox = NULL;
     r->op = r->started_op = NULL;
     r->log = NULL;
@@ -147,12 +157,21 @@ static void tell_gone(void *ctx)
     r->host->gone(r->host->ctx, r);
 }
 
-/* Calls under way are waited for. Cancelling the making of a sandbox would kill what the
- * next owner, asking with the same key, gets. */
+/* What would still come back to us finds nobody. Only calls of the service are waited for:
+ * cancelling the making of a sandbox would kill what the next owner, asking with the same
+ * key, gets. */
 static void enter_gone(struct run *r)
 {
     struct err err = ERR_INIT;
 
+    timer_stop(r->timer);
+    ledger_cancel(r->op);
+    ledger_cancel(r->started_op);
+    capture_free(r->capture);
+    claude_update_free(r->update);
+    r->op = r->started_op = NULL;
+    r->capture = NULL;
+    r->update = NULL;
     if (r->calls == 0 && loop_defer(r->host->loop, tell_gone, r, &err) != ERR_OK)
         log_event(LOG_ERROR, "run.leaked", LF("run", r->claim.run_id), LF_ERR(&err));
 }

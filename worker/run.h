@@ -12,15 +12,25 @@
 #include "worker/ledger.h"
 #include "worker/publish.h"
 #include "worker/run_state.h"
+#include "worker/sandbox_sizes.h"
 #include "worker/e2b/sandbox.h"
 
 struct run; /* opaque */
+
+struct run_sandboxes {     /* what all runs' sandboxes share */
+    const char *ledger_id; /* in their metadata; "" until the ledger told it */
+    int64_t park_ms;       /* so long a session's sandbox waits for the next run */
+    bool pause;            /* …paused */
+    bool update_claude;    /* once in a new sandbox */
+    struct sandbox_sizes *sizes;
+};
 
 struct run_host { /* what all runs share; outlives them */
     struct loop *loop;
     struct ledger *ledger;
     struct publish_hub *hub;
     struct sandbox_service *sandboxes;
+    struct run_sandboxes life;
     const char *worker_id;
     const struct secret *credential; /* the one named "default"; NULL: none */
     const char *credential_env;      /* the variable that names its descriptor */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What control events say, member by member. Pure. */
+#include "common/clock.h"
 #include "common/json.h"
 #include "worker/run_internal.h"
 #include "common/banned.h"
@@ -11,6 +12,8 @@ void run_data_usage(struct buf *b, const struct usage *u)
     json_kv_int(b, "output_tokens", u->output_tokens);
     json_kv_int(b, "cache_read_tokens", u->cache_read_tokens);
     json_kv_int(b, "cache_write_tokens", u->cache_write_tokens);
+    json_kv_int(b, "sandbox_ms", u->sandbox_ms);
+    json_kv_num(b, "sandbox_cost_usd", u->sandbox_usd);
 }
 
 static const char *or_null(const char *s)
@@ -92,4 +95,22 @@ void run_data_terminal(const struct run *r, struct buf *b)
     buf_addc(b, '}');
     if (b->rc == ERR_OK) /* an agent can say NUL; a database cannot hold it */
         json_sanitize(b->p, b->len);
+}
+
+/* Of the sandbox as a whole, its earlier users' time included. */
+void run_data_sandbox(const struct run *r, const char *reason, struct buf *b)
+{
+    struct sandbox_size size = run_sandbox_size(r);
+    int64_t running_ms = r->place.running_ms + run_sandbox_ms(r);
+    int64_t age_ms = r->place.age_ms + clock_boot_ms() - r->placed_ms;
+
+    buf_addc(b, '{');
+    json_kv(b, "sandbox_id", r->place.sandbox_id);
+    json_kv(b, "template", r->request.template);
+    json_kv(b, "reason", reason);
+    json_kv_int(b, "age_ms", age_ms);
+    json_kv_int(b, "running_ms", running_ms);
+    if (size.usd_per_hour > 0)
+        json_kv_num(b, "cost_usd", sandbox_size_cost(&size, running_ms));
+    buf_addc(b, '}');
 }

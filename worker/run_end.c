@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the agent's end to the next attempt or to the terminal. The order is the promise:
- * lines acknowledged, terminal in the ledger, terminal acknowledged, sandbox killed. */
+ * lines acknowledged, verdict and cost in the ledger, terminal acknowledged, sandbox killed.
+ * From that write on the sandbox is its session's, or nobody's. */
 #include <sodium.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "worker/terminal.h"
 #include "common/banned.h"
 
-enum { DATA_MAX_BYTES = 256 * 1024, KILL_AGAIN_MS = 2000 };
+enum { DATA_MAX_BYTES = 256 * 1024 };
 
 /* --- settling ---------------------------------------------------------------- */
 
@@ -92,11 +93,10 @@ void run_settle(struct run *r)
 void run_enter_settling(struct run *r)
 {
     timer_stop(r->timer);
-    r->tries = 0;
     run_settle(r);
 }
 
-/* --- the sandbox: parked for its session, or killed -------------------------- */
+/* --- the sandbox: for its session, or for nobody ------------------------------- */
 
 /* A conversation that can be resumed where it is. */
 static bool parkable(const struct run *r)
@@ -107,9 +107,26 @@ static bool parkable(const struct run *r)
            o != OUTCOME_LOG_CEILING;
 }
 
-static void free_sandbox(struct run *r);
+/* The session's, and no agent of this attempt was in it: it goes back as it is. */
+static bool untouched(const struct run *r)
+{
+    return r->place.busy && r->place.claude_session[0] && !r->reattach &&
+           r->end.outcome != OUTCOME_SANDBOX_LOST;
+}
 
-static void on_parked(void *ctx, const struct err *e)
+/* What becomes of it is told as long as we may; the ledger knows it in any case. */
+static void let_go(struct run *r)
+{
+    if (r->place.sandbox_id[0] && r->end.outcome != OUTCOME_SANDBOX_LOST &&
+        r->host->may_publish(r->host->ctx))
+        run_say_sandbox(r, r->parked ? EVENT_SANDBOX_PARKED : EVENT_SANDBOX_ENDED,
+                        r->frozen   ? "paused"
+                        : r->parked ? "kept"
+                                    : "released");
+    run_apply(r, RUN_EV_FREED);
+}
+
+static void on_kept(void *ctx, const struct err *e)
 {
     struct run *r = ctx;
 
@@ -118,79 +135,70 @@ static void on_parked(void *ctx, const struct err *e)
     r->parked = e->code == ERR_OK;
     if (!r->parked)
         log_event(LOG_WARN, "sandbox.not_parked", LF("run", r->claim.run_id), LF_ERR(e));
-    if (r->parked || r->state == RUN_PARKING) /* closing, the outbox kills what is left */
-        run_apply(r, RUN_EV_FREED);
-    else
-        free_sandbox(r);
+    let_go(r);
 }
 
-/* Its life is set before the session's row names it: behind that, the session's next run
- * may have it, and must not find it shortened. */
-static bool park(struct run *r)
+/* Its life is set before the ledger says that it is the session's: behind that, the session's
+ * next run may have it, and must not find it shortened. */
+static void keep(struct run *r)
 {
     struct err err = ERR_INIT;
 
-    if (sandbox_set_ttl(r->host->sandboxes, r->claim.sandbox_id,
-                        (int64_t)RUN_PARK_MINUTES * 60 * 1000, on_parked, r, &err) != ERR_OK)
-        return false;
-    r->calls++;
-    return true;
+    if (sandbox_set_ttl(r->host->sandboxes, r->place.sandbox_id,
+                        r->host->life.park_ms + RUN_PARK_MARGIN_MS, on_kept, r, &err) == ERR_OK)
+        r->calls++;
+    else
+        let_go(r);
 }
 
-static void kill_failed(struct run *r, const struct err *e)
-{
-    log_event(LOG_WARN, "sandbox.not_killed", LF("run", r->claim.run_id),
-              LF("sandbox", r->claim.sandbox_id), LF_ERR(e));
-    timer_start(r->timer, KILL_AGAIN_MS);
-}
-
-static void on_killed(void *ctx, const struct err *e)
+static void on_frozen(void *ctx, const struct err *e)
 {
     struct run *r = ctx;
 
     if (!run_answered(r))
         return;
-    if (e->code == ERR_OK)
-        run_apply(r, RUN_EV_FREED);
-    else
-        kill_failed(r, e);
+    if (e->code != ERR_OK) {
+        log_event(LOG_WARN, "sandbox.not_paused", LF("run", r->claim.run_id), LF_ERR(e),
+                  LF("next", "it is kept running instead"));
+        keep(r);
+        return;
+    }
+    r->parked = r->frozen = true;
+    let_go(r);
 }
 
-static void free_sandbox(struct run *r)
+static void freeze(struct run *r)
 {
     struct err err = ERR_INIT;
 
-    if (r->claim.sandbox_id[0] == '\0' || ++r->tries > RUN_KILL_TRIES)
-        run_apply(r, RUN_EV_FREED); /* its own time limit ends it */
-    else if (sandbox_kill(r->host->sandboxes, r->claim.sandbox_id, on_killed, r, &err) == ERR_OK)
+    capture_free(r->capture); /* no stream is left open in it */
+    r->capture = NULL;
+    if (sandbox_pause(r->host->sandboxes, r->place.sandbox_id, on_frozen, r, &err) == ERR_OK)
         r->calls++;
     else
-        kill_failed(r, &err);
-}
-
-void run_release_timer(struct run *r)
-{
-    free_sandbox(r);
-}
-
-void run_enter_releasing(struct run *r)
-{
-    if (!parkable(r) || !park(r))
-        free_sandbox(r);
+        keep(r);
 }
 
 void run_enter_parking(struct run *r)
 {
-    if (!parkable(r) || !park(r))
-        run_apply(r, RUN_EV_FREED);
+    r->parked = untouched(r);
+    if (r->parked || !parkable(r) || r->host->life.park_ms == 0)
+        let_go(r);
+    else if (r->host->life.pause)
+        freeze(r);
+    else
+        keep(r);
 }
 
 /* --- back to waiting --------------------------------------------------------- */
 
 static struct ledger_end ledger_end(const struct run *r)
 {
-    return (struct ledger_end){.park_session = r->parked ? r->stream.session_id : NULL,
-                               .park_minutes = RUN_PARK_MINUTES,
+    const char *talk = r->stream.session_id[0] ? r->stream.session_id : r->place.claude_session;
+
+    return (struct ledger_end){.park_session = r->parked ? talk : NULL,
+                               .paused = r->frozen,
+                               .park_ms = r->host->life.park_ms,
                                .used = r->claim.used};
 }
 
@@ -250,55 +258,4 @@ void run_enter_publishing(struct run *r)
     log_event(LOG_ERROR, "run.event_lost", LF("run", r->claim.run_id), LF("type", "terminal"),
               LF_ERR(&err));
     run_depose(r); /* the outbox has it */
-}
-
-/* --- cleaning ------------------------------------------------------------------------------------
- */
-
-static void finish(void *ctx, bool held, const struct err *e)
-{
-    struct run *r = ctx;
-
-    (void)held, (void)e;
-    r->op = NULL;
-    run_apply(r, RUN_EV_FREED);
-}
-
-/* What could not be killed is left to the outbox, which tries again. */
-static void cleaned(struct run *r, const struct err *e)
-{
-    if (e->code == ERR_OK)
-        r->op = ledger_set_freed(r->host->ledger, run_who(r), finish, r);
-    else
-        r->op = ledger_hand_out(r->host->ledger, run_who(r), finish, r);
-    if (!r->op)
-        run_apply(r, RUN_EV_FREED);
-}
-
-static void on_cleaned(void *ctx, const struct err *e)
-{
-    if (run_answered(ctx))
-        cleaned(ctx, e);
-}
-
-static void on_published(void *ctx, bool held, const struct err *e)
-{
-    struct run *r = ctx;
-    struct err err = ERR_INIT;
-
-    (void)held, (void)e;
-    r->op = NULL;
-    if (r->parked || r->claim.sandbox_id[0] == '\0')
-        run_apply(r, RUN_EV_FREED);
-    else if (sandbox_kill(r->host->sandboxes, r->claim.sandbox_id, on_cleaned, r, &err) == ERR_OK)
-        r->calls++;
-    else
-        cleaned(r, &err);
-}
-
-void run_enter_cleaning(struct run *r)
-{
-    r->op = ledger_set_published(r->host->ledger, run_who(r), on_published, r);
-    if (!r->op)
-        run_apply(r, RUN_EV_FREED);
 }

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the claim to the agent's start: CLAIMED, BOOTING, OWNING, STARTING. */
-#include <inttypes.h>
-#include <stdio.h>
+/* The run's own two ends of getting started: CLAIMED and STARTING. */
 #include <string.h>
 
-#include "common/backoff.h"
 #include "common/log.h"
 #include "worker/claude_args.h"
 #include "worker/run_internal.h"
 #include "common/banned.h"
 
 enum { DATA_MAX_BYTES = 8192, TAKEOVERS_MAX = 20 /* of a run, in all */ };
-enum { OPEN_TRIES = 20, OPEN_BASE_MS = 500, OPEN_CAP_MS = 30000 };
 
 /* --- claimed ----------------------------------------------------------------- */
 
@@ -67,138 +63,12 @@ void run_enter_claimed(struct run *r)
     run_apply(r, RUN_EV_GO);
 }
 
-/* --- booting ----------------------------------------------------------------- */
-
-static void say_sandbox(struct run *r, enum event_type type, const char *id)
-{
-    AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
-
-    buf_addc(&data, '{');
-    json_kv(&data, "sandbox_id", id);
-    json_kv(&data, "template", r->request.template);
-    buf_addc(&data, '}');
-    run_say(r, type, &data);
-}
-
-static void on_ready(void *ctx, struct sandbox *sb)
-{
-    struct run *r = ctx;
-
-    if (!run_answered(r)) { /* deposed meanwhile: it is the next owner's */
-        sandbox_free(sb);
-        return;
-    }
-    sandbox_free(r->sandbox);
-    r->sandbox = sb;
-    r->tries = 0;
-    r->made = r->claim.sandbox_id[0] == '\0' && r->claim.session_sandbox[0] == '\0';
-    snprintf(r->claim.sandbox_id, sizeof(r->claim.sandbox_id), "%s", sandbox_id(sb));
-    run_apply(r, RUN_EV_SANDBOX);
-}
-
-/* The session's sandbox is gone, and with it the conversation: a new one begins. */
-static void start_over(struct run *r)
-{
-    log_event(LOG_WARN, "session.lost", LF("run", r->claim.run_id),
-              LF("sandbox", r->claim.session_sandbox));
-    say_sandbox(r, EVENT_SANDBOX_LOST, r->claim.session_sandbox);
-    r->claim.session_sandbox[0] = r->claim.claude_session[0] = '\0';
-    run_enter_booting(r);
-}
-
-/* An agent may be at work in it: the service's trouble is no reason to give it up. */
-static bool try_again(struct run *r, const struct err *e)
-{
-    struct backoff b = BACKOFF_INIT(OPEN_BASE_MS, OPEN_CAP_MS);
-
-    if (e->code == ERR_GONE || err_action(e->code) != ERR_DO_RETRY || r->tries >= OPEN_TRIES)
-        return false;
-    b.tries = (unsigned)r->tries++;
-    int64_t delay = backoff_next_ms(&b);
-    timer_start(r->timer, delay > e->retry_ms ? delay : e->retry_ms);
-    return true;
-}
-
-static void boot_failed(struct run *r, const struct err *e)
-{
-    bool own = r->claim.sandbox_id[0] != '\0';
-
-    log_event(LOG_WARN, "sandbox.failed", LF("run", r->claim.run_id), LF_ERR(e));
-    if (e->code == ERR_GONE && !own && r->claim.session_sandbox[0]) {
-        start_over(r);
-        return;
-    }
-    if (own && try_again(r, e))
-        return;
-    if (e->code == ERR_GONE && own) {
-        say_sandbox(r, EVENT_SANDBOX_LOST, r->claim.sandbox_id);
-        run_end_with(r, OUTCOME_SANDBOX_LOST, e->msg, 0);
-    } else if (e->code == ERR_UNAVAILABLE && !own) {
-        /* The service is away, which is no run's fault: a queue must not drain into failures. */
-        run_end_with(r, OUTCOME_SANDBOX_CAPACITY, e->msg, e->retry_ms);
-    } else {
-        run_end_with(r, outcome_of_error(e), e->msg, e->retry_ms);
-    }
-    run_apply(r, RUN_EV_ENDED);
-}
-
-static void on_boot_failed(void *ctx, const struct err *e)
-{
-    struct run *r = ctx;
-
-    if (run_answered(r))
-        boot_failed(r, e);
-}
-
-/* Whose sandbox: the one this run already owns, its session's parked one, or a new one. */
-void run_enter_booting(struct run *r)
-{
-    static const struct sandbox_events events = {.ready = on_ready, .failed = on_boot_failed};
-    const char *id = r->claim.sandbox_id[0] ? r->claim.sandbox_id : r->claim.session_sandbox;
-    int64_t ttl_ms = (r->request.timeout_s + RUN_TTL_MARGIN_S) * 1000;
-    struct sandbox_op *op; /* never cancelled: see enter_gone() */
-    struct err err = ERR_INIT;
-    enum err_code rc;
-
-    if (id[0]) {
-        rc = sandbox_open(r->host->sandboxes, id, ttl_ms, &events, r, &op, &err);
-    } else {
-        struct sandbox_want want = {.template = r->request.template,
-                                    .ttl_ms = ttl_ms,
-                                    .run_id = r->claim.run_id,
-                                    .attempt = r->claim.attempt,
-                                    .tenant = r->request.tenant};
-        rc = sandbox_create(r->host->sandboxes, &want, &events, r, &op, &err);
-    }
-    if (rc == ERR_OK)
-        r->calls++;
-    else
-        boot_failed(r, &err);
-}
-
-/* --- owning ------------------------------------------------------------------ */
-
-static void on_owned(void *ctx, bool held, const struct err *e)
-{
-    run_saved(ctx, held, e);
-}
-
-void run_enter_owning(struct run *r)
-{
-    r->op = ledger_set_sandbox(r->host->ledger, run_who(r), r->claim.sandbox_id, on_owned, r);
-    if (!r->op) {
-        run_end_with(r, OUTCOME_INTERNAL, "out of memory", 0);
-        run_apply(r, RUN_EV_ENDED);
-    }
-}
-
 /* --- starting ---------------------------------------------------------------- */
 
-/* The conversation lives in the session's sandbox only. */
+/* The conversation lies in the sandbox it was kept with. */
 static const char *conversation(const struct run *r)
 {
-    bool there = strcmp(r->claim.sandbox_id, r->claim.session_sandbox) == 0;
-    return there && r->claim.claude_session[0] ? r->claim.claude_session : NULL;
+    return r->place.claude_session[0] ? r->place.claude_session : NULL;
 }
 
 static enum err_code start_capture(struct run *r, struct err *err)
@@ -233,7 +103,7 @@ void run_enter_starting(struct run *r)
     struct err err = ERR_INIT;
 
     if (r->made)
-        say_sandbox(r, EVENT_SANDBOX_CREATED, r->claim.sandbox_id);
+        run_say_sandbox(r, EVENT_SANDBOX_CREATED, NULL);
     r->made = false;
     run_stream_reset(r);
     if (start_capture(r, &err) != ERR_OK) {

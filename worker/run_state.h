@@ -11,18 +11,21 @@
 #define RUN_STATE_MAP(X)                                                                           \
     X(NONE, "nothing: the event is illegal in that state")                                         \
     X(CLAIMED, "our own look at the request")                                                      \
-    X(BOOTING, "a sandbox")                                                                        \
+    X(PLACING, "the ledger's word on which sandbox it is to use")                                  \
+    X(BOOTING, "that sandbox")                                                                     \
     X(OWNING, "the sandbox's id in the ledger")                                                    \
+    X(UPDATING, "the agent program's update, in a new sandbox")                                    \
     X(STARTING, "the supervisor's start")                                                          \
     X(STREAMING, "lines, and the agent's end")                                                     \
     X(SUSPENDED, "our lease: it lapsed, nothing may be published")                                 \
     X(SETTLING, "acknowledgements of all that was said so far")                                    \
-    X(RELEASING, "the sandbox's kill or parking, before the next attempt")                         \
-    X(REQUEUEING, "the claim's way back to waiting")                                               \
-    X(PARKING, "the session's sandbox to get its parking time")                                    \
+    X(RELEASING, "the session's sandbox to get its parking time, before the next attempt")         \
+    X(REQUEUEING, "the claim's way back to waiting, with verdict and cost")                        \
+    X(PARKING, "the same, before the terminal")                                                    \
     X(CLOSING, "the terminal in the ledger")                                                       \
     X(PUBLISHING, "the broker's acknowledgement of the terminal")                                  \
-    X(CLEANING, "the outbox mark and the sandbox's kill")                                          \
+    X(MARKING, "the outbox mark")                                                                  \
+    X(CLEANING, "the sandbox's kill; the claim is not ours any more")                              \
     X(GONE, "nothing: the run is no longer ours")
 
 /* name, what happened */
@@ -31,11 +34,13 @@
     X(REFUSED, "it ends without an agent")                                                         \
     X(SANDBOX, "the sandbox is there")                                                             \
     X(SAVED, "the ledger took the change")                                                         \
+    X(VANISHED, "the sandbox it was to use is gone, and nothing of this attempt was in it")        \
+    X(UPDATED, "the agent program is as new as it gets")                                           \
     X(STARTED, "the supervisor started")                                                           \
     X(ENDED, "the agent ended, or could not be started or followed")                               \
     X(RETRY, "all is acknowledged; another attempt follows")                                       \
     X(END, "all is acknowledged; the run is over")                                                 \
-    X(FREED, "the sandbox is killed, parked, or left to the outbox")                               \
+    X(FREED, "the sandbox is killed, parked, or left to the janitor")                              \
     X(ACKED, "the broker has the terminal")                                                        \
     X(LAPSED, "our lease could not be renewed in time")                                            \
     X(CONFIRMED, "the ledger says that the run is still ours")                                     \

@@ -25,11 +25,15 @@ int64_t run_elapsed_ms(const struct run *r)
 struct usage run_attempt_usage(const struct run *r)
 {
     const struct stream_state *s = &r->stream;
+    struct sandbox_size size = run_sandbox_size(r);
+
     return (struct usage){.cost_usd = s->cost_usd,
                           .input_tokens = s->input_tokens,
                           .output_tokens = s->output_tokens,
                           .cache_read_tokens = s->cache_read_tokens,
-                          .cache_write_tokens = s->cache_write_tokens};
+                          .cache_write_tokens = s->cache_write_tokens,
+                          .sandbox_ms = run_sandbox_ms(r),
+                          .sandbox_usd = sandbox_size_cost(&size, run_sandbox_ms(r))};
 }
 
 /* When not, all runs are lapsed and confirmed before it is true again, and read anew: what
@@ -84,6 +88,7 @@ void run_stream_timer(struct run *r)
         if (may_publish(r))
             warn(r);
     }
+    run_keep_alive(r);
     set_timer(r);
 }
 
@@ -98,13 +103,19 @@ static void on_started_saved(void *ctx, bool held, const struct err *e)
         run_depose(r);
 }
 
+static const char *origin(const struct run *r)
+{
+    return r->place.claude_session[0] ? "session" : r->place.warm ? "warm" : "new";
+}
+
 static void say_started(struct run *r)
 {
     AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
 
     buf_addc(&data, '{');
     json_kv(&data, "worker", r->host->worker_id);
-    json_kv(&data, "sandbox_id", r->claim.sandbox_id);
+    json_kv(&data, "sandbox_id", r->place.sandbox_id);
+    json_kv(&data, "sandbox_origin", origin(r));
     buf_addc(&data, '}');
     run_say(r, EVENT_ATTEMPT_STARTED, &data);
 }
@@ -133,6 +144,8 @@ void run_enter_streaming(struct run *r)
            r->request.warn_at_s[r->warned] * 1000 <= r->claim.age_ms)
         r->warned++;
     set_timer(r);
+    run_keep_alive(r);
+    run_learn_size(r);
 }
 
 /* The lease lapsed: nothing more may be said, so nothing more is read. What was sent and
@@ -141,8 +154,10 @@ void run_enter_suspended(struct run *r)
 {
     timer_stop(r->timer);
     capture_free(r->capture);
+    claude_update_free(r->update);
     sandbox_free(r->sandbox);
     r->capture = NULL;
+    r->update = NULL;
     r->sandbox = NULL;
 }
 
@@ -293,6 +308,8 @@ static void on_failed(void *ctx, const struct err *e)
     struct run *r = ctx;
 
     log_event(LOG_WARN, "capture.failed", LF("run", r->claim.run_id), LF_ERR(e));
+    if (e->code == ERR_GONE && may_publish(r))
+        run_say_sandbox(r, EVENT_SANDBOX_LOST, "gone");
     run_end_with(r, e->code == ERR_GONE ? OUTCOME_SANDBOX_LOST : outcome_of_error(e), e->msg,
                  e->retry_ms);
     run_apply(r, RUN_EV_ENDED);

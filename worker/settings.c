@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "worker/pool.h"
 #include "common/banned.h"
 
 #define AT(field) offsetof(struct settings, field)
@@ -37,6 +38,20 @@ static const struct opt rows[] = {
       "<dollars>", "Price of one sandbox CPU for an hour, from which costs are reckoned." },
     { "e2b-gib-usd-hour", 0, OPT_MONEY, AT(e2b_gib_usd_hour), "0.0162", 0, 1000, 0, NULL,
       "<dollars>", "Price of one GiB of sandbox memory for an hour." },
+    { "warm", 'w', OPT_LIST, AT(warm), NULL, 0, 0, 0, NULL,
+      "<template=number>", "How many sandboxes of a template the fleet keeps ready for the next run." },
+    { "warm-age", 0, OPT_MS, AT(warm_age_ms), "10m", 1000, 86400000, 0, NULL,
+      "<duration>", "How long a ready sandbox may wait before a new one replaces it." },
+    { "claude-update", 0, OPT_STRING, AT(claude_update), "never", 1, 16, 0, NULL,
+      "<when>", "Whether `claude update` is done once in each new sandbox of template claude: never or once." },
+    { "park", 0, OPT_MS, AT(park_ms), "30m", 0, 86400000, 0, NULL,
+      "<duration>", "How long a session's sandbox waits for the session's next run; 0s ends it at once." },
+    { "park-mode", 0, OPT_STRING, AT(park_mode), "keep", 1, 16, 0, NULL,
+      "<mode>", "How it waits: keep leaves it running, pause freezes it, which costs nothing but takes time." },
+    { "janitor", 0, OPT_MS, AT(janitor_ms), "15s", 100, 3600000, 0, NULL,
+      "<duration>", "How often the sandboxes that the service lists are compared with the ledger." },
+    { "janitor-grace", 0, OPT_MS, AT(janitor_grace_ms), "30s", 0, 3600000, 0, NULL,
+      "<duration>", "How long a sandbox must have been seen without an owner before it is killed." },
     { "claude-oauth-token", 0, OPT_STRING, AT(oauth_token), NULL, 1, 4096, OPT_SECRET, "CLAUDE_CODE_OAUTH_TOKEN",
       "<token>", "The agents' credential, from `claude setup-token`; it is the one named \"default\"." },
     { "claude-api-key", 0, OPT_STRING, AT(api_key), NULL, 1, 4096, OPT_SECRET, "ANTHROPIC_API_KEY",
@@ -69,6 +84,27 @@ static enum err_code check_log(struct settings *s, struct err *err)
     return ERR_OK;
 }
 
+static enum err_code one_of(const char *flag, const char *value, const char *no, const char *yes,
+                            bool *out, struct err *err)
+{
+    *out = str_is(str_of(value), yes);
+    if (*out || str_is(str_of(value), no))
+        return ERR_OK;
+    return err_set(err, ERR_USAGE, "--%s: '%s' is not %s or %s", flag, value, no, yes);
+}
+
+static enum err_code check_sandboxes(struct settings *s, struct err *err)
+{
+    struct pool_targets targets;
+    enum err_code rc = pool_targets_parse(&s->warm, &targets, err);
+
+    if (rc == ERR_OK)
+        rc = one_of("claude-update", s->claude_update, "never", "once", &s->update_claude, err);
+    if (rc == ERR_OK)
+        rc = one_of("park-mode", s->park_mode, "keep", "pause", &s->park_pause, err);
+    return rc;
+}
+
 enum err_code settings_parse(struct settings *s, int argc, char **argv, struct err *err)
 {
     int words = 0;
@@ -78,6 +114,8 @@ enum err_code settings_parse(struct settings *s, int argc, char **argv, struct e
         rc = err_set(err, ERR_USAGE, "'%s' is not a flag", argv[1]);
     if (rc == ERR_OK)
         rc = check_log(s, err);
+    if (rc == ERR_OK)
+        rc = check_sandboxes(s, err);
     if (rc == ERR_OK && s->oauth_token && s->api_key)
         rc = err_set(err, ERR_CONFIG,
                      "CLAUDE_CODE_OAUTH_TOKEN and ANTHROPIC_API_KEY are both set: the key would "

@@ -18,6 +18,10 @@ struct settings {
     struct secret *e2b_api_key, *oauth_token, *api_key;
     double e2b_cpu_usd_hour, e2b_gib_usd_hour;
     char *base_url;
+    struct opt_list warm;
+    int64_t warm_age_ms, park_ms, janitor_ms, janitor_grace_ms;
+    char *claude_update, *park_mode;
+    bool update_claude, park_pause; /* of the two */
     char *log_level, *log_format;
     bool help, version, print_config;
     enum log_level level; /* of log_level and log_format */

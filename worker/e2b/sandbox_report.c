@@ -165,19 +165,3 @@ enum err_code sandbox_logs(struct sandbox_service *s, const char *id, int64_t cu
                                                     .ctx = ctx},
                               err);
 }
-
-/* --- cost --------------------------------------------------------------------------------------
- */
-
-double sandbox_cost_usd(const struct sandbox_rates *rates, int64_t cpu_count, int64_t memory_mb,
-                        int64_t running_ms)
-{
-    static const double hour_s = 3600, gib_mb = 1024;
-    double per_hour, seconds;
-
-    if (cpu_count < 0 || memory_mb < 0 || running_ms <= 0)
-        return 0;
-    per_hour = rates->cpu_hour * (double)cpu_count + rates->gib_hour * (double)memory_mb / gib_mb;
-    seconds = (double)((running_ms - 1) / SECOND_MS + 1);
-    return per_hour * seconds / hour_s;
-}

@@ -2,125 +2,9 @@
 /* Promise: the ledger's statements keep the order of writes: a run is claimed once, started
  * by one owner at a time, taken over only from who stood still, and changed by nobody whose
  * epoch is old. Proof: each statement against a real server, in a database of its own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/integration/worker/ledger_db.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "schema/migrate.h"
-#include "worker/ledger.h"
-#include "worker/ledger_sql.h"
 #include "common/banned.h"
-
-#define RUN(n) "00000000-0000-7000-8000-00000000000" #n
-
-static struct {
-    PGconn *server, *conn;
-    char name[64], conninfo[1200];
-} db;
-
-/* --- the database ------------------------------------------------------------ */
-
-static PGconn *connect_to(const char *conninfo)
-{
-    PGconn *conn = PQconnectdb(conninfo);
-    if (PQstatus(conn) != CONNECTION_OK)
-        fail_msg("%s", PQerrorMessage(conn));
-    return conn;
-}
-
-static void run_sql(PGconn *conn, const char *sql)
-{
-    PGresult *res = PQexec(conn, sql);
-    if (PQresultStatus(res) != PGRES_COMMAND_OK && PQresultStatus(res) != PGRES_TUPLES_OK)
-        fail_msg("%s: %s", sql, PQerrorMessage(conn));
-    PQclear(res);
-}
-
-static int open_database(void **state)
-{
-    const char *server = getenv("SANDFLEET_DATABASE");
-    struct err err = ERR_INIT;
-    char sql[128];
-
-    (void)state;
-    if (!server || !*server)
-        fail_msg("SANDFLEET_DATABASE is not set: run ops/test, or source the env file of "
-                 "ops/dev up");
-    db.server = connect_to(server);
-    snprintf(db.name, sizeof(db.name), "ledger_test_%d", (int)getpid());
-    snprintf(sql, sizeof(sql), "CREATE DATABASE %s", db.name);
-    run_sql(db.server, sql);
-    snprintf(db.conninfo, sizeof(db.conninfo), "%s dbname=%s", server, db.name);
-    FILE *out = fopen("/dev/null", "w");
-    if (migrate_apply(db.conninfo, out, &err) != ERR_OK)
-        fail_msg("%s", err.msg);
-    fclose(out);
-    db.conn = connect_to(db.conninfo);
-    return 0;
-}
-
-static int close_database(void **state)
-{
-    char sql[128];
-
-    (void)state;
-    PQfinish(db.conn);
-    snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", db.name);
-    run_sql(db.server, sql);
-    PQfinish(db.server);
-    return 0;
-}
-
-static int empty(void **state)
-{
-    (void)state;
-    run_sql(db.conn, "TRUNCATE ledger.claims, ledger.workers, ledger.sessions");
-    return 0;
-}
-
-/* --- statements -------------------------------------------------------------- */
-
-static PGresult *ask_v(const char *sql, int n, const char *const *v)
-{
-    PGresult *res = PQexecParams(db.conn, sql, n, NULL, v, NULL, NULL, 0);
-    if (PQresultStatus(res) != PGRES_TUPLES_OK && PQresultStatus(res) != PGRES_COMMAND_OK)
-        fail_msg("%.60s…: %s", sql, PQerrorMessage(db.conn));
-    return res;
-}
-
-#define ASK(sql, ...)                                                                              \
-    ask_v(sql, (int)COUNTOF(((const char *[]){__VA_ARGS__})), (const char *[]){__VA_ARGS__})
-
-/* How many rows it returns. */
-static int rows_of(PGresult *res)
-{
-    int n = PQntuples(res);
-    PQclear(res);
-    return n;
-}
-#define ROWS(sql, ...) rows_of(ASK(sql, __VA_ARGS__))
-
-/* The one value of a query, in a buffer of its own per call site's use. */
-static const char *value(const char *sql)
-{
-    static char text[4][256];
-    static unsigned turn;
-    PGresult *res = PQexec(db.conn, sql);
-    char *out = text[turn++ % 4];
-
-    if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1)
-        fail_msg("%s: %s", sql, PQerrorMessage(db.conn));
-    snprintf(out, sizeof(text[0]), "%s", PQgetvalue(res, 0, 0));
-    PQclear(res);
-    return out;
-}
 
 /* Hashes are one hex byte here. */
 static int insert(const char *ids, const char *sessions, const char *hashes, const char *lanes,
@@ -128,24 +12,6 @@ static int insert(const char *ids, const char *sessions, const char *hashes, con
 {
     return ROWS(ledger_sql_insert, ids, each, lanes, sessions, each, priorities, hashes, each,
                 not_before);
-}
-
-static int insert_one(const char *id, const char *session)
-{
-    char ids[64], sessions[64];
-    snprintf(ids, sizeof(ids), "{%s}", id);
-    snprintf(sessions, sizeof(sessions), "{%s}", session);
-    return insert(ids, sessions, "{aa}", "{batch}", "{5}", "{NULL}", "{t}");
-}
-
-static int take(const char *worker, const char *limit)
-{
-    return ROWS(ledger_sql_take, worker, "batch", limit);
-}
-
-static void beat(const char *worker)
-{
-    assert_int_equal(ROWS(ledger_sql_beat, worker, "host", "1", "0.1", "5"), 1);
 }
 
 static struct claim taken(PGresult *res)
@@ -229,7 +95,7 @@ static void a_session_runs_one_at_a_time_in_order(void **state)
     assert_int_equal(take("w1", "9"), 1);
     assert_string_equal(value("SELECT run_id FROM ledger.claims WHERE state = 'running'"), RUN(2));
     assert_int_equal(take("w2", "9"), 0);
-    ROWS(ledger_sql_close, RUN(2), "1", NULL, "30", "{}", "0", "0", "0", "0", "0");
+    close_run(RUN(2), "1", NULL, "parked");
     assert_int_equal(take("w2", "9"), 1);
 }
 
@@ -281,7 +147,6 @@ static void a_takeover_is_the_same_attempt(void **state)
     beat("w1");
     insert_one(RUN(1), "NULL");
     take("w1", "1");
-    ROWS(ledger_sql_sandbox, RUN(1), "1", "sb1");
     ROWS(ledger_sql_started, RUN(1), "1");
     ROWS(ledger_sql_positions, "{" RUN(1) "}", "{1}", "{512}", "{7}");
     c = taken(ASK(ledger_sql_take_over, "w2", "w1", "0", "9"));
@@ -289,7 +154,6 @@ static void a_takeover_is_the_same_attempt(void **state)
     assert_int_equal(c.epoch, 2);
     assert_int_equal(c.log_line, 7);
     assert_true(c.started);
-    assert_string_equal(c.sandbox_id, "sb1");
     assert_int_equal(c.failures, 0);
     assert_int_equal(c.uncounted, 1);
     claim_release(&c);
@@ -345,16 +209,11 @@ static void an_old_epoch_changes_nothing(void **state)
     take("w1", "1");
     ROWS(ledger_sql_take_over, "w2", "w1", "0", "9");
     before = value("SELECT md5(c::text) FROM ledger.claims c");
-    assert_int_equal(ROWS(ledger_sql_sandbox, RUN(1), "1", "sb9"), 0);
     assert_int_equal(ROWS(ledger_sql_started, RUN(1), "1"), 0);
     assert_int_equal(ROWS(ledger_sql_positions, "{" RUN(1) "}", "{1}", "{9}", "{9}"), 0);
-    assert_int_equal(ROWS(ledger_sql_requeue, RUN(1), "1", NULL, "30", "x", "0", "0", "0", "0", "0",
-                          "0", "0", "0"),
-                     0);
-    assert_int_equal(ROWS(ledger_sql_close, RUN(1), "1", NULL, "30", "{}", "0", "0", "0", "0", "0"),
-                     0);
+    assert_int_equal(requeue_run(RUN(1), "1", NULL), 0);
+    assert_int_equal(close_run(RUN(1), "1", NULL, "parked"), 0);
     assert_int_equal(ROWS(ledger_sql_published, RUN(1), "1"), 0);
-    assert_int_equal(ROWS(ledger_sql_freed, RUN(1), "1"), 0);
     assert_string_equal(value("SELECT md5(c::text) FROM ledger.claims c"), before);
 }
 
@@ -364,12 +223,9 @@ static void an_end_may_be_written_twice(void **state)
     insert_one(RUN(1), "NULL");
     take("w1", "1");
     for (int i = 0; i < 2; i++)
-        assert_int_equal(
-            ROWS(ledger_sql_close, RUN(1), "1", NULL, "30", "{}", "0.5", "1", "2", "3", "4"), 1);
+        assert_int_equal(close_run(RUN(1), "1", NULL, "parked"), 1);
     assert_string_equal(value("SELECT cost_usd FROM ledger.claims"), "0.5");
-    assert_int_equal(ROWS(ledger_sql_requeue, RUN(1), "1", NULL, "30", "x", "0", "0", "0", "0", "0",
-                          "0", "0", "0"),
-                     0); /* what ended stays ended */
+    assert_int_equal(requeue_run(RUN(1), "1", NULL), 0); /* what ended stays ended */
 }
 
 static void a_requeued_run_waits_for_its_time(void **state)
@@ -378,9 +234,8 @@ static void a_requeued_run_waits_for_its_time(void **state)
     (void)state;
     insert_one(RUN(1), "NULL");
     take("w1", "1");
-    ROWS(ledger_sql_sandbox, RUN(1), "1", "sb1");
-    ROWS(ledger_sql_requeue, RUN(1), "1", NULL, "30", "overloaded", "3600000", "1", "2", "0.25",
-         "1", "2", "3", "4");
+    ROWS(ledger_sql_requeue, RUN(1), "1", NULL, "parked", "1", "overloaded", "3600000", "1", "2",
+         "0.25", "1", "2", "3", "4", "7000", "0.5");
     assert_int_equal(take("w1", "9"), 0);
     run_sql(db.conn, "UPDATE ledger.claims SET hold_until = now()");
     c = taken(ASK(ledger_sql_take, "w1", "batch", "5"));
@@ -388,8 +243,9 @@ static void a_requeued_run_waits_for_its_time(void **state)
     assert_int_equal(c.failures, 1);
     assert_int_equal(c.uncounted, 2);
     assert_int_equal(c.used.cache_write_tokens, 4);
+    assert_int_equal(c.used.sandbox_ms, 7000);
+    assert_true(c.used.sandbox_usd > 0.499 && c.used.sandbox_usd < 0.501);
     assert_true(c.used.cost_usd > 0.249 && c.used.cost_usd < 0.251);
-    assert_string_equal(c.sandbox_id, "");
     claim_release(&c);
 }
 
@@ -401,42 +257,36 @@ static void the_outbox_is_for_what_nobody_works_on(void **state)
     beat("w1");
     insert_one(RUN(1), "NULL");
     take("w1", "1");
-    ROWS(ledger_sql_sandbox, RUN(1), "1", "sb1");
-    ROWS(ledger_sql_close, RUN(1), "1", NULL, "30", "{\"x\":1}", "0", "0", "0", "0", "0");
+    close_run(RUN(1), "1", NULL, "parked");
     assert_int_equal(ROWS(ledger_sql_outbox, "w2", "9"), 0); /* w1 is at it */
     ROWS(ledger_sql_leave, "w1");
     struct claim c = taken(ASK(ledger_sql_outbox, "w2", "9"));
-    assert_string_equal(c.terminal, "{\"x\":1}");
+    assert_string_equal(c.terminal, "{}");
     assert_int_equal(c.epoch, 1); /* the record keeps it */
     claim_release(&c);
     beat("w2");
     assert_int_equal(ROWS(ledger_sql_outbox, "w3", "9"), 0);
-    ROWS(ledger_sql_published, RUN(1), "1");
     ROWS(ledger_sql_hand_out, RUN(1), "1");
-    assert_int_equal(ROWS(ledger_sql_outbox, "w3", "9"), 1); /* the sandbox is still there */
-    ROWS(ledger_sql_freed, RUN(1), "1");
+    assert_int_equal(ROWS(ledger_sql_outbox, "w3", "9"), 1);
+    ROWS(ledger_sql_published, RUN(1), "1");
     ROWS(ledger_sql_hand_out, RUN(1), "1");
     assert_int_equal(ROWS(ledger_sql_outbox, "w3", "9"), 0);
 }
 
-/* Sandboxes that cannot be killed come back again and again: they must not stand before a
- * terminal that nobody published yet, nor before each other. */
+/* Terminals that cannot be published come back again and again: none may stand before
+ * another. */
 static void the_outbox_serves_everybody(void **state)
 {
     struct claim c;
+    char first[UUID_TEXT];
 
     (void)state;
     beat("w1");
-    insert("{" RUN(1) "," RUN(2) "," RUN(3) "}", "{NULL,NULL,NULL}", "{aa,bb,cc}",
-           "{batch,batch,batch}", "{5,5,5}", "{NULL,NULL,NULL}", "{t,t,t}");
-    take("w1", "3");
-    run_sql(db.conn, "UPDATE ledger.claims SET state = 'ended', sandbox_id = 'sb', terminal = '{}',"
-                     " worker_id = NULL, published = run_id <> '" RUN(3) "'");
+    insert("{" RUN(1) "," RUN(2) "}", "{NULL,NULL}", "{aa,bb}", "{batch,batch}", "{5,5}",
+           "{NULL,NULL}", "{t,t}");
+    take("w1", "2");
+    run_sql(db.conn, "UPDATE ledger.claims SET state = 'ended', terminal = '{}', worker_id = NULL");
     c = taken(ASK(ledger_sql_outbox, "w1", "1"));
-    assert_string_equal(c.run_id, RUN(3));
-    claim_release(&c);
-    c = taken(ASK(ledger_sql_outbox, "w1", "1"));
-    char first[UUID_TEXT];
     memcpy(first, c.run_id, sizeof(first));
     ROWS(ledger_sql_hand_out, c.run_id, "1");
     claim_release(&c);
@@ -444,45 +294,6 @@ static void the_outbox_serves_everybody(void **state)
     assert_string_not_equal(c.run_id, first);
     claim_release(&c);
 }
-
-/* --- sessions
- * --------------------------------------------------------------------------------------------------
- */
-
-static void a_parked_sandbox_belongs_to_its_session(void **state)
-{
-    struct claim c;
-    (void)state;
-    insert_one(RUN(1), "s");
-    take("w1", "1");
-    ROWS(ledger_sql_sandbox, RUN(1), "1", "sb1");
-    ROWS(ledger_sql_close, RUN(1), "1", "talk", "30", "{}", "0", "0", "0", "0", "0");
-    assert_string_equal(value("SELECT coalesce(sandbox_id, '-') FROM ledger.claims"), "-");
-    insert_one(RUN(2), "s");
-    c = taken(ASK(ledger_sql_take, "w1", "batch", "5"));
-    assert_string_equal(c.session_sandbox, "sb1");
-    assert_string_equal(c.claude_session, "talk");
-    claim_release(&c);
-    /* the same sandbox, and this time it is killed: the session forgets it */
-    ROWS(ledger_sql_sandbox, RUN(2), "1", "sb1");
-    ROWS(ledger_sql_close, RUN(2), "1", NULL, "30", "{}", "0", "0", "0", "0", "0");
-    assert_string_equal(value("SELECT count(*) FROM ledger.sessions"), "0");
-}
-
-static void a_run_that_never_had_it_does_not_forget_it(void **state)
-{
-    (void)state;
-    insert_one(RUN(1), "s");
-    run_sql(db.conn, "INSERT INTO ledger.sessions SELECT tenant, 's', 'sb1', 'talk', now() + "
-                     "interval '1 hour' FROM ledger.claims");
-    take("w1", "1");
-    ROWS(ledger_sql_close, RUN(1), "1", NULL, "30", "{}", "0", "0", "0", "0", "0");
-    assert_string_equal(value("SELECT count(*) FROM ledger.sessions"), "1");
-}
-
-/* --- arrays
- * ------------------------------------------------------------------------------------------------------
- */
 
 static void texts_survive_as_array_elements(void **state)
 {
@@ -528,8 +339,6 @@ int main(void)
         TEST(a_requeued_run_waits_for_its_time),
         TEST(the_outbox_is_for_what_nobody_works_on),
         TEST(the_outbox_serves_everybody),
-        TEST(a_parked_sandbox_belongs_to_its_session),
-        TEST(a_run_that_never_had_it_does_not_forget_it),
         TEST(texts_survive_as_array_elements),
     };
     return cmocka_run_group_tests_name("ledger", tests, open_database, close_database);

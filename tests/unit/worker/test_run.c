@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Promise: whatever happens, a run does its writes in the one order (claim, sandbox, its id
- * in the ledger, agent, lines acknowledged, terminal in the ledger, terminal acknowledged,
- * sandbox killed), and one that is deposed does nothing more at all. Proof: the run's own
- * code in a scripted world: ledger, broker, sandboxes, agent and timers are stand-ins here
- * (the linker prefers them to the library's), each history is compared with its trace, and
+/* Promise: whatever happens, a run does its writes in the one order (claim, the sandbox's row,
+ * sandbox, its id in the ledger, agent, lines acknowledged, verdict and cost in the ledger,
+ * terminal acknowledged, sandbox killed), and one that is deposed does nothing more at all. Proof:
+ * the run's own code in a scripted world: ledger, broker, sandboxes, agent and timers are stand-ins
+ * here (the linker prefers them to the library's), each history is compared with its trace, and
  * every history is cut at every step. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,10 @@
 
 #include "common/log.h"
 #include "worker/capture.h"
+#include "worker/claude_update.h"
+#include "worker/eviction.h"
 #include "worker/run.h"
+#include "worker/sandbox_row.h"
 #include "common/banned.h"
 
 #define ID    "0197a0b4-0000-7000-8000-000000000001"
@@ -35,7 +38,15 @@ static struct {
     struct buf trace;
     bool may_publish, gone;
     ledger_fn saved, started; /* answers that are owed */
-    void *saved_ctx, *started_ctx;
+    ledger_row_fn placed;
+    void *saved_ctx, *started_ctx, *placed_ctx;
+    struct sandbox_place place; /* what the ledger says when it is asked */
+    eviction_fn room;
+    void *room_ctx;
+    void (*updated)(void *ctx);
+    void *updated_ctx;
+    sandbox_info_fn info;
+    void *info_ctx;
     const struct sandbox_events *boot;
     void *boot_ctx;
     sandbox_fn call; /* a kill or a change of ttl */
@@ -50,7 +61,9 @@ static struct {
     void *deferred_ctx;
     char data[512];   /* of the newest event */
     int64_t delay_ms; /* of the newest requeue */
-    int64_t timer_ms; /* of the newest timer */
+    int64_t timer_ms; /* of the newest timer, and what it does */
+    struct timer timer;
+    int64_t ttl_ms; /* of the newest change of a ttl */
 } w;
 
 static void note(const char *fmt, ...) PRINTF(1, 2);
@@ -83,7 +96,7 @@ struct timer *timer_new(struct loop *l, loop_fn fn, void *ctx)
 
 void timer_start(struct timer *t, int64_t delay_ms)
 {
-    (void)t;
+    w.timer = *t;
     w.timer_ms = delay_ms;
 }
 
@@ -118,12 +131,76 @@ static struct ledger_op *owe(ledger_fn fn, void *ctx)
     return (struct ledger_op *)&w.saved;
 }
 
-struct ledger_op *ledger_set_sandbox(struct ledger *l, struct ledger_run r, const char *sandbox_id,
-                                     ledger_fn fn, void *ctx)
+struct ledger_op *sandbox_row_place(struct ledger *l, struct ledger_run r, const char *template,
+                                    const char *new_key, ledger_row_fn fn, void *ctx)
 {
-    (void)l, (void)r;
+    (void)l, (void)r, (void)template;
+    assert_string_equal(new_key, ID "-1");
+    note("place");
+    w.placed = fn;
+    w.placed_ctx = ctx;
+    return (struct ledger_op *)&w.placed;
+}
+
+void sandbox_row_place_read(const PGresult *res, struct sandbox_place *out)
+{
+    (void)res;
+    *out = w.place;
+}
+
+struct ledger_op *sandbox_row_own(struct ledger *l, struct ledger_run r, const char *key,
+                                  const char *sandbox_id, const struct sandbox_size *size,
+                                  ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r, (void)size;
+    assert_string_equal(key, w.place.key);
     note("own:%s", sandbox_id);
     return owe(fn, ctx);
+}
+
+struct ledger_op *sandbox_row_give_up(struct ledger *l, struct ledger_run r, const char *key,
+                                      ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r;
+    note("give-up:%s", key);
+    return owe(fn, ctx);
+}
+
+struct ledger_op *sandbox_row_freed(struct ledger *l, const char *key, ledger_fn fn, void *ctx)
+{
+    (void)l, (void)key;
+    note("freed");
+    return owe(fn, ctx);
+}
+
+enum err_code eviction_start(struct ledger *l, struct sandbox_service *s, eviction_fn fn, void *ctx,
+                             struct err *err)
+{
+    (void)l, (void)s, (void)err;
+    note("evict");
+    w.room = fn;
+    w.room_ctx = ctx;
+    return ERR_OK;
+}
+
+bool claude_update_applies(bool policy_once, const char *template)
+{
+    return policy_once && strcmp(template, "claude") == 0;
+}
+
+struct claude_update *claude_update_start(struct sandbox *sb, void (*done)(void *ctx), void *ctx)
+{
+    (void)sb;
+    note("update");
+    w.updated = done;
+    w.updated_ctx = ctx;
+    return (struct claude_update *)&w.updated;
+}
+
+void claude_update_free(struct claude_update *u)
+{
+    if (u)
+        w.updated = NULL;
 }
 
 struct ledger_op *ledger_set_started(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
@@ -140,7 +217,9 @@ struct ledger_op *ledger_requeue(struct ledger *l, struct ledger_run r, const st
 {
     (void)l, (void)r;
     note("requeue:%s,%d,%d%s", e->hold_reason, (int)e->failures, (int)e->uncounted,
-         e->park_session ? ",parked" : "");
+         e->paused         ? ",paused"
+         : e->park_session ? ",parked"
+                           : "");
     w.delay_ms = e->delay_ms;
     return owe(fn, ctx);
 }
@@ -149,7 +228,7 @@ struct ledger_op *ledger_close(struct ledger *l, struct ledger_run r, const stru
                                ledger_fn fn, void *ctx)
 {
     (void)l, (void)r;
-    note("close%s", e->park_session ? ":parked" : "");
+    note("close%s", e->paused ? ":paused" : e->park_session ? ":parked" : "");
     return owe(fn, ctx);
 }
 
@@ -161,26 +240,14 @@ struct ledger_op *ledger_set_published(struct ledger *l, struct ledger_run r, le
     return owe(fn, ctx);
 }
 
-struct ledger_op *ledger_set_freed(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
-{
-    (void)l, (void)r;
-    note("mark:freed");
-    return owe(fn, ctx);
-}
-
-struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
-{
-    (void)l, (void)r;
-    note("hand-out");
-    return owe(fn, ctx);
-}
-
 void ledger_cancel(struct ledger_op *op)
 {
     if (op == (struct ledger_op *)&w.saved)
         w.saved = NULL;
     if (op == (struct ledger_op *)&w.started)
         w.started = NULL;
+    if (op == (struct ledger_op *)&w.placed)
+        w.placed = NULL;
 }
 
 struct publish_log *publish_log_new(struct publish_hub *h, const struct event_run *run,
@@ -261,7 +328,8 @@ static enum err_code call(sandbox_fn fn, void *ctx)
 enum err_code sandbox_set_ttl(struct sandbox_service *s, const char *id, int64_t ttl_ms,
                               sandbox_fn fn, void *ctx, struct err *err)
 {
-    (void)s, (void)ttl_ms, (void)err;
+    (void)s, (void)err;
+    w.ttl_ms = ttl_ms;
     note("park:%s", id);
     return call(fn, ctx);
 }
@@ -272,6 +340,23 @@ enum err_code sandbox_kill(struct sandbox_service *s, const char *id, sandbox_fn
     (void)s, (void)err;
     note("kill:%s", id);
     return call(fn, ctx);
+}
+
+enum err_code sandbox_pause(struct sandbox_service *s, const char *id, sandbox_fn fn, void *ctx,
+                            struct err *err)
+{
+    (void)s, (void)err;
+    note("pause:%s", id);
+    return call(fn, ctx);
+}
+
+enum err_code sandbox_get(struct sandbox_service *s, const char *id, sandbox_info_fn fn, void *ctx,
+                          struct err *err)
+{
+    (void)s, (void)id, (void)err;
+    w.info = fn;
+    w.info_ctx = ctx;
+    return ERR_OK;
 }
 
 const char *sandbox_id(const struct sandbox *sb)
@@ -360,6 +445,71 @@ static const struct verb {
     void (*act)(void);
 } verbs[];
 
+/* What the ledger answers: one to be made; this run's own already; its session's; a warm one. */
+static void placed(const char *sandbox, bool busy, const char *talk, bool warm)
+{
+    ledger_row_fn fn = w.placed;
+    struct err ok = ERR_INIT;
+
+    assert_non_null(fn);
+    w.placed = NULL;
+    w.place = (struct sandbox_place){.busy = busy, .warm = warm};
+    snprintf(w.place.key, sizeof(w.place.key), "key-%s", sandbox);
+    snprintf(w.place.sandbox_id, sizeof(w.place.sandbox_id), "%s", sandbox);
+    snprintf(w.place.claude_session, sizeof(w.place.claude_session), "%s", talk);
+    fn(w.placed_ctx, (const PGresult *)&w, &ok);
+}
+static void v_new(void)
+{
+    placed("", false, "", false);
+}
+static void v_mine(void)
+{
+    placed("sb1", true, "", false);
+}
+static void v_kept(void)
+{
+    placed("sb1", true, "talk", false);
+}
+static void v_warm(void)
+{
+    placed("sb1", true, "", true);
+}
+static void v_usurped(void)
+{
+    ledger_row_fn fn = w.placed;
+    struct err ok = ERR_INIT;
+    assert_non_null(fn);
+    w.placed = NULL;
+    fn(w.placed_ctx, NULL, &ok);
+}
+static void room(const struct sandbox_figures *f)
+{
+    eviction_fn fn = w.room;
+    assert_non_null(fn);
+    w.room = NULL;
+    fn(w.room_ctx, f);
+}
+static void v_room(void)
+{
+    room(&(struct sandbox_figures){.sandbox_id = "sb9", .state = "parked", .cost_usd = "0.25"});
+}
+static void v_noroom(void)
+{
+    room(NULL);
+}
+static void v_tick(void)
+{
+    assert_non_null(w.timer.fn);
+    w.timer.fn(w.timer.ctx);
+}
+static void v_updated(void)
+{
+    void (*fn)(void *) = w.updated;
+    assert_non_null(fn);
+    w.updated = NULL;
+    fn(w.updated_ctx);
+}
 static void v_ready(void)
 {
     w.boot->ready(w.boot_ctx, (struct sandbox *)(uintptr_t)"sb1");
@@ -438,11 +588,13 @@ static void v_confirm(void)
 }
 
 static const struct verb verbs[] = {
-    {"ready", v_ready}, {"gone", v_gone},     {"full", v_full},       {"away", v_away},
-    {"held", v_held},   {"lost", v_lost},     {"started", v_started}, {"init", v_init},
-    {"text", v_text},   {"result", v_result}, {"exit0", v_exit0},     {"ack", v_ack},
-    {"done", v_done},   {"broken", v_broken}, {"lapse", v_lapse},     {"confirm", v_confirm},
-    {"limit", v_limit},
+    {"ready", v_ready},     {"gone", v_gone},       {"full", v_full},       {"away", v_away},
+    {"held", v_held},       {"lost", v_lost},       {"started", v_started}, {"init", v_init},
+    {"text", v_text},       {"result", v_result},   {"exit0", v_exit0},     {"ack", v_ack},
+    {"done", v_done},       {"broken", v_broken},   {"lapse", v_lapse},     {"confirm", v_confirm},
+    {"limit", v_limit},     {"new", v_new},         {"mine", v_mine},       {"kept", v_kept},
+    {"warm", v_warm},       {"room", v_room},       {"noroom", v_noroom},   {"tick", v_tick},
+    {"updated", v_updated}, {"usurped", v_usurped},
 };
 
 static void turn(void)
@@ -482,16 +634,18 @@ static void on_gone(void *ctx, struct run *r)
 }
 
 static struct secret *secrets[1];
-static const struct run_host host = {.worker_id = "w1",
-                                     .secrets = secrets,
-                                     .n_secrets = COUNTOF(secrets),
-                                     .may_publish = may_publish,
-                                     .gone = on_gone};
+static struct sandbox_sizes sizes;
+static struct run_host host = {.worker_id = "w1",
+                               .life = {.ledger_id = "l1", .sizes = &sizes},
+                               .secrets = secrets,
+                               .n_secrets = COUNTOF(secrets),
+                               .may_publish = may_publish,
+                               .gone = on_gone};
 
 struct row {
     const char *name, *request;
-    const char *sandbox, *session_sandbox; /* as the claim has them */
-    bool resumed;
+    bool pause, update;  /* settings */
+    bool resumed, begun; /* taken over; its agent was started */
     int64_t failures, uncounted, takeovers, line;
     const char *script, *trace;
 };
@@ -503,7 +657,7 @@ static void begin(const struct row *row)
                           .failures = row->failures,
                           .uncounted = row->uncounted,
                           .log_line = row->line,
-                          .started = row->resumed && row->sandbox,
+                          .started = row->begun,
                           .request = str_dup(str_of(row->request ? row->request : PLAIN))};
     struct err err = ERR_INIT;
 
@@ -511,11 +665,9 @@ static void begin(const struct row *row)
     w.trace = BUF_INIT(65536);
     w.may_publish = true;
     snprintf(claim.run_id, sizeof(claim.run_id), ID);
-    snprintf(claim.sandbox_id, sizeof(claim.sandbox_id), "%s", row->sandbox ? row->sandbox : "");
-    if (row->session_sandbox) {
-        snprintf(claim.session_sandbox, sizeof(claim.session_sandbox), "%s", row->session_sandbox);
-        snprintf(claim.claude_session, sizeof(claim.claude_session), "talk");
-    }
+    host.life.park_ms = 1800000;
+    host.life.pause = row->pause;
+    host.life.update_claude = row->update;
     if (run_new(&host, &claim, row->resumed, &w.run, &err) != ERR_OK)
         fail_msg("%s", err.msg);
     run_start(w.run);
@@ -528,100 +680,145 @@ static void end(void)
     buf_release(&w.trace);
 }
 
-#define SESSION  "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"session\":{\"id\":\"s\"}}"
-#define TO_AGENT "ready held started "
-#define T_TO_AGENT                                                                                 \
-    "say:attempt.starting create:1 own:sb1 say:sandbox.created agent mark:started "                \
-    "say:attempt.started "
+#define SESSION    "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"session\":{\"id\":\"s\"}}"
+#define TO_AGENT   "new ready held started "
+#define T_MAKE     "say:attempt.starting place create:1 own:sb1 "
+#define T_TO_AGENT T_MAKE "say:sandbox.created agent mark:started say:attempt.started "
 
 static struct row rows[] = {
     {"a run that works", .script = TO_AGENT "init result exit0 ack ack held ack held done held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close say:run.completed mark:published "
-                         "kill:sb1 mark:freed"},
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close "
+                         "say:run.completed mark:published kill:sb1 freed"},
     {"nothing is said before its acknowledgements", .script = TO_AGENT "init result exit0",
      .trace = T_TO_AGENT "line:1 line:2"},
-    {"no result: another attempt, counted", .script = TO_AGENT "text exit0 ack ack done held",
-     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying kill:sb1 "
-                         "requeue:no_result,1,0"},
+    {"no result: another attempt, counted", .script = TO_AGENT "text exit0 ack ack held done held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying say:sandbox.ended "
+                         "requeue:no_result,1,0 kill:sb1 freed"},
     {"no result, for the last time", .failures = 2,
      .script = TO_AGENT "text exit0 ack ack held ack held done held",
-     .trace = T_TO_AGENT "line:1 say:attempt.ended close say:run.failed mark:published kill:sb1 "
-                         "mark:freed"},
-    {"no room: held, not counted", .script = "full ack ack held",
-     .trace = "say:attempt.starting create:1 say:attempt.ended say:run.held "
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:sandbox.ended close say:run.failed "
+                         "mark:published kill:sb1 freed"},
+    {"no room and nobody to make it: held, not counted", .script = "new full noroom ack ack held",
+     .trace = "say:attempt.starting place create:1 evict say:attempt.ended say:run.held "
               "requeue:sandbox_capacity,0,0"},
-    {"the service is away: held, not counted", .script = "away ack ack held",
-     .trace = "say:attempt.starting create:1 say:attempt.ended say:run.held "
+    {"no room: an idle sandbox makes it", .script = "new full room ready held started",
+     .trace = "say:attempt.starting place create:1 evict say:sandbox.evicted create:1 own:sb1 "
+              "say:sandbox.created agent mark:started say:attempt.started"},
+    {"room that is not counted yet is waited for", .script = "new full room full tick ready held",
+     .trace = "say:attempt.starting place create:1 evict say:sandbox.evicted create:1 create:1 "
+              "own:sb1 say:sandbox.created agent"},
+    {"not all idle sandboxes of the fleet for one run",
+     .script = "new full room full tick full tick full tick full tick full tick full room "
+               "full tick full tick full tick full tick full tick full room "
+               "full tick full tick full tick full tick full tick full ack ack held",
+     .trace = "say:attempt.starting place create:1 evict say:sandbox.evicted create:1 create:1 "
+              "create:1 create:1 create:1 create:1 evict say:sandbox.evicted create:1 create:1 "
+              "create:1 create:1 create:1 create:1 evict say:sandbox.evicted create:1 create:1 "
+              "create:1 create:1 create:1 create:1 say:attempt.ended say:run.held "
               "requeue:sandbox_capacity,0,0"},
-    {"away while an agent is at work: knock again", .resumed = true, .sandbox = "sb1",
-     .script = "away", .trace = "say:run.resumed open:sb1"},
-    {"a kill that fails is left to the outbox",
-     .script = TO_AGENT "init result exit0 ack ack held ack held broken held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close say:run.completed mark:published "
-                         "kill:sb1 hand-out"},
+    {"the service is away: held, not counted", .script = "new away ack ack held",
+     .trace = "say:attempt.starting place create:1 say:attempt.ended say:run.held "
+              "requeue:sandbox_capacity,0,0"},
+    {"away while an agent is at work: knock again", .resumed = true, .begun = true,
+     .script = "mine away", .trace = "say:run.resumed place open:sb1"},
+    {"a kill that fails is left to the janitor",
+     .script = TO_AGENT "init result exit0 ack ack held ack held broken",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close "
+                         "say:run.completed mark:published kill:sb1"},
     {"no such credential: no sandbox",
      "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"credential\":\"nope\"}",
      .script = "held ack held", .trace = "close say:run.failed mark:published"},
-    {"a run that kills its workers ends", .resumed = true, .failures = 3, .sandbox = "sb1",
-     .script = "held ack held done held",
-     .trace = "close say:run.failed mark:published kill:sb1 mark:freed"},
+    {"a run that kills its workers ends", .resumed = true, .failures = 3, .begun = true,
+     .script = "held ack held", .trace = "close say:run.failed mark:published"},
     {"a run that kills its workers behind its start ends", .resumed = true, .takeovers = 20,
-     .sandbox = "sb1", .script = "held ack held done held",
-     .trace = "close say:run.failed mark:published kill:sb1 mark:freed"},
-    {"a run that waited often is none that kills its workers", .uncounted = 30, .script = "ready",
-     .trace = "say:attempt.starting create:1 own:sb1"},
-    {"taken over: same sandbox, no line twice", .resumed = true, .sandbox = "sb1", .line = 1,
-     .script = "ready held started init result exit0 ack ack held ack held done held",
-     .trace = "say:run.resumed open:sb1 own:sb1 agent:look line:2 say:attempt.ended close "
-              "say:run.completed mark:published kill:sb1 mark:freed"},
-    {"taken over: the sandbox is gone", .resumed = true, .sandbox = "sb1", .line = 1,
-     .script = "gone ack ack done held",
-     .trace = "say:run.resumed open:sb1 say:sandbox.lost say:attempt.ended say:run.retrying "
-              "kill:sb1 requeue:sandbox_lost,1,0"},
-    {"taken over before the sandbox was known", .resumed = true, .script = "ready held started",
-     .trace = "say:run.resumed create:1 own:sb1 say:sandbox.created agent:look mark:started "
+     .begun = true, .script = "held ack held", .trace = "close say:run.failed mark:published"},
+    {"a run that waited often is none that kills its workers", .uncounted = 30,
+     .script = "new ready", .trace = "say:attempt.starting place create:1 own:sb1"},
+    {"taken over: same sandbox, no line twice", .resumed = true, .begun = true, .line = 1,
+     .script = "mine ready held started init result exit0 ack ack held ack held done held",
+     .trace = "say:run.resumed place open:sb1 own:sb1 agent:look line:2 say:attempt.ended "
+              "say:sandbox.ended close say:run.completed mark:published kill:sb1 freed"},
+    {"taken over: the sandbox is gone", .resumed = true, .begun = true, .line = 1,
+     .script = "mine gone ack ack held done held",
+     .trace = "say:run.resumed place open:sb1 say:sandbox.lost say:attempt.ended say:run.retrying "
+              "requeue:sandbox_lost,1,0 kill:sb1 freed"},
+    {"taken over before the sandbox was known", .resumed = true, .script = "new ready held started",
+     .trace = "say:run.resumed place create:1 own:sb1 say:sandbox.created agent:look mark:started "
               "say:attempt.started"},
+    {"a warm sandbox is as good as a new one, and quicker",
+     .script = "warm ready held started init result exit0 ack ack held ack held done held",
+     .trace = "say:attempt.starting place open:sb1 own:sb1 agent mark:started say:attempt.started "
+              "line:1 line:2 say:attempt.ended say:sandbox.ended close say:run.completed "
+              "mark:published kill:sb1 freed"},
+    {"a warm sandbox that is gone costs no attempt", .script = "warm gone held new ready held",
+     .trace = "say:attempt.starting place open:sb1 say:sandbox.lost give-up:key-sb1 place "
+              "create:1 own:sb1 say:sandbox.created agent"},
+    {"claude is updated in a new sandbox, before the agent", .update = true,
+     .script = "new ready held updated", .trace = T_MAKE "update say:sandbox.created agent"},
+    {"and in no other", .update = true, .script = "warm ready held",
+     .trace = "say:attempt.starting place open:sb1 own:sb1 agent"},
+    {"an update under way when the lease lapses is nobody's", .update = true,
+     .script = "new ready held lapse confirm ready held",
+     .trace = T_MAKE "update open:sb1 own:sb1 agent"},
     {"a session's first run parks", SESSION,
      .script = TO_AGENT "init result exit0 ack ack done held ack held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended park:sb1 close:parked "
-                         "say:run.completed mark:published"},
-    {"a session goes on in its sandbox", SESSION, .session_sandbox = "sb1",
-     .script = "ready held started init result exit0 ack ack done held ack held",
-     .trace = "say:attempt.starting open:sb1 own:sb1 agent:resume mark:started "
-              "say:attempt.started line:1 line:2 say:attempt.ended park:sb1 close:parked "
-              "say:run.completed mark:published"},
-    {"a session whose sandbox is gone starts over", SESSION, .session_sandbox = "sb0",
-     .script = "gone ready held started",
-     .trace = "say:attempt.starting open:sb0 say:sandbox.lost create:1 own:sb1 "
-              "say:sandbox.created agent mark:started say:attempt.started"},
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended park:sb1 say:sandbox.parked "
+                         "close:parked say:run.completed mark:published"},
+    {"or pauses", SESSION, .pause = true,
+     .script = TO_AGENT "init result exit0 ack ack done held ack held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended pause:sb1 say:sandbox.parked "
+                         "close:paused say:run.completed mark:published"},
+    {"where nothing can be paused it is kept", SESSION, .pause = true,
+     .script = TO_AGENT "init result exit0 ack ack broken done held ack held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended pause:sb1 park:sb1 say:sandbox.parked "
+                         "close:parked say:run.completed mark:published"},
+    {"a session goes on in its sandbox", SESSION,
+     .script = "kept ready held started init result exit0 ack ack done held ack held",
+     .trace = "say:attempt.starting place open:sb1 own:sb1 agent:resume mark:started "
+              "say:attempt.started line:1 line:2 say:attempt.ended park:sb1 say:sandbox.parked "
+              "close:parked say:run.completed mark:published"},
+    {"a session whose sandbox is gone starts over", SESSION,
+     .script = "kept gone held new ready held started",
+     .trace = "say:attempt.starting place open:sb1 say:sandbox.lost give-up:key-sb1 place create:1 "
+              "own:sb1 say:sandbox.created agent mark:started say:attempt.started"},
+    {"a conversation survives the service's absence", SESSION, .script = "kept away ack ack held",
+     .trace = "say:attempt.starting place open:sb1 say:attempt.ended say:run.held "
+              "say:sandbox.parked requeue:sandbox_capacity,0,0,parked"},
     {"a session that cannot be parked is killed", SESSION,
      .script = TO_AGENT "init result exit0 ack ack broken held ack held done held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended park:sb1 close say:run.completed "
-                         "mark:published kill:sb1 mark:freed"},
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended park:sb1 say:sandbox.ended close "
+                         "say:run.completed mark:published kill:sb1 freed"},
     {"a session's failed attempt keeps the conversation", SESSION,
      .script = TO_AGENT "init exit0 ack ack done held",
-     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying park:sb1 "
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying park:sb1 say:sandbox.parked "
                          "requeue:no_result,1,0,parked"},
     {"a lapse: read again, publish what is new",
      .script = TO_AGENT "init lapse confirm ready held started init result exit0 ack ack held ack "
                         "held done held",
-     .trace = T_TO_AGENT "line:1 open:sb1 own:sb1 agent:look line:2 say:attempt.ended close "
-                         "say:run.completed mark:published kill:sb1 mark:freed"},
+     .trace = T_TO_AGENT "line:1 open:sb1 own:sb1 agent:look line:2 say:attempt.ended "
+                         "say:sandbox.ended close say:run.completed mark:published kill:sb1 "
+                         "freed"},
     {"a lapse while settling: says nothing until it is over",
      .script = TO_AGENT "init result exit0 lapse ack confirm ack held ack held done held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close say:run.completed mark:published "
-                         "kill:sb1 mark:freed"},
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close "
+                         "say:run.completed mark:published kill:sb1 freed"},
     {"a lapse behind the report: the sandbox may be another's",
      .script = TO_AGENT "text exit0 ack lapse ack",
      .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying"},
     {"a lapse behind the report that is over",
-     .script = TO_AGENT "text exit0 ack lapse ack confirm done held",
-     .trace =
-         T_TO_AGENT "line:1 say:attempt.ended say:run.retrying kill:sb1 requeue:no_result,1,0"},
+     .script = TO_AGENT "text exit0 ack lapse ack confirm held done held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying say:sandbox.ended "
+                         "requeue:no_result,1,0 kill:sb1 freed"},
     {"deposed at the terminal", .script = TO_AGENT "init result exit0 ack ack lost",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended close"},
-    {"deposed at the sandbox's id", .script = "ready lost",
-     .trace = "say:attempt.starting create:1 own:sb1"},
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close"},
+    {"deposed at the verdict: the next owner has it to write",
+     .script = TO_AGENT "text exit0 ack ack lost",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying say:sandbox.ended "
+                         "requeue:no_result,1,0"},
+    {"deposed at the sandbox's id", .script = "new ready lost",
+     .trace = "say:attempt.starting place create:1 own:sb1"},
+    {"deposed at its place: nothing is asked for", .script = "usurped",
+     .trace = "say:attempt.starting place"},
 };
 
 static void play(const struct row *row)
@@ -671,7 +868,7 @@ static void an_end_tells_cost_result_and_tail(void **state)
 
 static void no_hold_is_longer_than_a_limit_lasts(void **state)
 {
-    const struct row row = {.script = TO_AGENT "limit exit0 ack ack done"};
+    const struct row row = {.script = TO_AGENT "limit exit0 ack ack"};
 
     (void)state;
     play(&row);
@@ -682,7 +879,7 @@ static void no_hold_is_longer_than_a_limit_lasts(void **state)
 
 static void a_wait_that_was_asked_for_is_kept(void **state)
 {
-    const struct row row = {.resumed = true, .sandbox = "sb1", .script = "away"};
+    const struct row row = {.resumed = true, .begun = true, .script = "mine away"};
     struct err e = {.code = ERR_THROTTLED, .retry_ms = 45000, .msg = "slow down"};
 
     (void)state;
@@ -692,10 +889,26 @@ static void a_wait_that_was_asked_for_is_kept(void **state)
     end();
 }
 
+static void tell_size(int64_t cpu_count, int64_t memory_mb)
+{
+    struct sandbox_info info = {.cpu_count = cpu_count, .memory_mb = memory_mb};
+    struct err ok = ERR_INIT;
+    sandbox_info_fn fn = w.info;
+
+    w.info = NULL;
+    fn(w.info_ctx, &info, &ok);
+    turn();
+}
+
 /* Answers what is still owed: none of it may do anything any more. */
 static void let_all_come_back(void)
 {
     assert_null(w.saved);
+    assert_null(w.placed);
+    if (w.room)
+        v_room();
+    if (w.info)
+        tell_size(2, 512);
     if (w.call)
         call_answered(ERR_OK);
     else if (w.run && w.boot)

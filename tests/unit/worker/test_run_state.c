@@ -20,16 +20,22 @@ static struct row {
     enum run_event on;
     const char *to;
 } rows[] = {
-    {"a fit request gets a sandbox", RUN_CLAIMED, RUN_EV_GO, "BOOTING"},
+    {"a fit request asks the ledger which sandbox it is to use", RUN_CLAIMED, RUN_EV_GO, "PLACING"},
+    {"and then the service for it", RUN_PLACING, RUN_EV_SAVED, "BOOTING"},
+    {"one that is gone is replaced", RUN_BOOTING, RUN_EV_VANISHED, "PLACING"},
     {"an unfit one ends without", RUN_CLAIMED, RUN_EV_REFUSED, "SETTLING"},
     {"the sandbox's id goes to the ledger first", RUN_BOOTING, RUN_EV_SANDBOX, "OWNING"},
-    {"then the agent starts", RUN_OWNING, RUN_EV_SAVED, "STARTING"},
+    {"then the agent's program is updated", RUN_OWNING, RUN_EV_SAVED, "UPDATING"},
+    {"then the agent starts", RUN_UPDATING, RUN_EV_UPDATED, "STARTING"},
     {"and prints", RUN_STARTING, RUN_EV_STARTED, "STREAMING"},
     {"it may end before we saw it start", RUN_STARTING, RUN_EV_ENDED, "SETTLING"},
     {"acknowledgements are waited for", RUN_STREAMING, RUN_EV_ENDED, "SETTLING"},
     {"the terminal goes to the ledger first", RUN_PARKING, RUN_EV_FREED, "CLOSING"},
     {"then to the broker", RUN_CLOSING, RUN_EV_SAVED, "PUBLISHING"},
-    {"then the sandbox is killed", RUN_PUBLISHING, RUN_EV_ACKED, "CLEANING"},
+    {"then the outbox is told", RUN_PUBLISHING, RUN_EV_ACKED, "MARKING"},
+    {"then the sandbox is killed", RUN_MARKING, RUN_EV_SAVED, "CLEANING"},
+    {"verdict and cost are in the ledger before the sandbox is killed", RUN_REQUEUEING,
+     RUN_EV_SAVED, "CLEANING"},
     {"another attempt waits as a row", RUN_RELEASING, RUN_EV_FREED, "REQUEUEING"},
     {"a lapsed lease stops the reading", RUN_STREAMING, RUN_EV_LAPSED, "SUSPENDED"},
     {"a confirmed run starts at its sandbox", RUN_SUSPENDED, RUN_EV_CONFIRMED, "BOOTING"},
@@ -89,17 +95,21 @@ static void every_state_bears_the_worker(void **state)
     }
 }
 
-/* PUBLISHING only from CLOSING, CLEANING only from PUBLISHING. */
+/* Each of these is entered from nowhere else: a kill only behind a ledger write. */
 static void the_order_of_writes_has_no_short_cut(void **state)
 {
+    static const struct {
+        enum run_state to, from[2];
+    } only[] = {{RUN_PUBLISHING, {RUN_CLOSING, RUN_CLOSING}},
+                {RUN_MARKING, {RUN_PUBLISHING, RUN_PUBLISHING}},
+                {RUN_CLEANING, {RUN_MARKING, RUN_REQUEUEING}}};
     (void)state;
     for (int s = RUN_CLAIMED; s < RUN_STATES; s++)
         for (int e = 0; e < RUN_EVENTS; e++) {
             enum run_state to = run_state_next((enum run_state)s, (enum run_event)e);
-            if (to == RUN_PUBLISHING && s != RUN_PUBLISHING)
-                assert_string_equal(run_state_name((enum run_state)s), "CLOSING");
-            if (to == RUN_CLEANING && s != RUN_CLEANING)
-                assert_string_equal(run_state_name((enum run_state)s), "PUBLISHING");
+            for (size_t i = 0; i < COUNTOF(only); i++)
+                if (to == only[i].to && s != (int)to)
+                    assert_true(s == (int)only[i].from[0] || s == (int)only[i].from[1]);
         }
 }
 
