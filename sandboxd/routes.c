@@ -46,6 +46,7 @@ const struct route server_routes[] = {
     {"POST",   "/files",                   ENVD, ROUTE_SIGNED,  handle_file_put,        &file_sink},
     {"POST",   "/files/compose",           ENVD, 0,             handle_compose,         NULL},
     {"GET",    "/envs",                    ENVD, 0,             handle_envs,            NULL},
+    {"GET",    "/metrics",                 ENVD, 0,             handle_envd_metrics,    NULL},
     {"POST",   FILES "Stat",               ENVD, ROUTE_UNARY,   handle_stat,            NULL},
     {"POST",   FILES "MakeDir",            ENVD, ROUTE_UNARY,   handle_make_dir,        NULL},
     {"POST",   FILES "Move",               ENVD, ROUTE_UNARY,   handle_move,            NULL},

@@ -81,6 +81,7 @@ void handle_watcher_events(struct request *r);
 void handle_remove_watcher(struct request *r);
 void handle_compose(struct request *r);
 void handle_envs(struct request *r);
+void handle_envd_metrics(struct request *r);
 void handle_not_here(struct request *r);
 
 /* Answers of the control plane, also used by several handlers. */

@@ -209,6 +209,10 @@ class Down(Files):
         sandbox = self.server.create(envVars={"A": "b c"})
         self.assertEqual(json.loads(sandbox.call("GET", "/envs")[1]), {"A": "b c"})
         self.assertEqual(sandbox.call("GET", "/health")[0], 204)
+        metrics = json.loads(sandbox.call("GET", "/metrics")[1])
+        self.assertEqual(list(metrics), ["ts", "cpu_count", "cpu_used_pct", "mem_total_mib", "mem_used_mib", "mem_total",
+                                         "mem_used", "mem_cache", "disk_used", "disk_total"])
+        self.assertTrue(metrics["cpu_count"] >= 1 and metrics["disk_total"] > metrics["disk_used"] > 0, metrics)
         for path in ("/init", "/freeze", "/unfreeze", "/collapse", "/fsfreeze", "/fsthaw", "/upgrade"):
             status, body, _ = sandbox.call("POST", path, {})
             self.assertEqual((status, json.loads(body)["code"]), (404, 404))

@@ -68,13 +68,13 @@ class Entries(Files):
                          f"path is not a directory: {self.home}/a/z")
         self.sh("ln -s loop loop")
         self.refused("ListDir", "failed_precondition", path="loop")
-        self.assertIn("/bin", [e["path"] for e in self.rpc("ListDir", path="/")[1]["entries"]])
+        self.assertIn("/usr/bin", [e["path"] for e in self.rpc("ListDir", path="/usr")[1]["entries"]])
 
     def test_long_list(self):
         self.sh("mkdir many; cd many; seq -f 'n%06.0f' 20000 | xargs touch")
         entries = self.rpc("ListDir", path="many")[1]["entries"]
         self.assertEqual((len(entries), entries[0]["name"], entries[-1]["name"]), (20000, "n000001", "n020000"))
-        self.sh("cd many; seq -f 'm%0200.0f' 20000 | xargs touch")
+        self.sh("cd many; seq -f 'm%0200.0f' 30000 | xargs touch")
         self.assertIn("list its folders one by one", self.refused("ListDir", "resource_exhausted", path="many"))
 
     def test_folders(self):
@@ -129,7 +129,8 @@ class Links(Files):
         self.sh(f"ln -s /etc/shadow shadow; ln -s {key} key; ln -s {folder} data; ln -s /etc etc; ln -s /root root")
         for path in ("shadow", "key", "data/server-key", "etc/shadow", "/etc/shadow", key):
             self.assertIn(self.get(path)[0], (403, 404, 500), path)
-            self.assertIn(self.put(path, b"x")[0], (403, 500), path)
+            if LEVEL in ("none", "weak"):  # with a root of its own, it may make a file of that name
+                self.assertIn(self.put(path, b"x")[0], (403, 500), path)
             self.assertIn(self.sandbox.call("POST", "/files/compose", {"source_paths": [path], "destination": "got"})[0],
                           (403, 404), path)
             self.assertGreaterEqual(self.rpc("Move", source=path, destination="moved/x")[0] if "/" in path else 400, 400)

@@ -175,7 +175,7 @@ class Ends(Watch):
         streams = [self.watch(recursive=True) for _ in range(5)]
         for _ in range(5):
             self.assertEqual(self.rpc("CreateWatcher", path=".")[0], 200)
-        self.assertEqual(watchers(), 10)
+        await_true(lambda: watchers() == 10, "all are there")
         streams[0].close()
         threads = [threading.Thread(target=self.put, args=(f"d{i}/x", b"1" * 100000)) for i in range(100)]
         for t in threads:
