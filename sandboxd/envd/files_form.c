@@ -160,16 +160,30 @@ static enum form_event fail(struct form *f)
     return FORM_BAD;
 }
 
+/* How many bytes are data for sure: up to where a delimiter begins, or may. */
+static size_t until_delimiter(const struct form *f, struct str in)
+{
+    for (size_t i = 0; i < in.n; i++) {
+        const char *cr = memchr(in.p + i, '\r', in.n - i);
+
+        if (cr == NULL)
+            break;
+        i = (size_t)(cr - in.p);
+        if (in.n - i < f->n || memcmp(cr, f->delimiter, f->n) == 0)
+            return i;
+    }
+    return in.n;
+}
+
 /* Up to the delimiter, which no byte but its first can begin again. */
 static enum form_event in_body(struct form *f, struct str *in, struct str *data)
 {
     while (in->n > 0) {
         if (f->matched == 0) {
-            const char *cr = memchr(in->p, '\r', in->n);
-            size_t n = cr != NULL ? (size_t)(cr - in->p) : in->n;
+            size_t n = until_delimiter(f, *in);
 
             *data = (struct str){in->p, n};
-            f->matched = cr != NULL;
+            f->matched = n < in->n;
             drop(in, n + f->matched);
             if (n > 0)
                 return FORM_DATA;
