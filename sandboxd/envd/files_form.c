@@ -19,14 +19,14 @@ static bool is_special(char c)
 }
 
 /* A value, quoted or not; false: damaged. A backslash stands for itself before what needs
- * no escape, as in the file names that some clients send. */
-static bool take_value(struct str *s, struct buf *out)
+ * no escape, as in the file names that some clients send, or everywhere. */
+static bool take_value(struct str *s, bool escapes, struct buf *out)
 {
     bool quoted = s->n > 0 && s->p[0] == '"';
     size_t i = quoted ? 1 : 0;
 
     while (i < s->n && (quoted ? s->p[i] != '"' : s->p[i] != ';')) {
-        if (quoted && s->p[i] == '\\' && i + 1 < s->n && is_special(s->p[i + 1]))
+        if (quoted && escapes && s->p[i] == '\\' && i + 1 < s->n && is_special(s->p[i + 1]))
             i++;
         buf_addc(out, s->p[i++]);
     }
@@ -38,7 +38,7 @@ static bool take_value(struct str *s, struct buf *out)
 }
 
 /* The next `; name=value`; false: none left, or *bad. */
-static bool next_param(struct str *s, struct str *name, struct buf *value, bool *bad)
+static bool next_param(struct str *s, bool escapes, struct str *name, struct buf *value, bool *bad)
 {
     *s = str_trim(*s);
     while (s->n > 0 && s->p[0] == ';')
@@ -53,7 +53,7 @@ static bool next_param(struct str *s, struct str *name, struct buf *value, bool 
     *name = str_trim((struct str){s->p, (size_t)(eq - s->p)});
     *s = str_trim(
         (struct str){eq + 1, s->n - name->n - (size_t)(eq - s->p - (ptrdiff_t)name->n) - 1});
-    *bad = !take_value(s, value);
+    *bad = !take_value(s, escapes, value);
     return !*bad;
 }
 
@@ -72,15 +72,18 @@ static void put_extended(struct buf *out, struct str value)
         (void)!percent_decode(value, false, out, NULL);
 }
 
-static bool read_disposition(struct form *f, struct str value)
+static bool read_disposition(struct form *f, struct str value, bool escapes)
 {
     AUTO_BUF text = BUF_INIT(VALUE_MAX);
     struct str name, kind;
     bool bad = false, extended = false;
 
+    buf_clear(&f->name);
+    buf_clear(&f->file);
+    f->has_file = false;
     if (!str_next(&value, ';', &kind))
         return true;
-    while (next_param(&value, &name, &text, &bad)) {
+    while (next_param(&value, escapes, &name, &text, &bad)) {
         bool better = is_name(name, "filename*");
 
         if (is_name(name, "name")) {
@@ -103,13 +106,14 @@ static bool read_headers(struct form *f)
 {
     struct str rest = buf_str(&f->headers), line, name;
 
-    buf_clear(&f->name);
-    buf_clear(&f->file);
-    f->has_file = false;
+    (void)read_disposition(f, STR(""), true);
     while (str_next(&rest, '\n', &line)) {
         line = str_trim(line);
-        if (str_next(&line, ':', &name) && is_name(str_trim(name), "content-disposition") &&
-            !read_disposition(f, str_trim(line)))
+        if (!str_next(&line, ':', &name) || !is_name(str_trim(name), "content-disposition"))
+            continue;
+        /* browsers escape no backslash: a name may end in one */
+        if (!read_disposition(f, str_trim(line), true) &&
+            !read_disposition(f, str_trim(line), false))
             return false;
     }
     return f->name.rc == ERR_OK && f->file.rc == ERR_OK;
@@ -128,7 +132,7 @@ enum err_code form_init(struct form *f, const char *content_type, struct err *er
                        .file = BUF_INIT(VALUE_MAX)};
     if (!str_next(&rest, ';', &kind) || !is_name(str_trim(kind), "multipart/form-data"))
         return err_set(err, ERR_INVALID, "request Content-Type isn't multipart/form-data");
-    while (next_param(&rest, &name, &value, &bad)) {
+    while (next_param(&rest, true, &name, &value, &bad)) {
         if (!is_name(name, "boundary") || value.len == 0 || value.len > FORM_BOUNDARY_MAX ||
             memchr(value.p, '\r', value.len) != NULL)
             continue;

@@ -15,7 +15,7 @@ enum { FILE_METADATA_MAX = 4096 }; /* names with prefix and values, of one file 
 struct file_facts { /* borrowed */
     const char *path;
     struct stat st;     /* of itself */
-    mode_t mode;        /* what it is: of the target when it is a link; 0: leads nowhere */
+    mode_t mode;        /* of the target when it is a link; 0: it leads nowhere */
     const char *target; /* of a link; NULL: none */
     const char *owner, *group;
     struct str metadata; /* name NUL value NUL … */

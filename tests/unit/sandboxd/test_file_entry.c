@@ -54,7 +54,7 @@ static struct row {
      0,
      "/d",
      {"", 0},
-     "{\"name\":\"l\",\"type\":\"FILE_TYPE_DIRECTORY\",\"path\":\"/l\",\"size\":\"3\",\"mode\":448,"
+     "{\"name\":\"l\",\"type\":\"FILE_TYPE_SYMLINK\",\"path\":\"/l\",\"size\":\"3\",\"mode\":448,"
      "\"permissions\":\"Lrwxrwxrwx\"" TAIL ",\"symlinkTarget\":\"/d\"}"},
     {"a link to nothing",
      "/l",
@@ -64,8 +64,8 @@ static struct row {
      0,
      "/l",
      {"", 0},
-     "{\"name\":\"l\",\"path\":\"/l\",\"size\":\"3\",\"permissions\":\"Lrwxrwxrwx\"" TAIL
-     ",\"symlinkTarget\":\"/l\"}"},
+     "{\"name\":\"l\",\"type\":\"FILE_TYPE_SYMLINK\",\"path\":\"/"
+     "l\",\"size\":\"3\",\"permissions\":\"Lrwxrwxrwx\"" TAIL ",\"symlinkTarget\":\"/l\"}"},
     {"a device",
      "/n",
      S_IFCHR | 0666,

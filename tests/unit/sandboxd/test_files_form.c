@@ -29,6 +29,7 @@ static struct row {
      "file/a b=;."},
     {"the better name first", FILE_PART("filename*=utf-8''ok; filename=no") "\r\n--b--",
      "file/ok=;."},
+    {"backslash at its end", FILE_PART("filename=\"x\\\"") "1\r\n--b--", "file/x\\=1;."},
     {"semicolon in quotes", FILE_PART("filename=\"a;b\"") "\r\n--b--", "file/a;b=;."},
     {"no disposition", "--b\r\nX: y\r\n\r\n1\r\n--b--", "=1;."},
     {"no headers", "--b\r\n\r\n1\r\n--b--", "=1;."},
