@@ -2,12 +2,10 @@
 #include "sandboxd/envd/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/json.h"
@@ -17,35 +15,7 @@
 
 #include "common/banned.h"
 
-/* A read of so much says that there may be more: a terminal gives at most 4095 bytes at once. */
-enum { TERMINAL_MUCH = 2048, PIPE_MUCH = PROCESS_READ_BYTES / 2 };
-
-/* --- output ------------------------------------------------------------------ */
-
-static void watch_end(struct pipe_end *e, bool on)
-{
-    struct err err = ERR_INIT;
-
-    if (e->end.fd >= 0 && pump_set(e->p->sb->fleet->pump, &e->end, on, &err) != ERR_OK)
-        log_event(LOG_ERROR, "process.deaf", LF_INT("pid", e->p->pid), LF_ERR(&err));
-}
-
-static void watch_output(struct process *p)
-{
-    bool on = !subscribers_full(&p->readers);
-
-    watch_end(&p->out, on);
-    watch_end(&p->err, on);
-}
-
-static void pipe_close(struct pipe_end *e)
-{
-    if (e->end.fd < 0)
-        return;
-    pump_off(e->p->sb->fleet->pump, &e->end);
-    (void)close(e->end.fd);
-    e->end.fd = -1;
-}
+/* --- its end ----------------------------------------------------------------- */
 
 static void process_free(struct process *p)
 {
@@ -68,18 +38,7 @@ static void on_cache_over(void *ctx)
     process_free(ctx);
 }
 
-/* Killed, while a reader that stopped reading holds its output up: the rest of that is given up,
- * so that everybody sees the end. */
-static void give_up_output(struct process *p)
-{
-    if (!p->killed || !p->exited || !subscribers_full(&p->readers))
-        return;
-    pipe_close(&p->out);
-    pipe_close(&p->err);
-}
-
-/* The end is: it exited, and nobody holds its output open any more. */
-static void maybe_end(struct process *p)
+void process_maybe_end(struct process *p)
 {
     struct err e = ERR_INIT;
 
@@ -92,47 +51,9 @@ static void maybe_end(struct process *p)
     timer_start(p->cache, PROCESS_CACHE_MS);
 }
 
-static void output_ended(struct pipe_end *e)
-{
-    struct process *p = e->p;
-    struct err gone = ERR_INIT;
-
-    pipe_close(e);
-    (void)err_set(&gone, ERR_GONE, "the terminal is closed");
-    if (p->terminal)
-        input_close(&p->in, &gone);
-    maybe_end(p);
-}
-
-/* True: there may be more. */
-static bool on_output(void *ctx)
-{
-    static char bytes[PROCESS_READ_BYTES];
-    struct pipe_end *e = ctx;
-    struct process *p = e->p;
-    size_t room = p->terminal ? PROCESS_TERMINAL_BYTES : sizeof(bytes);
-    ssize_t n = read(e->end.fd, bytes, room);
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    if (n <= 0) { /* of a terminal the end is EIO */
-        output_ended(e);
-        return false;
-    }
-    subscribers_output(&p->readers, e->name, (struct str){bytes, (size_t)n});
-    if (subscribers_full(&p->readers))
-        watch_output(p);
-    return n >= (p->terminal ? TERMINAL_MUCH : PIPE_MUCH);
-}
-
-void pipe_take(struct process *p, struct pipe_end *e, const char *name, int fd)
-{
-    *e = (struct pipe_end){.p = p, .name = name, .end = {.fd = fd, .ready = on_output, .ctx = e}};
-}
-
 static void on_drained(void *ctx)
 {
-    watch_output(ctx);
+    process_watch_output(ctx);
 }
 
 static void on_overdue(void *ctx)
@@ -142,7 +63,7 @@ static void on_overdue(void *ctx)
 
     if (process_alive(p) && process_signal(p, SIGKILL, &e) != ERR_OK)
         log_event(LOG_WARN, "process.not_killed", LF_INT("pid", p->pid), LF_ERR(&e));
-    watch_output(p);
+    process_watch_output(p);
 }
 
 /* --- start ------------------------------------------------------------------- */
@@ -222,21 +143,6 @@ void process_connect(struct process *p, struct request *r, const struct follow *
 
 /* --- what init reports ---------------------------------------------------------- */
 
-/* Of a terminal one descriptor is read, another one written. Takes fd. */
-static bool take_terminal(struct process *p, int fd)
-{
-    int other = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
-
-    if (fd < 0)
-        return false;
-    (void)fcntl(fd, F_SETFL, O_NONBLOCK);
-    pipe_take(p, &p->out, "pty", fd);
-    if (other >= 0)
-        return input_open(&p->in, other, NULL) == ERR_OK;
-    pipe_close(&p->out);
-    return false;
-}
-
 static void not_started(struct process *p, const struct init_report *r)
 {
     const char *cwd = json_get_string(p->config, "cwd");
@@ -264,10 +170,10 @@ static void started(struct process *p, const struct init_report *r, int fd)
         return;
     }
     p->pid = r->pid;
-    if (p->terminal && !take_terminal(p, fd))
+    if (p->terminal && !process_take_terminal(p, fd))
         log_event(LOG_WARN, "process.no_terminal", LF_INT("pid", p->pid));
     subscribers_start(&p->readers, p->pid);
-    watch_output(p);
+    process_watch_output(p);
 }
 
 void process_report(struct sandbox *sb, const struct init_report *r, int fd)
@@ -283,8 +189,8 @@ void process_report(struct sandbox *sb, const struct init_report *r, int fd)
         if (r->kind == INIT_EXITED && p->pid == r->pid && !p->exited) {
             p->exited = true;
             p->status = r->status;
-            give_up_output(p);
-            maybe_end(p);
+            process_give_up_output(p);
+            process_maybe_end(p);
             break;
         }
     }
@@ -302,27 +208,6 @@ bool process_alive(const struct process *p)
 int process_pid(const struct process *p)
 {
     return p->pid;
-}
-
-struct input_queue *process_input(struct process *p)
-{
-    return &p->in;
-}
-
-bool process_on_terminal(const struct process *p)
-{
-    return p->terminal;
-}
-
-enum err_code process_resize(struct process *p, const struct terminal *size, struct err *err)
-{
-    const struct winsize w = {.ws_col = size->cols, .ws_row = size->rows};
-
-    if (!p->terminal)
-        return err_set(err, ERR_INVALID, "tty not assigned to process");
-    if (p->out.end.fd < 0 || ioctl(p->out.end.fd, TIOCSWINSZ, &w) != 0)
-        return err_set(err, ERR_GONE, "the terminal is closed");
-    return ERR_OK;
 }
 
 static bool is_selected(const struct process *p, const struct selector *who)
@@ -353,8 +238,8 @@ enum err_code process_signal(struct process *p, int signum, struct err *err)
     const struct init_request q = {.op = INIT_SIGNAL, .pid = p->pid, .signum = signum};
 
     p->killed = p->killed || signum == SIGKILL;
-    give_up_output(p);
-    maybe_end(p);
+    process_give_up_output(p);
+    process_maybe_end(p);
     return sandbox_ask(p->sb, &q, NULL, 0, err);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What process.c (a process's life) and process_launch.c (its start) share. */
+/* What process.c (a process's life), process_launch.c (its start) and process_output.c (what it
+ * writes) share. */
 #ifndef SANDFLEET_SANDBOXD_ENVD_PROCESS_INTERNAL_H
 #define SANDFLEET_SANDBOXD_ENVD_PROCESS_INTERNAL_H
 
@@ -27,8 +28,18 @@ struct process {
     struct timer *cache;
 };
 
-/* Our end of a new pipe or terminal; takes fd, non-blocking. */
+/* Our end of a new pipe; takes fd, non-blocking. */
 void pipe_take(struct process *p, struct pipe_end *e, const char *name, int fd);
+void pipe_close(struct pipe_end *e);
+/* Of a terminal one descriptor is read, another one written. Takes fd. */
+bool process_take_terminal(struct process *p, int fd);
+
+void process_watch_output(struct process *p); /* reads on, unless a follower is full */
+/* Killed, while a follower that stopped reading holds its output up: the rest of that is given
+ * up, so that everybody sees the end. */
+void process_give_up_output(struct process *p);
+/* The end is: it exited, and nobody holds its output open any more. */
+void process_maybe_end(struct process *p);
 
 /* Makes the pipes and asks init for the command; INIT_STARTED or INIT_FAILED follows. */
 enum err_code process_launch(struct process *p, const struct process_spec *spec,
