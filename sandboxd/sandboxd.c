@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "sandboxd/control/life.h"
 #include "sandboxd/envd/process_pump.h"
 #include "sandboxd/sandbox/data_dir.h"
 #include "sandboxd/web/listen.h"
@@ -116,6 +117,7 @@ static enum err_code prepare(struct sandboxd *d, const struct settings *s, struc
                               .isolation = &v->isolation,
                               .max_sandboxes = s->max_sandboxes};
     TAILQ_INIT(&v->fleet.all);
+    life_hooks(&v->fleet);
     raise_files(&v->fleet);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) /* what a dead init leaves comes to us */
         return err_errno(err, errno, "cannot adopt orphans");
@@ -124,6 +126,8 @@ static enum err_code prepare(struct sandboxd *d, const struct settings *s, struc
         rc = data_dir_prepare(d->data, s->claude, &v->identity, err);
     if (rc == ERR_OK)
         rc = isolation_prepare(&s->want, &v->identity, d->data, &v->isolation, err);
+    if (rc == ERR_OK)
+        rc = snapshots_load(&v->snapshots, d->data, err);
     return rc;
 }
 
@@ -135,6 +139,7 @@ static enum err_code open_doors(struct sandboxd *d, const struct settings *s, ch
                             .app = &d->server,
                             .upload_max = s->max_upload,
                             .admit = server_admit,
+                            .guess = server_guess,
                             .faults = &d->server.faults,
                             .lose = server_lose};
     enum err_code rc = listen_open(s->listen, &opts.listen_fd, url, err);
@@ -150,6 +155,7 @@ static enum err_code open_doors(struct sandboxd *d, const struct settings *s, ch
     if (rc == ERR_OK)
         rc = pump_new(d->loop, &d->server.fleet.pump, err);
     d->server.fleet.loop = d->loop;
+    d->server.web = d->web;
     return rc;
 }
 
@@ -160,8 +166,10 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
     enum err_code rc = prepare(&d, s, err);
 
     if (rc == ERR_OK)
-        rc = (d.server.created = idempotency_new()) != NULL ? ERR_OK
-                                                            : err_set(err, ERR_NOMEM, "server");
+        rc = (d.server.created = idempotency_new()) != NULL &&
+                     (d.server.lifecycle = lifecycle_new()) != NULL
+                 ? ERR_OK
+                 : err_set(err, ERR_NOMEM, "server");
     if (rc == ERR_OK && s->faults != NULL)
         rc = server_load_faults(&d.server, s->faults, err);
     if (rc == ERR_OK)
@@ -176,6 +184,9 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
     pump_free(d.server.fleet.pump);
     if (d.loop != NULL)
         loop_free(d.loop);
+    fleet_release(&d.server.fleet);
+    snapshots_release(&d.server.snapshots);
+    lifecycle_free(d.server.lifecycle);
     faults_free(d.server.faults);
     idempotency_free(d.server.created);
     isolation_release(&d.server.isolation);

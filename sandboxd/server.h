@@ -10,6 +10,8 @@
 #include "common/secret.h"
 #include "sandboxd/envd/connect_rpc_http.h"
 #include "sandboxd/control/idempotency.h"
+#include "sandboxd/control/journal.h"
+#include "sandboxd/control/snapshots.h"
 #include "sandboxd/sandbox/sandbox.h"
 #include "sandboxd/web/web.h"
 
@@ -20,7 +22,10 @@ enum { ENVD_PORT = 49983 };
 
 struct server {
     struct fleet fleet;
+    struct web *web;
     struct idempotency *created;
+    struct lifecycle_log *lifecycle;
+    struct snapshots snapshots;
     const struct secret *api_key;
     struct isolation isolation;
     struct identity identity;
@@ -32,6 +37,7 @@ extern const struct route server_routes[];
 extern const size_t server_n_routes;
 bool server_admit(struct request *r); /* web_opts.admit */
 void server_lose(struct request *r);  /* web_opts.lose */
+bool server_guess(struct request *r); /* web_opts.guess */
 /* The rules of --faults. ERR_CONFIG. */
 enum err_code server_load_faults(struct server *s, const char *path, struct err *err) MUST_USE;
 
@@ -54,6 +60,19 @@ void handle_timeout(struct request *r);
 void handle_refresh(struct request *r);
 void handle_connect_v1(struct request *r);
 void handle_connect_v2(struct request *r);
+void handle_pause(struct request *r);
+void handle_resume(struct request *r);
+void handle_fork(struct request *r);
+void handle_network(struct request *r);
+void handle_snapshot(struct request *r);
+void handle_snapshots(struct request *r);
+void handle_template_delete(struct request *r);
+void handle_templates(struct request *r);
+void handle_metrics(struct request *r);
+void handle_metrics_of_many(struct request *r);
+void handle_logs_v1(struct request *r);
+void handle_logs_v2(struct request *r);
+void handle_events(struct request *r);
 void handle_faults_put(struct request *r);
 void handle_faults_get(struct request *r);
 /* envd */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control plane: looking at sandboxes. */
-#include "sandboxd/server.h"
+#include "sandboxd/control/control.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,31 +31,51 @@ void handle_health(struct request *r)
     request_json(r, 200, &body);
 }
 
-static void put_machine(struct buf *b)
-{
-    json_kv_int(b, "cpuCount", sysconf(_SC_NPROCESSORS_ONLN));
-    json_kv_int(b, "memoryMB", sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE) / 1024);
-    json_kv_int(b, "diskSizeMB", 0); /* no limit of its own */
-}
-
 /* The members that list and detail share. */
-static void put_listed(struct buf *b, const struct sandbox *sb)
+static void put_listed(struct buf *b, const struct sandbox *sb, int64_t disk_mb)
 {
     char at[CLOCK_TEXT];
     char *metadata = cJSON_PrintUnformatted(sb->metadata);
 
-    json_kv(b, "templateID", sb->template);
+    json_kv(b, "templateID", sb->life->template_id);
     json_kv(b, "alias", sb->template);
     json_kv(b, "sandboxID", sb->id);
     json_kv(b, "clientID", "sandfleet");
     json_kv(b, "startedAt", clock_rfc3339(sb->started_ms, at));
     json_kv(b, "endAt", clock_rfc3339(sb->end_ms, at));
-    put_machine(b);
-    json_kv(b, "state", "running");
+    json_kv_int(b, "cpuCount", sandbox_cpu_count(sb));
+    json_kv_int(b, "memoryMB", sandbox_memory_bytes(sb) >> 20);
+    json_kv_int(b, "diskSizeMB", disk_mb);
+    json_kv(b, "state", life_paused(sb) ? "paused" : "running");
     json_kv(b, "envdVersion", ENVD_VERSION);
     if (metadata != NULL)
         json_kv_raw(b, "metadata", str_of(metadata));
     cJSON_free(metadata);
+}
+
+/* The members that only the detail has. */
+static void put_detail(struct buf *b, const struct sandbox *sb)
+{
+    const struct life *l = sb->life;
+    char *network = sb->network != NULL ? cJSON_PrintUnformatted(sb->network) : NULL;
+
+    if (l->secure)
+        json_kv(b, "envdAccessToken", sb->token);
+    json_kv_raw(b, "domain", STR("null"));
+    if (l->internet == UNTOLD)
+        json_kv_raw(b, "allowInternetAccess", STR("null"));
+    else
+        json_kv_bool(b, "allowInternetAccess", l->internet == YES);
+    if (network != NULL)
+        json_kv_raw(b, "network", str_of(network));
+    cJSON_free(network);
+    json_key(b, "lifecycle");
+    buf_adds(b, "{");
+    json_kv_bool(b, "autoResume", l->auto_resume);
+    json_kv(b, "onTimeout", l->auto_pause ? "pause" : "kill");
+    buf_adds(b, "}");
+    if (l->state == LIFE_PAUSED)
+        json_kv(b, "pauseMode", "full");
 }
 
 void handle_get(struct request *r)
@@ -66,10 +86,8 @@ void handle_get(struct request *r)
     if (sb == NULL)
         return;
     buf_adds(&body, "{");
-    put_listed(&body, sb);
-    json_kv(&body, "envdAccessToken", sb->token);
-    json_kv_raw(&body, "domain", STR("null"));
-    json_kv_raw(&body, "lifecycle", STR("{\"autoResume\":false,\"onTimeout\":\"kill\"}"));
+    put_listed(&body, sb, disk_size(sb->fleet->data) >> 20);
+    put_detail(&body, sb);
     buf_adds(&body, "}");
     request_json(r, 200, &body);
 }
@@ -77,8 +95,8 @@ void handle_get(struct request *r)
 /* --- lists -------------------------------------------------------------------- */
 
 struct listing {
-    struct str metadata; /* the filter; p NULL: none */
-    bool running;        /* the states asked for include running */
+    struct str metadata;  /* the filter; p NULL: none */
+    bool running, paused; /* the states asked for */
     bool ascending;
     size_t limit;
     int64_t started_after;  /* 0: any */
@@ -86,28 +104,17 @@ struct listing {
     const char *template;   /* NULL: any */
 };
 
-static bool limit_ok(struct request *r, size_t *out)
-{
-    struct str s = request_query(r, "limit");
-    int64_t n = PAGE_MAX;
-
-    if (s.p == NULL || (str_int(s, PAGE_MAX, &n) && n >= 1)) {
-        *out = (size_t)n;
-        return true;
-    }
-    request_error(r, 400, "'limit' must be 1 to %d", PAGE_MAX);
-    return false;
-}
-
-static bool states_ok(struct request *r, bool *running)
+static bool states_ok(struct request *r, struct listing *q)
 {
     struct str s = request_query(r, "state"), one;
 
-    *running = s.p == NULL;
+    q->running = q->paused = s.p == NULL;
     while (str_next(&s, ',', &one)) {
         if (str_is(one, "running")) {
-            *running = true;
-        } else if (!str_is(one, "paused")) {
+            q->running = true;
+        } else if (str_is(one, "paused")) {
+            q->paused = true;
+        } else {
             request_error(r, 400, "'state' must be running, paused or both");
             return false;
         }
@@ -141,9 +148,11 @@ static int compare(int64_t a_ms, const char *a, int64_t b_ms, const char *b)
 
 static bool is_listed(const struct listing *q, const struct sandbox *sb, enum err_code *rc)
 {
-    if (sb->ending || !q->running || sb->started_ms < q->started_after)
+    if (!life_shown(sb) || !(life_paused(sb) ? q->paused : q->running) ||
+        sb->started_ms < q->started_after)
         return false;
-    if (q->template != NULL && strcmp(q->template, sb->template) != 0)
+    if (q->template != NULL && strcasecmp(q->template, sb->template) != 0 &&
+        strcasecmp(q->template, sb->life->template_id) != 0)
         return false;
     if (q->after.id[0] != '\0') {
         int c = compare(sb->started_ms, sb->id, q->after.started_ms, q->after.id);
@@ -163,14 +172,14 @@ static int by_start(const void *a, const void *b)
 }
 
 static void put_page(struct buf *b, const struct listing *q, const struct sandbox *const *found,
-                     size_t n, size_t limit)
+                     size_t n, int64_t disk_mb)
 {
     buf_adds(b, "[");
-    for (size_t i = 0; i < n && i < limit; i++) {
+    for (size_t i = 0; i < n && i < q->limit; i++) {
         if (i > 0)
             buf_adds(b, ",");
         buf_adds(b, "{");
-        put_listed(b, found[q->ascending ? i : n - 1 - i]);
+        put_listed(b, found[q->ascending ? i : n - 1 - i], disk_mb);
         buf_adds(b, "}");
     }
     buf_adds(b, "]");
@@ -181,8 +190,12 @@ static void add_headers(struct request *r, const struct listing *q,
 {
     const struct server *s = r->app;
     AUTO_BUF token = BUF_INIT(512), running = BUF_INIT(32);
+    const struct sandbox *sb;
+    long long total = 0;
 
-    buf_addf(&running, "%lld", (long long)s->fleet.count);
+    TAILQ_FOREACH(sb, &s->fleet.all, link)
+    total += life_shown(sb) && !life_paused(sb);
+    buf_addf(&running, "%lld", total);
     (void)MHD_add_response_header(r->response, "X-Total-Running", running.p);
     if (n <= q->limit)
         return;
@@ -208,7 +221,12 @@ static void answer_list(struct request *r, const struct listing *q)
         found[n++] = sb;
     if (rc == ERR_OK) {
         qsort(found, n, sizeof(const struct sandbox *), by_start);
-        put_page(&body, q, found, n, q->limit);
+        if (q->limit == OLD_LIST_MAX && n > OLD_LIST_MAX) {
+            request_error(r, 400, "more than %d sandboxes: use the list with pages", OLD_LIST_MAX);
+            free(found);
+            return;
+        }
+        put_page(&body, q, found, n, disk_size(s->fleet.data) >> 20);
         request_json(r, 200, &body);
         add_headers(r, q, found, n);
     } else {
@@ -231,7 +249,10 @@ void handle_list_v2(struct request *r)
 {
     struct listing q = {.metadata = request_query(r, "metadata"),
                         .template = request_query(r, "template").p};
+    int64_t limit = PAGE_MAX;
 
-    if (limit_ok(r, &q.limit) && states_ok(r, &q.running) && order_ok(r, &q))
+    if (query_int(r, "limit", 1, PAGE_MAX, &limit) && states_ok(r, &q) && order_ok(r, &q)) {
+        q.limit = (size_t)limit;
         answer_list(r, &q);
+    }
 }

@@ -10,7 +10,8 @@
 #include "common/banned.h"
 
 struct entry {
-    char *key, *answer; /* NULL: empty */
+    char *key;    /* NULL: empty */
+    char *answer; /* NULL: under way */
     unsigned char body[crypto_generichash_BYTES];
 };
 
@@ -52,36 +53,61 @@ static void digest(struct str body, unsigned char out[crypto_generichash_BYTES])
                              NULL, 0);
 }
 
-enum idempotent idempotency_find(const struct idempotency *t, struct str key, struct str body,
-                                 struct str *answer)
+static struct entry *find(struct idempotency *t, struct str key)
 {
-    unsigned char hash[crypto_generichash_BYTES];
-
-    for (size_t i = 0; i < IDEMPOTENCY_KEPT; i++) {
-        const struct entry *e = &t->entries[i];
-
-        if (e->key == NULL || !str_is(key, e->key))
-            continue;
-        digest(body, hash);
-        *answer = str_of(e->answer);
-        return memcmp(hash, e->body, sizeof(hash)) == 0 ? IDEM_SAME : IDEM_OTHER_BODY;
-    }
-    return IDEM_NEW;
+    for (size_t i = 0; i < IDEMPOTENCY_KEPT; i++)
+        if (t->entries[i].key != NULL && str_is(key, t->entries[i].key))
+            return &t->entries[i];
+    return NULL;
 }
 
-void idempotency_keep(struct idempotency *t, struct str key, struct str body, struct str answer)
+static void forget(struct entry *e)
+{
+    free(e->key);
+    free(e->answer);
+    *e = (struct entry){0};
+}
+
+/* Without memory it is not remembered: the same request then makes another. */
+static void add(struct idempotency *t, struct str key, struct str body)
 {
     struct entry *e = &t->entries[t->next];
 
     t->next = (t->next + 1) % IDEMPOTENCY_KEPT;
-    free(e->key);
-    free(e->answer);
+    forget(e);
     e->key = str_dup(key);
-    e->answer = str_dup(answer);
     digest(body, e->body);
-    if (e->key != NULL && e->answer != NULL)
-        return;
-    free(e->key);
-    free(e->answer);
-    *e = (struct entry){0};
+}
+
+enum idempotent idempotency_begin(struct idempotency *t, struct str key, struct str body,
+                                  struct str *answer)
+{
+    unsigned char hash[crypto_generichash_BYTES];
+    const struct entry *e = find(t, key);
+
+    if (e == NULL) {
+        add(t, key, body);
+        return IDEM_NEW;
+    }
+    digest(body, hash);
+    if (memcmp(hash, e->body, sizeof(hash)) != 0)
+        return IDEM_OTHER_BODY;
+    *answer = str_of(e->answer);
+    return e->answer != NULL ? IDEM_SAME : IDEM_IN_PROGRESS;
+}
+
+void idempotency_keep(struct idempotency *t, struct str key, struct str answer)
+{
+    struct entry *e = find(t, key);
+
+    if (e != NULL && (e->answer = str_dup(answer)) == NULL)
+        forget(e);
+}
+
+void idempotency_drop(struct idempotency *t, struct str key)
+{
+    struct entry *e = find(t, key);
+
+    if (e != NULL)
+        forget(e);
 }

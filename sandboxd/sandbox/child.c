@@ -57,6 +57,16 @@ void fleet_forget(struct child *c)
     c->pid = 0;
 }
 
+void fleet_release(struct fleet *f)
+{
+    struct child *c;
+
+    while ((c = LIST_FIRST(&f->children)) != NULL) {
+        fleet_forget(c);
+        c->exited(c, -1);
+    }
+}
+
 bool child_exited(struct fleet *f, pid_t pid, int wait_status)
 {
     struct child *c;

@@ -149,8 +149,6 @@ static size_t bucket_of(struct str id)
 
 static void sandbox_free(struct sandbox *sb)
 {
-    if (sb->fleet->freed != NULL)
-        sb->fleet->freed(sb);
     command_forget(sb);
     process_forget_all(sb);
     watchers_forget_all(sb);
@@ -163,6 +161,8 @@ static void sandbox_free(struct sandbox *sb)
     cJSON_Delete(sb->env);
     cJSON_Delete(sb->network);
     free(sb->template);
+    if (sb->fleet->freed != NULL)
+        sb->fleet->freed(sb);
     free(sb);
 }
 
@@ -211,6 +211,7 @@ static void sandbox_ends(struct sandbox *sb, const char *reason)
     timer_stop(sb->expiry);
     if (sb->fleet->ending != NULL)
         sb->fleet->ending(sb, reason);
+    command_forget(sb);
     process_forget_all(sb);
     watchers_forget_all(sb);
     sandbox_answer_all(sb, ESRCH);

@@ -46,8 +46,9 @@ struct waiter { /* somebody who waits for a sandbox's end; embed it */
 /* A child of the server's own, for work that would block; embed it, zeroed. */
 struct child {
     LIST_ENTRY(child) link;
-    pid_t pid;                                        /* 0: none */
-    void (*exited)(struct child *c, int wait_status); /* from the loop; it is off the list */
+    pid_t pid; /* 0: none */
+    /* From the loop; it is off the list. -1: it was killed with the server's end. */
+    void (*exited)(struct child *c, int wait_status);
 };
 
 struct sandbox {
@@ -182,7 +183,8 @@ enum err_code sandbox_run(struct sandbox *sb, const char *const argv[],
  * status. Only from the loop's thread. ERR_IO. */
 enum err_code fleet_fork(struct fleet *f, struct child *c, int (*fn)(const void *ctx),
                          const void *ctx, struct err *err) MUST_USE;
-void fleet_forget(struct child *c); /* kills it; exited() is not called any more */
+void fleet_forget(struct child *c);  /* kills it; exited() is not called any more */
+void fleet_release(struct fleet *f); /* the server ends: kills all of them */
 
 /* After SIGCHLD: reaps, and kills what a dead init left to us. */
 void fleet_reap(struct fleet *f);

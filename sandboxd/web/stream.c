@@ -115,6 +115,7 @@ struct stream *stream_open(struct request *r, const char *type, const struct str
     if (s->gzip)
         (void)MHD_add_response_header(m, "Connect-Content-Encoding", "gzip");
     request_may_idle(r);
+    r->stream = s;
     request_respond(r, 200, m);
     return s;
 }

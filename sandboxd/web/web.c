@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandboxd/web/gate.h"
+#include "sandboxd/web/stream.h"
 #include "sandboxd/web/web_internal.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct web {
     bool running, kicked, closing;
     struct loop *loop;
     LIST_HEAD(, held) held;
+    LIST_HEAD(, request) requests;
 };
 
 /* --- the daemon in the loop ------------------------------------------------ */
@@ -54,6 +56,15 @@ void web_kick(struct web *w)
 void web_hold(struct web *w, struct held *h)
 {
     LIST_INSERT_HEAD(&w->held, h, link);
+}
+
+void web_cut(struct web *w, struct str sandbox_id)
+{
+    struct request *r;
+
+    LIST_FOREACH(r, &w->requests, link)
+    if (r->stream != NULL && str_eq(r->sandbox_id, sandbox_id))
+        stream_cut(r->stream);
 }
 
 struct loop *web_loop(const struct web *w)
@@ -127,10 +138,14 @@ static void route_request(struct request *r, const char *method)
         request_answer(r, 400, "text/plain", &text);
         return;
     }
+    if (to == ROUTED_CONTROL && o->guess != NULL && o->guess(r))
+        to = ROUTED_SANDBOX;
     r->plane = to == ROUTED_SANDBOX ? PLANE_ENVD : PLANE_CONTROL;
     (void)route_find(o->routes, o->n_routes, r->plane, method, str_of(r->path), &match);
     r->route = match.route;
     r->param = match.param;
+    if (r->response != NULL)
+        return;
     fault_meet(r);
     if (r->response != NULL || !o->admit(r))
         return;
@@ -184,8 +199,10 @@ static struct request *request_new(struct web *w, struct MHD_Connection *conn, c
     r->conn = conn;
     r->body = BUF_INIT(WEB_BODY_MAX);
     r->path = str_dup(str_of(path));
-    if (r->path != NULL)
+    if (r->path != NULL) {
+        LIST_INSERT_HEAD(&w->requests, r, link);
         return r;
+    }
     free(r);
     return NULL;
 }
@@ -195,6 +212,7 @@ static void request_free(struct request *r)
     if (r->gone != NULL)
         r->gone(r);
     fault_forget(r);
+    LIST_REMOVE(r, link);
     if (r->response != NULL)
         MHD_destroy_response(r->response);
     buf_release(&r->body);
@@ -327,6 +345,7 @@ enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **
     w->opts = *opts;
     w->loop = l;
     LIST_INIT(&w->held);
+    LIST_INIT(&w->requests);
     w->mhd = start_daemon(w);
     if (w->mhd == NULL) {
         free(w);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <microhttpd.h>
 
@@ -29,6 +30,7 @@ enum {
 
 struct web;
 struct delay;
+struct stream;
 
 struct effect { /* a fault on the bytes of an answer */
     enum fault_kind kind;
@@ -55,12 +57,15 @@ struct request { /* from its headers to the last byte of its answer */
     void (*gone)(struct request *r); /* NULL or: called before it is freed */
 
     struct web *web; /* private from here on */
+    LIST_ENTRY(request) link;
+    struct stream *stream; /* the answer is one; NULL: not */
     struct MHD_Connection *conn;
     char *path;
     struct MHD_Response *response;
     int status;
     int64_t taken;
     bool dispatched, suspended, held;
+    char guessed[32];     /* room for an id that no header holds */
     struct effect effect; /* of a scripted fault; kind FAULT_NONE: none */
     int64_t delay_ms;
     struct delay *delay;
@@ -75,6 +80,9 @@ struct web_opts {
     /* Before any of the body: whether this caller may go on; answers when not.
      * r->route is NULL when nothing answers there. */
     bool (*admit)(struct request *r);
+    /* NULL, or: names the sandbox of a request that names none, by r->sandbox_id and r->port. May
+     * answer. */
+    bool (*guess)(struct request *r);
     /* Scripted faults, owned by the app; NULL, or pointing to NULL: none. */
     struct faults **faults;
     void (*lose)(struct request *r); /* FAULT_LOSE: kill the sandbox that r is about */
@@ -83,6 +91,8 @@ struct web_opts {
 enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **out,
                       struct err *err) MUST_USE;
 void web_free(struct web *w); /* every stream must have been cut */
+/* Cuts the streams that answer requests to a sandbox. */
+void web_cut(struct web *w, struct str sandbox_id);
 void web_kick(struct web *w); /* libmicrohttpd has something to do that no socket tells it */
 
 int64_t web_upload_max(const struct web *w);

@@ -30,18 +30,23 @@ static void remembers(void **state)
 
     (void)state;
     assert_non_null(t);
-    assert_int_equal(idempotency_find(t, STR("k"), STR("{}"), &answer), IDEM_NEW);
-    idempotency_keep(t, STR("k"), STR("{}"), STR("one"));
-    assert_int_equal(idempotency_find(t, STR("k"), STR("{}"), &answer), IDEM_SAME);
+    assert_int_equal(idempotency_begin(t, STR("k"), STR("{}"), &answer), IDEM_NEW);
+    assert_int_equal(idempotency_begin(t, STR("k"), STR("{}"), &answer), IDEM_IN_PROGRESS);
+    assert_int_equal(idempotency_begin(t, STR("k"), STR("{ }"), &answer), IDEM_OTHER_BODY);
+    idempotency_keep(t, STR("k"), STR("one"));
+    assert_int_equal(idempotency_begin(t, STR("k"), STR("{}"), &answer), IDEM_SAME);
     assert_true(str_is(answer, "one"));
-    assert_int_equal(idempotency_find(t, STR("k"), STR("{ }"), &answer), IDEM_OTHER_BODY);
-    assert_int_equal(idempotency_find(t, STR("kk"), STR("{}"), &answer), IDEM_NEW);
+    assert_int_equal(idempotency_begin(t, STR("k"), STR("{ }"), &answer), IDEM_OTHER_BODY);
+    assert_int_equal(idempotency_begin(t, STR("kk"), STR("{}"), &answer), IDEM_NEW);
+    idempotency_drop(t, STR("kk"));
+    assert_int_equal(idempotency_begin(t, STR("kk"), STR("{ }"), &answer), IDEM_NEW);
     for (int i = 0; i < IDEMPOTENCY_KEPT; i++) {
         (void)snprintf(key, sizeof(key), "n-%d", i);
-        idempotency_keep(t, str_of(key), STR("{}"), STR("many"));
+        assert_int_equal(idempotency_begin(t, str_of(key), STR("{}"), &answer), IDEM_NEW);
+        idempotency_keep(t, str_of(key), STR("many"));
     }
-    assert_int_equal(idempotency_find(t, STR("k"), STR("{}"), &answer), IDEM_NEW);
-    assert_int_equal(idempotency_find(t, STR("n-0"), STR("{}"), &answer), IDEM_SAME);
+    assert_int_equal(idempotency_begin(t, STR("k"), STR("{}"), &answer), IDEM_NEW);
+    assert_int_equal(idempotency_begin(t, STR("n-1"), STR("{}"), &answer), IDEM_SAME);
     idempotency_free(t);
 }
 
