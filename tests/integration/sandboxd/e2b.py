@@ -119,8 +119,9 @@ class Sandbox:
         self.streams = []  # all that were opened
 
     def headers(self, **more):
+        token = self.answer.get("envdAccessToken")  # none: it is not secured
         return {"E2b-Sandbox-Id": self.id, "E2b-Sandbox-Port": "49983",
-                "X-Access-Token": self.answer["envdAccessToken"], **more}
+                **({"X-Access-Token": token} if token else {}), **more}
 
     def call(self, method, path, body=None, **headers):
         names = {k.replace("_", "-"): v for k, v in headers.items()}
