@@ -181,10 +181,10 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
         log_event(LOG_INFO, "sandboxd.stopped");
     }
     web_free(d.web);
+    fleet_release(&d.server.fleet);
     pump_free(d.server.fleet.pump);
     if (d.loop != NULL)
         loop_free(d.loop);
-    fleet_release(&d.server.fleet);
     snapshots_release(&d.server.snapshots);
     lifecycle_free(d.server.lifecycle);
     faults_free(d.server.faults);
