@@ -251,9 +251,8 @@ enum err_code init_try(const struct isolation *iso, const struct identity *id, s
         (void)waitpid(pid, &status, 0);
         if (status != 0)
             rc = err_set(err, ERR_CONFIG,
-                         "this machine cannot do it (%s): allow user namespaces "
-                         "(user.max_user_namespaces, AppArmor, the container's seccomp profile), "
-                         "or take --isolation weak",
+                         "%.110s: allow user namespaces (user.max_user_namespaces, AppArmor, "
+                         "the container's profile), or take --isolation weak",
                          *text != '\0' ? text : "bubblewrap ended without a word");
     }
     (void)close(told[0]);

@@ -142,16 +142,24 @@ static void describe(struct isolation *iso)
     (void)snprintf(iso->text, sizeof(iso->text), STR_FMT, STR_ARG(buf_str(&b)));
 }
 
+static void warn_also(struct isolation *iso, bool really, const char *what)
+{
+    size_t n = strlen(iso->warning);
+
+    if (really)
+        (void)snprintf(iso->warning + n, sizeof(iso->warning) - n, "%s%s", n > 0 ? "; " : "", what);
+}
+
 static void warn(struct isolation *iso)
 {
-    bool loose = (iso->mechanisms & MECH_LIMITS) && iso->cgroups.kind == CGROUP_NONE;
-    bool reach = iso->want.level == ISOLATION_WEAK && iso->landlock < LANDLOCK_ABI_SCOPES;
+    enum isolation_level level = iso->want.level;
 
-    (void)snprintf(iso->warning, sizeof(iso->warning), "%s%s%s", levels[iso->want.level].warning,
-                   reach ? "; they can signal processes of the same user and reach abstract "
-                           "sockets (Landlock is older than version 6)"
-                         : "",
-                   loose ? "; memory is limited per process only (no cgroup could be used)" : "");
+    warn_also(iso, *levels[level].warning != '\0', levels[level].warning);
+    warn_also(iso, level == ISOLATION_WEAK && iso->landlock < LANDLOCK_ABI_SCOPES,
+              "they can signal processes of the same user and reach abstract sockets (Landlock is "
+              "older than version 6)");
+    warn_also(iso, (iso->mechanisms & MECH_LIMITS) && iso->cgroups.kind == CGROUP_NONE,
+              "memory is limited per process only (no cgroup could be used)");
 }
 
 /* --- the whole ----------------------------------------------------------------------- */

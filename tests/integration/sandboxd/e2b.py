@@ -46,11 +46,15 @@ def envelope(message, packed=False):
 
 
 class Sandboxd:
-    """The program, on a free port, with a folder that everybody may pass through."""
+    """The program, on a free port, with a folder that everybody may pass through; with `user`,
+    the number of one, as that user instead of root."""
 
-    def __init__(self, *words, data=None):
+    def __init__(self, *words, data=None, level=LEVEL, user=None):
+        self.level, self.user = level, user
         self.folder = tempfile.mkdtemp(prefix="sandboxd-")
         os.chmod(self.folder, 0o755)
+        if user is not None:
+            os.chown(self.folder, user, user)
         self.data = data or os.path.join(self.folder, "data")
         self.log = os.path.join(self.folder, "log")
         self.process = self.start(words)
@@ -61,12 +65,13 @@ class Sandboxd:
 
     def start(self, words):
         command = [os.path.join(BIN, "sandfleet-sandboxd"), "--data", self.data,
-                   "--isolation", LEVEL, "--i-know-it-is-unsafe",
+                   "--isolation", self.level, "--i-know-it-is-unsafe",
                    "--claude", os.path.join(BIN, "claude-simulated"), *words]
-        if os.geteuid() == 0:
+        who = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
+        if os.geteuid() == 0 and self.user is None:
             command += ["--run-as", "nobody"]
         with open(self.log, "w", encoding="utf-8") as log:
-            return subprocess.Popen(command, stderr=log, env=dict(os.environ, E2B_API_KEY=KEY))
+            return subprocess.Popen(command, stderr=log, env=dict(os.environ, E2B_API_KEY=KEY), **who)
 
     def text(self):
         with open(self.log, encoding="utf-8") as f:
