@@ -66,17 +66,27 @@ fleet_ready() { since "$(log_file "$1")" "$2" | grep -qE "event\"?[=:]\"?$3\.rea
 # Prints "" or the words that put sandboxes under a user of their own.
 sandboxd_run_as() { if is_root; then echo "--run-as $SANDBOX_USER"; fi; }
 
+# Prints the words for the level that --isolation asked for.
+sandboxd_isolation() {
+    echo "--isolation $ISOLATION"
+    if [ "$ISOLATION" = none ]; then echo --i-know-it-is-unsafe; fi
+}
+
 sandboxd_words() {
     # shellcheck disable=SC2207
     WORDS=("$BIN/sandfleet-sandboxd" --listen "127.0.0.1:${PORT[sandboxd]}"
-        --data "$(data_dir)/sandboxd" --claude "$CLAUDE" $(sandboxd_run_as))
-    if [ "${SANDFLEET_SANDBOXD_ISOLATION:-}" = none ]; then WORDS+=(--i-know-it-is-unsafe); fi
+        --data "$(data_dir)/sandboxd" --claude "$CLAUDE" $(sandboxd_isolation) $(sandboxd_run_as))
 }
 
 sandboxd_prepare() {
     ports_need sandboxd sandboxd
-    [ "${SANDFLEET_SANDBOXD_ISOLATION:-}" = none ] && proc_gone sandboxd || return 0
-    warn "SANDFLEET_SANDBOXD_ISOLATION=none: what Claude runs in the sandboxes can reach this machine"
+    proc_gone sandboxd || return 0
+    case $ISOLATION in
+    none) warn "sandboxes are not isolated: what Claude runs in them can do all that its user can on this machine" ;;
+    weak) warn "sandboxes are isolated weakly: they see this machine's processes and reach its network services" ;;
+    medium) note "sandboxes: isolated (medium); they can reach this machine's network services" ;;
+    strong) note "sandboxes: isolated (strong); the proxy is their only way out" ;;
+    esac
 }
 
 sandboxd_digest() {

@@ -32,8 +32,8 @@ static void fail(struct path_call *p, int errnum)
     else if (errnum == EINVAL)
         request_error(r, 400, "path '%s' is not a regular file", p->path);
     else
-        request_error(r, errnum == EACCES || errnum == EPERM ? 403 : 500,
-                      "error opening file '%s': %s", p->path, errno_text(errnum));
+        request_error(r, file_refused(errnum) ? 403 : 500, "error opening file '%s': %s", p->path,
+                      errno_text(errnum));
 }
 
 /* By its name, else by how it begins. */

@@ -146,3 +146,8 @@ const char *errno_text(int errnum)
         text[0] = (char)tolower((unsigned char)text[0]);
     return text;
 }
+
+bool file_refused(int64_t errnum)
+{
+    return errnum == EACCES || errnum == EPERM || errnum == EROFS;
+}

@@ -35,6 +35,9 @@ void file_call_forgotten(struct sandbox *sb, const struct file_op *op, struct st
 /* The text of an answer's descriptor, appended. ERR_TOO_BIG, ERR_IO. */
 enum err_code file_call_text(int fd, struct buf *out, struct err *err) MUST_USE;
 
+/* Whether the sandbox may not, rather than cannot, do what failed with this errno. */
+bool file_refused(int64_t errnum);
+
 /* What simple handlers keep in request.state: freed with the request. */
 struct path_call {
     struct request *r;

@@ -62,7 +62,7 @@ static void answer_fault(struct path_call *p, const cJSON *fault)
     else if (errnum == EINVAL || errnum == EISDIR)
         request_error(p->r, 400, "source path is not a regular file: %s", path);
     else
-        request_error(p->r, errnum == EACCES ? 403 : 500, "error composing source %s: %s", path,
+        request_error(p->r, file_refused(errnum) ? 403 : 500, "error composing source %s: %s", path,
                       errno_text((int)errnum));
 }
 
@@ -99,8 +99,8 @@ static void on_composed(struct file_call *c, int errnum, int fd)
     else if (errnum == ENOSPC || errnum == EDQUOT)
         request_error(p->r, 507, "not enough disk space available");
     else
-        request_error(p->r, errnum == EACCES || errnum == EPERM ? 403 : 500,
-                      "error finalizing compose: %s", errno_text(errnum));
+        request_error(p->r, file_refused(errnum) ? 403 : 500, "error finalizing compose: %s",
+                      errno_text(errnum));
 }
 
 void handle_compose(struct request *r)

@@ -30,7 +30,7 @@ static void fail_open(struct upload *u, int errnum)
         request_error(r, 507, "not enough inodes available: open %s: %s", u->path,
                       errno_text(errnum));
     else
-        request_error(r, errnum == EACCES || errnum == EPERM ? 403 : 500,
+        request_error(r, file_refused(errnum) ? 403 : 500,
                       errnum == ENOTDIR ? "error ensuring directories: open %s: %s"
                                         : "error opening file: open %s: %s",
                       u->path, errno_text(errnum));

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 BIN = os.environ["SANDFLEET_BIN"]
-LEVEL = os.environ.get("SANDFLEET_TEST_ISOLATION", "none")
+LEVEL = os.environ.get("SANDFLEET_TEST_ISOLATION", "medium")
 KEY = "test-key-0123456789"
 STREAM = "application/connect+json"
 

@@ -63,8 +63,8 @@ static void fx_exec_sandboxd(int log)
     (void)setenv("E2B_API_KEY", FIXTURE_KEY, 1);
     (void)dup2(log, STDERR_FILENO);
     (void)execl(program, program, "--listen", "127.0.0.1:0", "--data", data, "--claude", agent,
-                "--isolation", "none", "--i-know-it-is-unsafe", "--fault-endpoint",
-                "--max-sandboxes", "200", geteuid() == 0 ? "--run-as" : NULL, "nobody", NULL);
+                "--fault-endpoint", "--max-sandboxes", "200", geteuid() == 0 ? "--run-as" : NULL,
+                "nobody", NULL);
     (void)dprintf(STDERR_FILENO, "cannot run %s: build it, and set SANDFLEET_BIN\n", program);
     _exit(127);
 }
