@@ -2,12 +2,9 @@
 #include "sandboxd/sandbox/sandbox.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -18,11 +15,8 @@
 #include "sandboxd/envd/watcher.h"
 #include "sandboxd/sandbox/packet.h"
 #include "sandboxd/sandbox/sandbox_internal.h"
-#include "sandboxd/sandbox/tree.h"
 
 #include "common/banned.h"
-
-/* --- names and folders ----------------------------------------------------- */
 
 static void make_names(struct sandbox *sb)
 {
@@ -36,99 +30,6 @@ static void make_names(struct sandbox *sb)
     (void)sodium_bin2hex(sb->token, sizeof(sb->token), key, sizeof(key));
 }
 
-static void make_paths(struct sandbox *sb)
-{
-    bool own = isolation_own_root(sb->fleet->isolation);
-
-    (void)snprintf(sb->home, sizeof(sb->home), "%s/home", sb->folder);
-    (void)snprintf(sb->temp, sizeof(sb->temp), "%s/tmp", sb->folder);
-    (void)snprintf(sb->source, sizeof(sb->source), "%s/templates/%s", sb->fleet->data,
-                   sb->template);
-    (void)snprintf(sb->bin, sizeof(sb->bin), "%s/bin", own ? SANDBOX_TEMPLATE : sb->source);
-    (void)snprintf(sb->path, sizeof(sb->path), "%s:/usr/local/bin:/usr/bin:/bin", sb->bin);
-}
-
-static bool make_own(const struct identity *id, const char *path)
-{
-    return mkdir(path, 0700) == 0 && (!id->drop || chown(path, id->uid, id->gid) == 0);
-}
-
-static bool make_hosts(const struct sandbox *sb)
-{
-    char path[SANDBOX_PATH_ROOM + 8];
-
-    (void)snprintf(path, sizeof(path), "%s/hosts", sb->folder);
-    FILE *f = fopen(path, "wxe");
-    bool good = f != NULL && fprintf(f, "127.0.0.1 localhost %s\n::1 localhost\n", sb->id) > 0;
-    return f != NULL && fclose(f) == 0 && good;
-}
-
-/* The folder is the server's, what the sandbox writes to its user's. */
-static enum err_code make_folders(struct sandbox *sb, struct err *err)
-{
-    const struct identity *id = sb->fleet->identity;
-    int n = snprintf(sb->folder, sizeof(sb->folder), "%s/sandboxes/%s", sb->fleet->data, sb->id);
-
-    if (n < 0 || (size_t)n + 8 > sizeof(sb->folder))
-        return err_set(err, ERR_CONFIG, "the path of --data is too long");
-    make_paths(sb);
-    if (mkdir(sb->folder, 0711) == 0 && make_own(id, sb->home) &&
-        (isolation_own_root(sb->fleet->isolation) ? make_hosts(sb) : make_own(id, sb->temp)))
-        return ERR_OK;
-    return err_errno(err, errno, "cannot make '%s'", sb->folder);
-}
-
-/* Init has emptied what the sandbox wrote to. False: there is more. */
-static bool remove_folders(const struct sandbox *sb)
-{
-    static const char *const files[] = {"hosts", "egress.sock"};
-    char path[SANDBOX_PATH_ROOM + 16];
-
-    for (size_t i = 0; i < COUNTOF(files); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", sb->folder, files[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(sb->temp);
-    (void)rmdir(sb->home);
-    return rmdir(sb->folder) == 0 || errno == ENOENT;
-}
-
-const char *sandbox_home(const struct sandbox *sb)
-{
-    return isolation_own_root(sb->fleet->isolation) ? SANDBOX_HOME : sb->home;
-}
-
-const char *sandbox_bin(const struct sandbox *sb)
-{
-    return sb->bin;
-}
-
-void sandbox_egress_path(const struct sandbox *sb, char out[SANDBOX_PATH_ROOM + 16])
-{
-    (void)snprintf(out, SANDBOX_PATH_ROOM + 16, "%s/egress.sock", sb->folder);
-}
-
-const char *const *sandbox_environ(const struct sandbox *sb)
-{
-    static const char *const proxied[] = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"};
-    static const char *const direct[] = {"NO_PROXY", "no_proxy"};
-    static const char *list[32];
-    size_t n = 0;
-
-    list[n++] = "PATH", list[n++] = sb->path;
-    list[n++] = "HOME", list[n++] = sandbox_home(sb);
-    list[n++] = "USER", list[n++] = "user";
-    list[n++] = "LOGNAME", list[n++] = "user";
-    if (sb->fleet->isolation->mechanisms & MECH_FENCE)
-        list[n++] = "TMPDIR", list[n++] = sb->temp;
-    for (size_t i = 0; sb->egress && i < COUNTOF(proxied); i++)
-        list[n++] = proxied[i], list[n++] = "http://127.0.0.1:3128";
-    for (size_t i = 0; sb->egress && i < COUNTOF(direct); i++)
-        list[n++] = direct[i], list[n++] = "127.0.0.1,localhost";
-    list[n] = NULL;
-    return list;
-}
-
 /* --- init ---------------------------------------------------------------------- */
 
 static void close_egress(struct sandbox *sb)
@@ -136,15 +37,6 @@ static void close_egress(struct sandbox *sb)
     if (sb->egress)
         sb->fleet->egress_close(sb->fleet->egress, sb);
     sb->egress = false;
-}
-
-static size_t bucket_of(struct str id)
-{
-    uint32_t h = 2166136261U; /* FNV-1a */
-
-    for (size_t i = 0; i < id.n; i++)
-        h = (h ^ (unsigned char)id.p[i]) * 16777619U;
-    return h % FLEET_BUCKETS;
 }
 
 static void sandbox_free(struct sandbox *sb)
@@ -172,9 +64,7 @@ static void sandbox_gone(struct sandbox *sb)
     struct waiter *w;
 
     log_event(LOG_INFO, "sandbox.gone", LF("sandbox", sb->id));
-    TAILQ_REMOVE(&f->all, sb, link);
-    LIST_REMOVE(sb, bucket);
-    f->count--;
+    fleet_drop(sb);
     while ((w = LIST_FIRST(&sb->waiters)) != NULL) {
         LIST_REMOVE(w, link);
         w->ended(w);
@@ -182,26 +72,6 @@ static void sandbox_gone(struct sandbox *sb)
     sandbox_free(sb);
     if (f->count == 0 && f->emptied != NULL)
         f->emptied(f->ctx);
-}
-
-static void kill_leftovers(struct fleet *f)
-{
-    size_t room = (size_t)f->count + 1;
-    const struct child *c;
-    const struct sandbox *sb;
-
-    LIST_FOREACH(c, &f->children, link)
-    room++;
-    int *pids = calloc(room, sizeof(*pids)), n = 0;
-    TAILQ_FOREACH(sb, &f->all, link)
-    if (pids != NULL && sb->init_pid > 0 && n < f->count)
-        pids[n++] = sb->init_pid;
-    LIST_FOREACH(c, &f->children, link)
-    if (pids != NULL)
-        pids[n++] = c->pid;
-    if (pids != NULL)
-        (void)tree_kill_children(pids, n);
-    free(pids);
 }
 
 /* Nobody can use it any more, or waits for it. */
@@ -256,7 +126,7 @@ static bool sweep(struct sandbox *sb)
 {
     struct err e = ERR_INIT;
 
-    if (sb->sweeping || remove_folders(sb))
+    if (sb->sweeping || folders_remove(sb))
         return false;
     sb->sweeping = true;
     if (start_init(sb, &e) == ERR_OK) {
@@ -276,12 +146,18 @@ static void init_ended(struct sandbox *sb)
     if (!sb->ending) {
         log_event(LOG_WARN, "sandbox.lost", LF("sandbox", sb->id));
         sandbox_ends(sb, "lost");
-        kill_leftovers(sb->fleet);
+        fleet_kill_strangers(sb->fleet);
     }
     if (sweep(sb))
         return;
     cgroup_remove(&sb->fleet->isolation->cgroups, sb->id);
     sandbox_gone(sb);
+}
+
+void sandbox_reaped(struct sandbox *sb)
+{
+    sb->init_pid = 0;
+    init_ended(sb);
 }
 
 static void socket_ended(struct sandbox *sb)
@@ -394,35 +270,23 @@ enum err_code sandbox_create(struct fleet *f, const struct sandbox_want *want, s
     struct sandbox *sb = sandbox_new(f, want);
     if (sb == NULL)
         return err_set(err, ERR_NOMEM, "sandbox");
-    enum err_code rc = make_folders(sb, err);
+    enum err_code rc = folders_make(sb, err);
     if (rc == ERR_OK)
         rc = open_egress(sb, err);
     if (rc == ERR_OK)
         rc = start_init(sb, err);
     if (rc != ERR_OK) {
         close_egress(sb);
-        (void)remove_folders(sb);
+        (void)folders_remove(sb);
         sandbox_free(sb);
         return rc;
     }
-    TAILQ_INSERT_TAIL(&f->all, sb, link);
-    LIST_INSERT_HEAD(&f->buckets[bucket_of(str_of(sb->id))], sb, bucket);
-    f->count++;
+    fleet_add(sb);
     sandbox_expire_in(sb, want->timeout_ms);
     log_event(LOG_INFO, "sandbox.created", LF("sandbox", sb->id), LF("template", sb->template),
               LF_INT("init_pid", sb->init_pid));
     *out = sb;
     return ERR_OK;
-}
-
-struct sandbox *sandbox_find(struct fleet *f, struct str id)
-{
-    struct sandbox *sb;
-
-    LIST_FOREACH(sb, &f->buckets[bucket_of(id)], bucket)
-    if (!sb->ending && str_is(id, sb->id))
-        return sb;
-    return NULL;
 }
 
 void sandbox_kill(struct sandbox *sb, const char *reason, struct waiter *w)
@@ -435,42 +299,4 @@ void sandbox_kill(struct sandbox *sb, const char *reason, struct waiter *w)
     sandbox_ends(sb, reason);
     if (sb->init_fd >= 0)
         ask_to_end(sb);
-}
-
-void sandbox_kill_all(struct fleet *f, const char *reason)
-{
-    struct sandbox *sb;
-
-    TAILQ_FOREACH(sb, &f->all, link)
-    sandbox_kill(sb, reason, NULL);
-}
-
-static struct sandbox *by_pid(struct fleet *f, pid_t pid)
-{
-    struct sandbox *sb;
-
-    TAILQ_FOREACH(sb, &f->all, link)
-    if (sb->init_pid == pid)
-        return sb;
-    return NULL;
-}
-
-void fleet_reap(struct fleet *f)
-{
-    bool stranger = false;
-    pid_t pid;
-    int status;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct sandbox *sb = by_pid(f, pid);
-
-        if (sb != NULL) {
-            sb->init_pid = 0;
-            init_ended(sb);
-        } else {
-            stranger = !child_exited(f, pid, status) || stranger;
-        }
-    }
-    if (stranger) /* an orphan of a dead init; it may have left more */
-        kill_leftovers(f);
 }

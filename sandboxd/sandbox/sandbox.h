@@ -85,7 +85,7 @@ struct sandbox {
 struct fleet { /* all of them, oldest first */
     struct loop *loop;
     struct pump *pump; /* reads what the commands write */
-    const char *data; /* absolute path */
+    const char *data;  /* absolute path */
     const struct identity *identity;
     const struct isolation *isolation;
     int64_t max_sandboxes;

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a sandbox lives: its folders on this machine, and what it sees of them. */
+#include "sandboxd/sandbox/sandbox_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/banned.h"
+
+static void make_paths(struct sandbox *sb)
+{
+    bool own = isolation_own_root(sb->fleet->isolation);
+
+    (void)snprintf(sb->home, sizeof(sb->home), "%s/home", sb->folder);
+    (void)snprintf(sb->temp, sizeof(sb->temp), "%s/tmp", sb->folder);
+    (void)snprintf(sb->source, sizeof(sb->source), "%s/templates/%s", sb->fleet->data,
+                   sb->template);
+    (void)snprintf(sb->bin, sizeof(sb->bin), "%s/bin", own ? SANDBOX_TEMPLATE : sb->source);
+    (void)snprintf(sb->path, sizeof(sb->path), "%s:/usr/local/bin:/usr/bin:/bin", sb->bin);
+}
+
+static bool make_own(const struct identity *id, const char *path)
+{
+    return mkdir(path, 0700) == 0 && (!id->drop || chown(path, id->uid, id->gid) == 0);
+}
+
+static bool make_hosts(const struct sandbox *sb)
+{
+    char path[SANDBOX_PATH_ROOM + 8];
+
+    (void)snprintf(path, sizeof(path), "%s/hosts", sb->folder);
+    FILE *f = fopen(path, "wxe");
+    bool good = f != NULL && fprintf(f, "127.0.0.1 localhost %s\n::1 localhost\n", sb->id) > 0;
+    return f != NULL && fclose(f) == 0 && good;
+}
+
+enum err_code folders_make(struct sandbox *sb, struct err *err)
+{
+    const struct identity *id = sb->fleet->identity;
+    int n = snprintf(sb->folder, sizeof(sb->folder), "%s/sandboxes/%s", sb->fleet->data, sb->id);
+
+    if (n < 0 || (size_t)n + 8 > sizeof(sb->folder))
+        return err_set(err, ERR_CONFIG, "the path of --data is too long");
+    make_paths(sb);
+    if (mkdir(sb->folder, 0711) == 0 && make_own(id, sb->home) &&
+        (isolation_own_root(sb->fleet->isolation) ? make_hosts(sb) : make_own(id, sb->temp)))
+        return ERR_OK;
+    return err_errno(err, errno, "cannot make '%s'", sb->folder);
+}
+
+bool folders_remove(const struct sandbox *sb)
+{
+    static const char *const files[] = {"hosts", "egress.sock"};
+    char path[SANDBOX_PATH_ROOM + 16];
+
+    for (size_t i = 0; i < COUNTOF(files); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", sb->folder, files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(sb->temp);
+    (void)rmdir(sb->home);
+    return rmdir(sb->folder) == 0 || errno == ENOENT;
+}
+
+const char *sandbox_home(const struct sandbox *sb)
+{
+    return isolation_own_root(sb->fleet->isolation) ? SANDBOX_HOME : sb->home;
+}
+
+const char *sandbox_bin(const struct sandbox *sb)
+{
+    return sb->bin;
+}
+
+void sandbox_egress_path(const struct sandbox *sb, char out[SANDBOX_PATH_ROOM + 16])
+{
+    (void)snprintf(out, SANDBOX_PATH_ROOM + 16, "%s/egress.sock", sb->folder);
+}
+
+const char *const *sandbox_environ(const struct sandbox *sb)
+{
+    static const char *const proxied[] = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"};
+    static const char *const direct[] = {"NO_PROXY", "no_proxy"};
+    static const char *list[32];
+    size_t n = 0;
+
+    list[n++] = "PATH", list[n++] = sb->path;
+    list[n++] = "HOME", list[n++] = sandbox_home(sb);
+    list[n++] = "USER", list[n++] = "user";
+    list[n++] = "LOGNAME", list[n++] = "user";
+    if (sb->fleet->isolation->mechanisms & MECH_FENCE)
+        list[n++] = "TMPDIR", list[n++] = sb->temp;
+    for (size_t i = 0; sb->egress && i < COUNTOF(proxied); i++)
+        list[n++] = proxied[i], list[n++] = "http://127.0.0.1:3128";
+    for (size_t i = 0; sb->egress && i < COUNTOF(direct); i++)
+        list[n++] = direct[i], list[n++] = "127.0.0.1,localhost";
+    list[n] = NULL;
+    return list;
+}
