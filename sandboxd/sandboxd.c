@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "sandboxd/control/life.h"
 #include "sandboxd/envd/process_pump.h"
+#include "sandboxd/egress/hook.h"
 #include "sandboxd/sandbox/data_dir.h"
 #include "sandboxd/web/listen.h"
 #include "sandboxd/server.h"
@@ -28,7 +29,8 @@ struct sandboxd {
     struct loop *loop;
     struct server server;
     struct web *web;
-    int lock; /* on the folder */
+    struct egress *egress; /* NULL: sandboxes have a network */
+    int lock;              /* on the folder */
     char data[PATH_MAX];
 };
 
@@ -159,6 +161,18 @@ static enum err_code open_doors(struct sandboxd *d, const struct settings *s, ch
     return rc;
 }
 
+static enum err_code open_egress(struct sandboxd *d, const struct settings *s, struct err *err)
+{
+    const struct egress_opts opts = {.local = &s->egress_allow, .ca_file = s->egress_ca};
+
+    if (!(d->server.isolation.mechanisms & MECH_NETWORK))
+        return ERR_OK;
+    enum err_code rc = egress_new(d->loop, &opts, &d->egress, err);
+    if (rc == ERR_OK)
+        egress_hook(&d->server.fleet, d->egress);
+    return rc;
+}
+
 enum err_code sandboxd_run(const struct settings *s, struct err *err)
 {
     struct sandboxd d = {.lock = -1};
@@ -174,6 +188,8 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
         rc = server_load_faults(&d.server, s->faults, err);
     if (rc == ERR_OK)
         rc = open_doors(&d, s, url, err);
+    if (rc == ERR_OK)
+        rc = open_egress(&d, s, err);
     if (rc == ERR_OK) {
         tell_isolation(&d.server.isolation);
         log_event(LOG_INFO, "sandboxd.ready", LF("url", url), LF("data", d.data));
@@ -183,6 +199,7 @@ enum err_code sandboxd_run(const struct settings *s, struct err *err)
     web_free(d.web);
     fleet_release(&d.server.fleet);
     pump_free(d.server.fleet.pump);
+    egress_free(d.egress);
     if (d.loop != NULL)
         loop_free(d.loop);
     snapshots_release(&d.server.snapshots);

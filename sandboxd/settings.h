@@ -14,7 +14,8 @@
 
 struct settings {
     char *listen, *data, *claude, *run_as, *isolation;
-    struct opt_list connect_ports;
+    struct opt_list connect_ports, egress_allow;
+    char *egress_ca;
     int64_t memory_bytes, pids, file_bytes;
     bool unsafe;
     struct isolation_want want; /* what these ask for; settings_read() makes it */

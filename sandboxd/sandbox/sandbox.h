@@ -33,6 +33,7 @@ enum {
 struct process;
 struct watcher;
 struct pump;
+struct door;
 struct pending;
 struct command;
 struct fleet;
@@ -65,10 +66,11 @@ struct sandbox {
     cJSON *network;             /* as the client gave it: allowOut, denyOut, rules…; NULL: none */
     int64_t started_ms, end_ms; /* wall time */
 
-    pid_t init_pid; /* of init, or of the bubblewrap around it; 0: reaped */
-    int init_fd;    /* -1: it has ended */
-    bool sweeping;  /* init is one that only takes the folder away */
-    bool egress;    /* the proxy was opened for it */
+    pid_t init_pid;    /* of init, or of the bubblewrap around it; 0: reaped */
+    int init_fd;       /* -1: it has ended */
+    bool sweeping;     /* init is one that only takes the folder away */
+    bool egress;       /* the proxy was opened for it */
+    struct door *door; /* egress/hook.c's; NULL: none */
     struct watch *watch;
     struct timer *expiry;
     bool ending;
