@@ -57,7 +57,8 @@ static void put_listed(struct buf *b, const struct sandbox *sb, int64_t disk_mb)
 static void put_detail(struct buf *b, const struct sandbox *sb)
 {
     const struct life *l = sb->life;
-    char *network = sb->network != NULL ? cJSON_PrintUnformatted(sb->network) : NULL;
+    AUTO_JSON *shown = sb->network != NULL ? network_shown(sb->network) : NULL;
+    char *network = shown != NULL ? cJSON_PrintUnformatted(shown) : NULL;
 
     if (l->secure)
         json_kv(b, "envdAccessToken", sb->token);

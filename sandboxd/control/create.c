@@ -272,7 +272,7 @@ static int begin(struct request *r, bool v2, struct str key, struct err *err)
         return 0;
     }
     timer_start(c->deadline, CREATE_DEADLINE_MS);
-    if (want.network != NULL && s->fleet.network_changed != NULL)
+    if (s->fleet.network_changed != NULL)
         s->fleet.network_changed(c->sb);
     next_copy(c);
     return 0;

@@ -1,98 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network rules of a sandbox, as a client may give them. Pure. */
+/* The network object of a sandbox, as a client may give it and as others are shown it. Pure. */
 #include "sandboxd/control/new_sandbox.h"
 
-#include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
+#include "sandboxd/egress/rules.h"
 
 #include "common/banned.h"
 
 #define ALL_TRAFFIC "0.0.0.0/0"
-enum { ADDRESS_ROOM = 64, DOMAIN_MAX = 253 };
-
-static bool is_address(const char *s)
-{
-    unsigned char raw[16];
-
-    return inet_pton(AF_INET, s, raw) == 1 || inet_pton(AF_INET6, s, raw) == 1;
-}
-
-/* "10.0.0.0/8", "10.1.2.3", "fd00::/8". */
-static bool is_cidr(const char *s)
-{
-    const char *slash = strchr(s, '/');
-    char address[ADDRESS_ROOM];
-    char *end = NULL;
-
-    if (slash == NULL)
-        return is_address(s);
-    size_t n = (size_t)(slash - s);
-    if (n >= sizeof(address) || slash[1] < '0' || slash[1] > '9')
-        return false;
-    memcpy(address, s, n);
-    address[n] = '\0';
-    long bits = strtol(slash + 1, &end, 10);
-    return *end == '\0' && is_address(address) && bits <= (strchr(address, ':') ? 128 : 32);
-}
-
-static bool is_domain_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           strchr(".-_", c) != NULL;
-}
-
-/* "example.com", "*.example.com"; "*" alone when `any`. */
-static bool is_domain(const char *s, bool any)
-{
-    size_t n = strlen(s);
-
-    if (any && strcmp(s, "*") == 0)
-        return true;
-    if (strncmp(s, "*.", 2) == 0)
-        s += 2;
-    if (n > DOMAIN_MAX || *s == '\0' || *s == '.' || *s == '-')
-        return false;
-    for (; *s != '\0'; s++)
-        if (!is_domain_char(*s))
-            return false;
-    return true;
-}
-
-/* Every entry is a string that passes. */
-static enum err_code check_list(const cJSON *network, const char *key, bool (*good)(const char *),
-                                const char *what, struct err *err)
-{
-    const cJSON *list = json_get(network, key), *e;
-
-    if (list == NULL || cJSON_IsNull(list))
-        return ERR_OK;
-    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > NETWORK_LIST_MAX)
-        return err_set(err, ERR_INVALID, "'%s' must be a list of at most %d", key,
-                       NETWORK_LIST_MAX);
-    cJSON_ArrayForEach(e, list)
-    {
-        if (!cJSON_IsString(e) || !good(e->valuestring))
-            return err_set(err, ERR_INVALID, "'%s' must hold %s", key, what);
-    }
-    return ERR_OK;
-}
-
-static bool is_destination(const char *s)
-{
-    return is_cidr(s) || is_domain(s, true);
-}
 
 /* A list of domains only means something when all else is denied. */
 static enum err_code check_domains(const cJSON *network, struct err *err)
 {
     bool domains = false, denied = false;
+    struct net net;
     const cJSON *e;
 
     cJSON_ArrayForEach(e, json_get(network, "allowOut")) domains =
-        domains || !is_cidr(e->valuestring);
+        domains || !net_parse(str_of(e->valuestring), &net);
     cJSON_ArrayForEach(e, json_get(network, "denyOut")) denied =
         denied || strcmp(e->valuestring, ALL_TRAFFIC) == 0;
     if (!domains || denied)
@@ -102,41 +29,30 @@ static enum err_code check_domains(const cJSON *network, struct err *err)
                    "' in deny out to block all other traffic.");
 }
 
-static bool headers_ok(const cJSON *headers)
-{
-    const cJSON *e;
-
-    cJSON_ArrayForEach(e, headers)
-    {
-        if (!cJSON_IsString(e) || e->string[0] == '\0' || strpbrk(e->string, " :\r\n") != NULL ||
-            strpbrk(e->valuestring, "\r\n") != NULL)
-            return false;
-    }
-    return headers == NULL || cJSON_IsObject(headers);
-}
-
-/* {"api.example.com":[{"transform":{"headers":{…}}}]} */
+/* What the proxy can enforce, by its own reader. */
 static enum err_code check_rules(const cJSON *network, struct err *err)
 {
-    const cJSON *rules = json_get(network, "rules"), *domain, *rule;
+    struct egress_rules *rules = NULL;
+    enum err_code rc = egress_rules_new(network, true, &rules, err);
 
-    if (rules == NULL || cJSON_IsNull(rules))
-        return ERR_OK;
-    if (!cJSON_IsObject(rules) || cJSON_GetArraySize(rules) > NETWORK_LIST_MAX)
-        return err_set(err, ERR_INVALID, "'rules' must be an object of domains");
-    cJSON_ArrayForEach(domain, rules)
+    egress_rules_free(rules);
+    return rc;
+}
+
+static enum err_code check_servers(const cJSON *network, struct err *err)
+{
+    const cJSON *list = json_get(network, "dnsServers"), *e;
+    struct net net;
+
+    cJSON_ArrayForEach(e, list)
     {
-        if (!is_domain(domain->string, false) || !cJSON_IsArray(domain))
-            return err_set(err, ERR_INVALID, "'rules' must give a list to each domain");
-        cJSON_ArrayForEach(rule, domain)
-        {
-            if (!cJSON_IsObject(rule) ||
-                !headers_ok(json_get(json_get(rule, "transform"), "headers")))
-                return err_set(err, ERR_INVALID,
-                               "a rule must be {\"transform\":{\"headers\":{…}}}");
-        }
+        if (!cJSON_IsString(e) || strchr(e->valuestring, '/') != NULL ||
+            !net_parse(str_of(e->valuestring), &net))
+            return err_set(err, ERR_INVALID, "'dnsServers' must hold addresses");
     }
-    return ERR_OK;
+    return list == NULL || cJSON_IsNull(list) || cJSON_IsArray(list)
+               ? ERR_OK
+               : err_set(err, ERR_INVALID, "'dnsServers' must be a list");
 }
 
 static enum err_code check_rest(const cJSON *network, struct err *err)
@@ -158,15 +74,24 @@ enum err_code network_check(const cJSON *network, struct err *err)
 {
     if (!cJSON_IsObject(network))
         return err_set(err, ERR_INVALID, "'network' must be an object");
-    enum err_code rc =
-        check_list(network, "allowOut", is_destination, "addresses and domains", err);
+    enum err_code rc = check_rules(network, err);
     if (rc == ERR_OK)
-        rc = check_list(network, "denyOut", is_cidr, "addresses", err);
-    if (rc == ERR_OK)
-        rc = check_list(network, "dnsServers", is_address, "addresses", err);
+        rc = check_servers(network, err);
     if (rc == ERR_OK)
         rc = check_domains(network, err);
-    if (rc == ERR_OK)
-        rc = check_rules(network, err);
     return rc == ERR_OK ? check_rest(network, err) : rc;
+}
+
+cJSON *network_shown(const cJSON *network)
+{
+    cJSON *copy = cJSON_Duplicate(network, true), *host, *rule, *h;
+
+    cJSON_ArrayForEach(host, cJSON_GetObjectItemCaseSensitive(copy, "rules"))
+        cJSON_ArrayForEach(rule, host)
+    {
+        const cJSON *transform = json_get(rule, "transform");
+        cJSON_ArrayForEach(h, cJSON_GetObjectItemCaseSensitive(transform, "headers"))(void)
+            cJSON_SetValuestring(h, "***");
+    }
+    return copy;
 }

@@ -2,15 +2,25 @@
 #include "sandboxd/egress/hook.h"
 
 #include "common/log.h"
+#include "sandboxd/control/life.h"
 
 #include "common/banned.h"
 
+static enum err_code read_rules(const struct sandbox *sb, struct egress_rules **out,
+                                struct err *err)
+{
+    bool internet = sb->life == NULL || sb->life->internet != NO;
+
+    return egress_rules_new(sb->network, internet, out, err);
+}
+
+/* Nothing runs in the sandbox before the control plane has told its rules by on_network(). */
 static enum err_code on_open(void *ctx, struct sandbox *sb, struct err *err)
 {
     const struct identity *id = sb->fleet->identity;
     struct door_opts opts = {
         .folder = sb->folder, .sandbox = sb->id, .uid = id->uid, .gid = id->gid};
-    enum err_code rc = egress_rules_new(sb->network, true, &opts.rules, err);
+    enum err_code rc = read_rules(sb, &opts.rules, err);
 
     return rc == ERR_OK ? door_open(ctx, &opts, &sb->door, err) : rc;
 }
@@ -30,7 +40,7 @@ static void on_network(struct sandbox *sb)
 
     if (sb->door == NULL)
         return;
-    if (egress_rules_new(sb->network, true, &rules, &e) == ERR_OK)
+    if (read_rules(sb, &rules, &e) == ERR_OK)
         door_set_rules(sb->door, rules);
     else
         log_event(LOG_ERROR, "egress.rules", LF("sandbox", sb->id), LF_ERR(&e));

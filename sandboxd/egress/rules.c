@@ -38,7 +38,7 @@ static bool host_ok(const char *s)
                                             "0123456789-._*");
 
     return n > 0 && n <= HOST_MAX && plain == n &&
-           (strchr(s, '*') == NULL || strncmp(s, "*.", 2) == 0);
+           (strrchr(s, '*') == NULL || (strrchr(s, '*') == s && s[1] == '.'));
 }
 
 static enum err_code read_entry(const cJSON *item, bool hosts, struct entry *out,
@@ -50,7 +50,9 @@ static enum err_code read_entry(const cJSON *item, bool hosts, struct entry *out
         out->is_net = true;
         return ERR_OK;
     }
-    if (text == NULL || !hosts || !host_ok(text))
+    bool good = text != NULL && hosts && (strcmp(text, "*") == 0 || host_ok(text));
+
+    if (!good)
         return err_set(err, ERR_INVALID, "network.%s: each entry must be an address, a network%s",
                        member, hosts ? " or a host" : "");
     memcpy(out->host, text, strlen(text) + 1);
@@ -184,6 +186,8 @@ static bool same_host(const char *want, struct str host)
 {
     size_t n = strlen(want);
 
+    if (strcmp(want, "*") == 0)
+        return true;
     if (strncmp(want, "*.", 2) != 0)
         return host.n == n && strncasecmp(want, host.p, n) == 0;
     return host.n > n - 1 && strncasecmp(want + 1, host.p + host.n - (n - 1), n - 1) == 0;

@@ -6,7 +6,6 @@ Proof: sandboxd at level strong, a plain and a TLS origin on this machine, and a
 sandbox that tries each way."""
 import contextlib
 import http.server
-import json
 import os
 import socket
 import ssl
@@ -35,6 +34,7 @@ for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"
     try: hits += [path] * (needle in open(path, "rb").read())
     except OSError: pass
 for pid in filter(str.isdigit, os.listdir("/proc")):
+    if int(pid) == os.getpid(): continue
     try:
         with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
             for line in maps:
@@ -48,6 +48,8 @@ for root, _, files in os.walk("/home/user"):
 print(hits, len(os.listdir("/proc")))
 """
 
+HOLDER = "import sys, time; s = sys.argv[1][::-1]; print(1, flush=True); time.sleep(60)"
+
 
 def run(sandbox, *words):
     done = sandbox.run(*words)
@@ -55,14 +57,13 @@ def run(sandbox, *words):
 
 
 class Origin(http.server.BaseHTTPRequestHandler):
-    """Tells the headers it was asked with."""
+    """Keeps the headers it was asked with; its answer tells the sandbox none of them."""
 
     def do_GET(self):
-        body = json.dumps({k.lower(): v for k, v in self.headers.items()}).encode()
+        self.server.seen.append({k.lower(): v for k, v in self.headers.items()})
         self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", "0")
         self.end_headers()
-        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -79,13 +80,14 @@ def free_port():
 @contextlib.contextmanager
 def origin(certificate=None):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Origin)
+    server.seen = []
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield server.server_address[1]
+        yield server.server_address[1], server.seen
     finally:
         server.shutdown()
         server.server_close()
@@ -131,7 +133,7 @@ class Egress(unittest.TestCase):
         return self.ask(sandbox, f"GET {url} HTTP/1.1\\r\\n{lines}\\r\\n")
 
     def test_there_is_no_other_way(self):
-        with origin() as port, self.sandbox() as sb:
+        with origin() as (port, _), self.sandbox() as sb:
             out, _, _ = run(sb, "/usr/bin/python3", "-c", f"""
 import socket
 for a in [("127.0.0.1", {port}), ("8.8.8.8", 53)]:
@@ -143,39 +145,52 @@ for a in [("127.0.0.1", {port}), ("8.8.8.8", 53)]:
             self.assertIn("http://127.0.0.1:3128", names)
 
     def test_what_the_server_allows(self):
-        with origin() as port, self.sandbox(f"127.0.0.1:{port}") as sb:
+        with origin() as (port, seen), self.sandbox(f"127.0.0.1:{port}") as sb:
             self.assertIn(" 200 ", self.get(sb, f"http://127.0.0.1:{port}/", "X-Mine: 1"))
-            self.assertIn('"x-mine": "1"', self.get(sb, f"http://127.0.0.1:{port}/", "X-Mine: 1"))
+            self.assertEqual(seen[-1]["x-mine"], "1")
             self.assertIn(" 200 Connection established",
                           self.ask(sb, f"CONNECT 127.0.0.1:{port} HTTP/1.1\\r\\n\\r\\n"
                                        "GET / HTTP/1.0\\r\\n\\r\\n"))
+
+    def found(self, sandbox, needle):
+        out, err, status = run(sandbox, "/usr/bin/python3", "-c", SEARCH, needle[::-1])
+        self.assertEqual(status, 0, err)
+        return out.rsplit(" ", 1)[0]
+
+    def test_the_search_can_find(self):
+        with self.sandbox() as sb:
+            holder = sb.start("/usr/bin/python3", "-c", HOLDER, "control-needle"[::-1])
+            next(e for _, e in holder if "data" in e["event"])
+            self.assertIn("mem of", self.found(sb, "control-needle"))
+            holder.close()
 
     def rules(self):
         return {"rules": {"127.0.0.1": [{"transform": {"headers": {"X-Api-Key": SECRET}}}]}}
 
     def test_the_credential_is_added_outside_by_tls(self):
-        with origin(self.good) as port, self.sandbox("127.0.0.0/8", network=self.rules()) as sb:
-            answer = self.get(sb, f"http://127.0.0.1:{port}/", "x-api-key: dummy")
-            self.assertIn(f'"x-api-key": "{SECRET}"', answer)
-            self.assertNotIn("dummy", answer)
-            found, _, status = run(sb, "/usr/bin/python3", "-c", SEARCH, SECRET[::-1])
-            self.assertEqual((status, found.split()[0]), (0, "[]"))
+        with origin(self.good) as (port, seen), self.sandbox("127.0.0.0/8", network=self.rules()) as sb:
+            self.assertIn(" 200 ", self.get(sb, f"http://127.0.0.1:{port}/", "x-api-key: dummy"))
+            self.assertEqual(seen[-1]["x-api-key"], SECRET)
+            self.assertNotIn("dummy", str(seen))
+            self.assertEqual(self.found(sb, SECRET), "[]")
             detail = sb.server.call("GET", f"/sandboxes/{sb.id}")[1].decode()
             self.assertNotIn(SECRET, detail)
             self.assertIn("X-Api-Key", detail)
 
     def test_an_origin_that_cannot_prove_itself_gets_nothing(self):
-        with origin(self.bad) as port, self.sandbox("127.0.0.0/8", network=self.rules()) as sb:
+        with origin(self.bad) as (port, seen), self.sandbox("127.0.0.0/8", network=self.rules()) as sb:
             self.assertIn(" 502 ", self.get(sb, f"http://127.0.0.1:{port}/"))
-        with origin() as port, self.sandbox("127.0.0.0/8", network=self.rules()) as sb:
+            self.assertEqual(seen, [])
+        with origin() as (port, _), self.sandbox("127.0.0.0/8", network=self.rules()) as sb:
             self.assertIn(" 502 ", self.get(sb, f"http://127.0.0.1:{port}/"))  # no TLS there
 
     def test_rules_can_be_replaced(self):
-        with origin() as port, self.sandbox(f"127.0.0.1:{port}", network=self.rules()) as sb:
-            url = f"http://127.0.0.1:{port}/"
-            self.assertIn(SECRET, self.get(sb, url))
+        with origin() as (port, seen), self.sandbox(f"127.0.0.1:{port}", network=self.rules()) as sb:
+            self.get(sb, f"http://127.0.0.1:{port}/")
+            self.assertEqual(seen[-1].get("x-api-key"), SECRET)
             self.assertEqual(sb.server.call("PUT", f"/sandboxes/{sb.id}/network", {})[0], 204)
-            self.assertNotIn(SECRET, self.get(sb, url))
+            self.assertIn(" 200 ", self.get(sb, f"http://127.0.0.1:{port}/"))
+            self.assertNotIn("x-api-key", seen[-1])
 
     def test_no_internet(self):
         with self.sandbox(allow_internet_access=False) as sb:

@@ -258,5 +258,5 @@ static void check(void **state)
 
 int main(void)
 {
-    return TABLE_RUN("egress", rows, check);
+    return TABLE_RUN("door", rows, check);
 }
