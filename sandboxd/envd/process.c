@@ -190,6 +190,7 @@ void process_report(struct sandbox *sb, const struct init_report *r, int fd)
             p->exited = true;
             p->status = r->status;
             process_give_up_output(p);
+            process_drain(p);
             process_maybe_end(p);
             break;
         }
@@ -233,14 +234,22 @@ struct process *process_find(struct sandbox *sb, const struct selector *who)
     return cached;
 }
 
+bool process_doomed(const struct process *p)
+{
+    return p->exited || p->killed;
+}
+
 enum err_code process_signal(struct process *p, int signum, struct err *err)
 {
     const struct init_request q = {.op = INIT_SIGNAL, .pid = p->pid, .signum = signum};
+    enum err_code rc = sandbox_ask(p->sb, &q, NULL, 0, err);
 
-    p->killed = p->killed || signum == SIGKILL;
-    process_give_up_output(p);
-    process_maybe_end(p);
-    return sandbox_ask(p->sb, &q, NULL, 0, err);
+    if (rc == ERR_OK && signum == SIGKILL) {
+        p->killed = true;
+        process_give_up_output(p);
+        process_maybe_end(p);
+    }
+    return rc;
 }
 
 void process_list(struct sandbox *sb, struct buf *out)

@@ -48,6 +48,8 @@ struct input_queue *process_input(struct process *p);
 bool process_on_terminal(const struct process *p);
 enum err_code process_resize(struct process *p, const struct terminal *size,
                              struct err *err) MUST_USE;
+/* It has exited, or is about to: SIGKILL was sent. No signal reaches it any more. */
+bool process_doomed(const struct process *p);
 enum err_code process_signal(struct process *p, int signum, struct err *err) MUST_USE;
 /* {"config":…,"pid":…,"tag":…} of each live one, comma-separated. */
 void process_list(struct sandbox *sb, struct buf *out);

@@ -38,6 +38,8 @@ void process_watch_output(struct process *p); /* reads on, unless a follower is 
 /* Killed, while a follower that stopped reading holds its output up: the rest of that is given
  * up, so that everybody sees the end. */
 void process_give_up_output(struct process *p);
+/* What an exited process left is read without waiting for a round; so its end is seen at once. */
+void process_drain(struct process *p);
 /* The end is: it exited, and nobody holds its output open any more. */
 void process_maybe_end(struct process *p);
 

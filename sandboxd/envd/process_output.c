@@ -13,7 +13,7 @@
 #include "common/banned.h"
 
 /* A read of so much says that there may be more: a terminal gives at most 4095 bytes at once. */
-enum { TERMINAL_MUCH = 2048, PIPE_MUCH = PROCESS_READ_BYTES / 2 };
+enum { TERMINAL_MUCH = 2048, PIPE_MUCH = PROCESS_READ_BYTES / 2, DRAIN_READS = 16 };
 
 static void watch_end(struct pipe_end *e, bool on)
 {
@@ -60,25 +60,41 @@ static void output_ended(struct pipe_end *e)
     process_maybe_end(p);
 }
 
-/* True: there may be more. */
-static bool on_output(void *ctx)
+/* Reads once: how many bytes; 0: none at the moment, or no more. */
+static ssize_t take_output(struct pipe_end *e)
 {
     static char bytes[PROCESS_READ_BYTES];
-    struct pipe_end *e = ctx;
     struct process *p = e->p;
     size_t room = p->terminal ? PROCESS_TERMINAL_BYTES : sizeof(bytes);
     ssize_t n = read(e->end.fd, bytes, room);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
+        return 0;
     if (n <= 0) { /* of a terminal the end is EIO */
         output_ended(e);
-        return false;
+        return 0;
     }
     subscribers_output(&p->readers, e->name, (struct str){bytes, (size_t)n});
     if (subscribers_full(&p->readers))
         process_watch_output(p);
-    return n >= (p->terminal ? TERMINAL_MUCH : PIPE_MUCH);
+    return n;
+}
+
+/* True: there may be more. */
+static bool on_output(void *ctx)
+{
+    struct pipe_end *e = ctx;
+
+    return take_output(e) >= (e->p->terminal ? TERMINAL_MUCH : PIPE_MUCH);
+}
+
+void process_drain(struct process *p)
+{
+    struct pipe_end *const ends[] = {&p->out, &p->err};
+
+    for (size_t i = 0; i < COUNTOF(ends); i++)
+        for (int n = 0; n < DRAIN_READS && ends[i]->end.on && take_output(ends[i]) > 0; n++)
+            continue;
 }
 
 void pipe_take(struct process *p, struct pipe_end *e, const char *name, int fd)

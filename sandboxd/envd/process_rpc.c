@@ -190,6 +190,8 @@ void handle_send_signal(struct request *r)
     int signum = signal_read(m, name);
     if (signum == 0)
         request_rpc_error(r, RPC_UNIMPLEMENTED, "invalid signal: %s", name);
+    else if (process_doomed(p))
+        request_rpc_error(r, RPC_NOT_FOUND, "process with pid %d not found", process_pid(p));
     else if (process_signal(p, signum, &e) != ERR_OK)
         request_rpc_error(r, RPC_UNAVAILABLE, "error sending signal: %s", e.msg);
     else
