@@ -68,6 +68,7 @@ struct http_call { /* all borrowed until http_start returns */
     int64_t silence_ms; /* fails with ERR_TIMEOUT when no byte came for so long; 0: never */
     size_t max_body;    /* of a collected answer; 0: 1 MiB. More is ERR_TOO_BIG */
     bool stream;        /* its answer is long: see above, and http_opts.drain_ms */
+    bool gzip;          /* asks for gzip; what arrives is unpacked, and ceilings mean that */
     bool once;          /* must not be done twice: never sent again when a kept connection dies */
 };
 

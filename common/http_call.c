@@ -187,6 +187,8 @@ enum err_code http_call_setup(struct http_req *r, const struct http_call *call, 
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, version_of(r->h, call));
     if (r->h->ca_file)
         curl_easy_setopt(c, CURLOPT_CAINFO, r->h->ca_file);
+    if (call->gzip)
+        curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip");
     if (r->h->proxy)
         curl_easy_setopt(c, CURLOPT_PROXY, r->h->proxy);
     /* curl sends any request again, a POST too, that got no byte of an answer from a connection
@@ -275,6 +277,7 @@ static const struct {
     {CURLE_GOT_NOTHING, ERR_UNAVAILABLE},
     {CURLE_PARTIAL_FILE, ERR_UNAVAILABLE},
     {CURLE_HTTP2_STREAM, ERR_UNAVAILABLE},
+    {CURLE_HTTP2, ERR_UNAVAILABLE},
     {CURLE_SSL_CONNECT_ERROR, ERR_UNAVAILABLE},
     {CURLE_PEER_FAILED_VERIFICATION, ERR_UNAVAILABLE},
     {CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT},

@@ -126,6 +126,8 @@ static enum err_code read_data(struct str data, struct process_event *out, struc
             out->kind = PROCESS_STDOUT;
         else if (str_is(m.key, "stderr"))
             out->kind = PROCESS_STDERR;
+        else if (str_is(m.key, "pty"))
+            out->kind = PROCESS_PTY;
         else
             continue;
         out->base64 = json_to_word(m.value, CONNECT_FRAME_MAX_BYTES);

@@ -45,6 +45,7 @@ enum process_kind {
     PROCESS_START,
     PROCESS_STDOUT,
     PROCESS_STDERR,
+    PROCESS_PTY,
     PROCESS_KEEPALIVE,
     PROCESS_END
 };
@@ -53,7 +54,8 @@ struct process_event {
     enum process_kind kind;
     int64_t pid;       /* START */
     int64_t exit_code; /* END; -1: ended by a signal */
-    struct str base64; /* STDOUT, STDERR: with no quotes; may be empty, may turn out to be none */
+    struct str
+        base64; /* STDOUT, STDERR, PTY: with no quotes; may be empty, may turn out to be none */
 };
 
 /* A data frame's message. ERR_PROTOCOL when it is no JSON object. */

@@ -1,32 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/e2b/envd_internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json.h"
 #include "worker/e2b/e2b_error.h"
 
 #include "common/banned.h"
 
-enum {
-    CALL_MS = 20 * 1000,      /* of a small call */
-    TRANSFER_MS = 300 * 1000, /* of a file */
-    TRANSFER_SILENCE_MS = 20 * 1000,
-    COLLECT_MAX_BYTES = 64 << 10,
-    URL_MAX_BYTES = 8192,
-    HTTP_OK = 200,
-    HTTP_NOT_SATISFIABLE = 416
-};
-
-struct envd_call {
-    struct http_req *req;
-    void (*data)(void *ctx, struct str piece);
-    envd_fn fn;
-    void *ctx;
-    int64_t before; /* bytes that come before the range, should all of the file come */
-};
+enum { KEEPALIVE_MAX_S = 3600, HTTP_OK = 200, HTTP_NOT_SATISFIABLE = 416 };
 
 static void add_header(struct envd *d, const char *name, const char *value, struct err *err)
 {
@@ -50,6 +36,9 @@ enum err_code envd_new(struct http *http, const struct envd_opts *opts, struct e
     if (!d)
         return err_set(err, ERR_NOMEM, "address of a sandbox");
     d->http = http;
+    d->keepalive_s = opts->keepalive_s ? opts->keepalive_s : ENVD_KEEPALIVE_S;
+    if (d->keepalive_s < 1 || d->keepalive_s > KEEPALIVE_MAX_S) /* 0 would end the daemon */
+        (void)err_set(&e, ERR_INVALID, "keepalive of %" PRId64 " s", d->keepalive_s);
     d->url = str_dup(str_of(opts->url));
     add_header(d, "User-Agent", "sandfleet/" SF_VERSION, &e);
     if (opts->token && *opts->token)
@@ -93,16 +82,27 @@ static bool reached_end(const struct http_answer *a)
     return a->status == HTTP_NOT_SATISFIABLE || (a->status == HTTP_OK && a->content_range_size < 0);
 }
 
+static void call_free(struct envd_call *c)
+{
+    free(c->move_from);
+    free(c->move_to);
+    free(c);
+}
+
+static bool start_move(struct envd_call *c, struct err *err);
+
 static void on_done(void *ctx, const struct http_answer *a, const struct err *e)
 {
-    struct envd_call *c = ctx;
+    struct envd_call *c = ctx, copy;
     struct envd_answer answer = {
         .body = a->body, .size = a->content_range_size, .at_end = reached_end(a)};
     struct err verdict = *e;
-    struct envd_call copy = *c;
 
     judge(a, &verdict);
-    free(c);
+    if (verdict.code == ERR_OK && c->move_from && start_move(c, &verdict))
+        return;
+    copy = *c;
+    call_free(c);
     copy.fn(copy.ctx, &answer, &verdict);
 }
 
@@ -120,24 +120,34 @@ static void on_data(void *ctx, struct str piece)
         c->data(c->ctx, piece);
 }
 
-static enum err_code start_call(struct envd *d, struct http_call *call, const char *header,
-                                const struct envd_call *want, struct envd_call **out,
-                                struct err *err)
+static enum err_code start(struct envd_call *c, struct http_call *call, const char *const *own,
+                           size_t n, struct err *err)
 {
-    const char *headers[ENVD_HEADERS + 1];
-    struct envd_call *c = malloc(sizeof(*c));
-    const struct http_events ev = {.data = want->data ? on_data : NULL, .done = on_done};
+    const char *headers[ENVD_HEADERS + ENVD_OWN_HEADERS];
+    const struct http_events ev = {.data = c->data ? on_data : NULL, .done = on_done};
 
-    if (!c)
-        return err_set(err, ERR_NOMEM, "call to a sandbox");
-    *c = *want;
-    memcpy(headers, d->headers, d->n_headers * sizeof(headers[0]));
+    assert(n <= ENVD_OWN_HEADERS);
+    memcpy(headers, c->d->headers, c->d->n_headers * sizeof(headers[0]));
+    if (n > 0)
+        memcpy(headers + c->d->n_headers, own, n * sizeof(headers[0]));
     call->headers = headers;
-    call->n_headers = d->n_headers;
-    if (header)
-        headers[call->n_headers++] = header;
-    if (http_start(d->http, call, &ev, c, &c->req, err) != ERR_OK) {
-        free(c);
+    call->n_headers = c->d->n_headers + n;
+    return http_start(c->d->http, call, &ev, c, &c->req, err);
+}
+
+enum err_code envd_call_start(struct http_call *call, const char *const *headers, size_t n,
+                              const struct envd_call *want, struct envd_call **out, struct err *err)
+{
+    struct envd_call *c = malloc(sizeof(*c));
+
+    if (!c) {
+        free(want->move_from);
+        free(want->move_to);
+        return err_set(err, ERR_NOMEM, "call to a sandbox");
+    }
+    *c = *want;
+    if (start(c, call, headers, n, err) != ERR_OK) {
+        call_free(c);
         return err->code;
     }
     *out = c;
@@ -149,74 +159,82 @@ void envd_call_free(struct envd_call *c)
     if (!c)
         return;
     http_cancel(c->req);
-    free(c);
+    call_free(c);
 }
 
 enum err_code envd_health(struct envd *d, envd_fn fn, void *ctx, struct envd_call **out,
                           struct err *err)
 {
-    AUTO_BUF url = BUF_INIT(URL_MAX_BYTES);
-    struct http_call call = {.method = "GET", .total_ms = CALL_MS};
-    const struct envd_call want = {.fn = fn, .ctx = ctx};
+    AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES);
+    struct http_call call = {.method = "GET", .total_ms = ENVD_CALL_MS};
+    const struct envd_call want = {.d = d, .fn = fn, .ctx = ctx};
 
     buf_addf(&url, "%s/health", d->url);
     if (url.rc != ERR_OK)
         return err_set(err, url.rc, "address of a sandbox's health");
     call.url = url.p;
-    return start_call(d, &call, NULL, &want, out, err);
+    return envd_call_start(&call, NULL, 0, &want, out, err);
 }
 
-static void put_files_url(struct buf *url, const struct envd *d, const char *path)
+/* --- unary calls ---------------------------------------------------------------- */
+
+static const char *const json_type = "Content-Type: application/json";
+
+static enum err_code rpc_call(const struct envd *d, const char *method, struct str json,
+                              struct buf *url, struct http_call *call, struct err *err)
 {
-    buf_addf(url, "%s/files?path=", d->url);
-    http_escape(url, str_of(path));
-}
-
-enum err_code envd_put(struct envd *d, const char *path, struct str bytes, envd_fn fn, void *ctx,
-                       struct envd_call **out, struct err *err)
-{
-    AUTO_BUF url = BUF_INIT(URL_MAX_BYTES);
-    struct http_call call = {.method = "POST", .total_ms = TRANSFER_MS};
-    const struct envd_call want = {.fn = fn, .ctx = ctx};
-
-    put_files_url(&url, d, path);
-    if (url.rc != ERR_OK)
-        return err_set(err, url.rc, "address of a file");
-    call.url = url.p;
-    call.body = bytes.p ? bytes : STR("");
-    return start_call(d, &call, "Content-Type: application/octet-stream", &want, out, err);
-}
-
-enum err_code envd_get(struct envd *d, const char *path, int64_t offset,
-                       void (*data)(void *ctx, struct str piece), envd_fn fn, void *ctx,
-                       struct envd_call **out, struct err *err)
-{
-    AUTO_BUF url = BUF_INIT(URL_MAX_BYTES), range = BUF_INIT(64);
-    struct http_call call = {.method = "GET",
-                             .total_ms = TRANSFER_MS,
-                             .silence_ms = TRANSFER_SILENCE_MS,
-                             .max_body = COLLECT_MAX_BYTES};
-    const struct envd_call want = {.data = data, .fn = fn, .ctx = ctx, .before = offset};
-
-    put_files_url(&url, d, path);
-    buf_addf(&range, "Range: bytes=%" PRId64 "-", offset);
-    if (url.rc != ERR_OK || range.rc != ERR_OK)
-        return err_set(err, url.rc != ERR_OK ? url.rc : range.rc, "address of a file");
-    call.url = url.p;
-    return start_call(d, &call, range.p, &want, out, err);
+    buf_addf(url, "%s/%s", d->url, method);
+    if (url->rc != ERR_OK)
+        return err_set(err, url->rc, "address of %s", method);
+    *call = (struct http_call){.method = "POST",
+                               .url = url->p,
+                               .total_ms = ENVD_CALL_MS,
+                               .body = json,
+                               .max_body = ENVD_RPC_MAX_BYTES};
+    return ERR_OK;
 }
 
 enum err_code envd_rpc(struct envd *d, const char *method, struct str json, envd_fn fn, void *ctx,
                        struct envd_call **out, struct err *err)
 {
-    AUTO_BUF url = BUF_INIT(URL_MAX_BYTES);
-    struct http_call call = {
-        .method = "POST", .total_ms = CALL_MS, .body = json, .max_body = 1 << 20};
-    const struct envd_call want = {.fn = fn, .ctx = ctx};
+    AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES);
+    const struct envd_call want = {.d = d, .fn = fn, .ctx = ctx};
+    struct http_call call;
 
-    buf_addf(&url, "%s/%s", d->url, method);
-    if (url.rc != ERR_OK)
-        return err_set(err, url.rc, "address of %s", method);
-    call.url = url.p;
-    return start_call(d, &call, "Content-Type: application/json", &want, out, err);
+    if (rpc_call(d, method, json, &url, &call, err) != ERR_OK)
+        return err->code;
+    return envd_call_start(&call, &json_type, 1, &want, out, err);
+}
+
+enum err_code envd_rpc_buf(struct envd *d, const char *method, struct buf *json, envd_fn fn,
+                           void *ctx, struct envd_call **out, struct err *err)
+{
+    if (json->rc != ERR_OK)
+        return err_set(err, json->rc, "request %s", method);
+    return envd_rpc(d, method, buf_str(json), fn, ctx, out, err);
+}
+
+void envd_put_move(struct buf *json, const char *from, const char *to)
+{
+    buf_addc(json, '{');
+    json_kv(json, "source", from);
+    json_kv(json, "destination", to);
+    buf_addc(json, '}');
+}
+
+/* The second half of envd_put_whole, under the same handle. False: err says why not. */
+static bool start_move(struct envd_call *c, struct err *err)
+{
+    AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES), json = BUF_INIT(2 * ENVD_URL_MAX_BYTES);
+    struct http_call call;
+
+    envd_put_move(&json, c->move_from, c->move_to);
+    free(c->move_from);
+    c->move_from = NULL;
+    if (json.rc != ERR_OK)
+        (void)err_set(err, json.rc, "name of a file");
+    return json.rc == ERR_OK &&
+           rpc_call(c->d, "filesystem.Filesystem/Move", buf_str(&json), &url, &call, err) ==
+               ERR_OK &&
+           start(c, &call, &json_type, 1, err) == ERR_OK;
 }

@@ -1,35 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A started process: frames in, decoded output out. */
+/* A stream of the daemon: one message up, then frames down until the end frame. */
 #include "worker/e2b/envd_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base64.h"
-#include "common/json.h"
-#include "worker/e2b/connect_rpc.h"
 #include "worker/e2b/e2b_error.h"
 
 #include "common/banned.h"
 
-enum {
-    REQUEST_MAX_BYTES = 128 << 10,
-    URL_MAX_BYTES = 2048,
-    STREAM_HEADERS = 3,
-    KEPT_BYTES = 4 << 10
-};
-
-struct envd_stream {
-    struct http_req *req;
-    struct envd_stream_events ev;
-    void *ctx;
-    struct connect_reader reader;
-    struct buf bytes;  /* one frame's output */
-    struct err broken; /* why the rest is not read */
-    bool exited;
-    int64_t exit_code;
-    bool busy, freed; /* our callback is on the stack; free it behind that */
-};
+enum { STREAM_HEADERS = 3, FRAME_HEAD_BYTES = 16 };
 
 static void release(struct envd_stream *s)
 {
@@ -51,42 +32,6 @@ void envd_stream_free(struct envd_stream *s)
 
 /* --- frames ----------------------------------------------------------------- */
 
-static void give_output(struct envd_stream *s, struct str base64)
-{
-    if (base64_decode(base64, &s->bytes, &s->broken) != ERR_OK)
-        (void)err_set(&s->broken, ERR_PROTOCOL, "sandbox process: its output is no base64");
-    else if (s->bytes.len > 0)
-        s->ev.out(s->ctx, buf_str(&s->bytes));
-    if (s->bytes.cap > KEPT_BYTES) /* most frames hold a line or two */
-        buf_release(&s->bytes);
-    buf_clear(&s->bytes);
-}
-
-static void on_event(struct envd_stream *s, struct str message)
-{
-    struct process_event e;
-
-    if (process_event_parse(message, &e, &s->broken) != ERR_OK)
-        return;
-    switch (e.kind) {
-    case PROCESS_STDOUT:
-        give_output(s, e.base64);
-        return;
-    case PROCESS_END:
-        s->exited = true;
-        s->exit_code = e.exit_code;
-        return;
-    case PROCESS_KEEPALIVE:
-        if (s->ev.idle)
-            s->ev.idle(s->ctx);
-        return;
-    case PROCESS_START:
-    case PROCESS_STDERR:
-    case PROCESS_OTHER:
-        return;
-    }
-}
-
 static void on_end(struct envd_stream *s, struct str message)
 {
     struct connect_failure f;
@@ -103,7 +48,7 @@ static void end_broken(struct envd_stream *s)
     http_cancel(s->req);
     s->req = NULL;
     s->freed = true;
-    s->ev.ended(s->ctx, 0, &e);
+    s->kind->ended(s, &e);
 }
 
 static void on_data(void *ctx, struct str piece)
@@ -117,7 +62,7 @@ static void on_data(void *ctx, struct str piece)
         if (f.flags & CONNECT_END)
             on_end(s, f.message);
         else
-            on_event(s, f.message);
+            s->kind->message(s, f.message);
     }
     if (!s->freed && s->broken.code != ERR_OK)
         end_broken(s);
@@ -126,89 +71,78 @@ static void on_data(void *ctx, struct str piece)
         release(s);
 }
 
-/* An exit that was told stands, whatever became of the connection behind it. */
-static void judge(const struct envd_stream *s, const struct http_answer *a, struct err *e)
-{
-    if (s->exited)
-        *e = ERR_INIT;
-    else if (e->code == ERR_OK && a->status != 200)
-        (void)e2b_error_of_http(E2B_EDGE, a, e);
-    else if (e->code == ERR_OK)
-        (void)err_set(e, ERR_UNAVAILABLE, "sandbox process: its stream was cut");
-}
-
+/* An end frame without the process's end, or no end frame at all: cut, either way. */
 static void on_done(void *ctx, const struct http_answer *a, const struct err *e)
 {
     struct envd_stream *s = ctx;
     struct err verdict = *e;
 
-    judge(s, a, &verdict);
+    if (e->code == ERR_OK && a->status != 200)
+        (void)e2b_error_of_http(E2B_EDGE, a, &verdict);
+    else if (e->code == ERR_OK)
+        (void)err_set(&verdict, ERR_UNAVAILABLE, "sandbox process: its stream was cut");
     s->req = NULL;
     s->busy = true;
-    s->ev.ended(s->ctx, s->exit_code, &verdict);
+    s->kind->ended(s, &verdict);
     release(s);
 }
 
 /* --- start ------------------------------------------------------------------ */
 
-static void put_request(struct buf *out, const struct envd_command *command)
-{
-    AUTO_BUF json = BUF_INIT(REQUEST_MAX_BYTES);
-
-    buf_adds(&json, "{\"process\":{");
-    json_kv(&json, "cmd", command->cmd);
-    json_key(&json, "args");
-    buf_addc(&json, '[');
-    for (const char *const *a = command->args; *a; a++) {
-        if (a != command->args)
-            buf_addc(&json, ',');
-        json_put_string(&json, str_of(*a));
-    }
-    buf_adds(&json, "]},\"stdin\":false}");
-    connect_frame_put(out, 0, buf_str(&json));
-    if (json.rc != ERR_OK)
-        out->rc = json.rc;
-}
-
-static enum err_code start_request(struct envd *d, const struct envd_command *command,
-                                   struct envd_stream *s, struct err *err)
-{
-    static const struct http_events ev = {.data = on_data, .done = on_done};
-    AUTO_BUF url = BUF_INIT(URL_MAX_BYTES), body = BUF_INIT(REQUEST_MAX_BYTES + 16);
-    const char *headers[ENVD_HEADERS + STREAM_HEADERS];
-    struct http_call call = {.method = "POST", .silence_ms = ENVD_SILENCE_MS, .stream = true};
-
-    buf_addf(&url, "%s/process.Process/Start", d->url);
-    put_request(&body, command);
-    if (url.rc != ERR_OK || body.rc != ERR_OK)
-        return err_set(err, body.rc != ERR_OK ? body.rc : url.rc, "start a sandbox process");
-    memcpy(headers, d->headers, d->n_headers * sizeof(headers[0]));
-    call.headers = headers;
-    call.n_headers = d->n_headers;
-    headers[call.n_headers++] = "Content-Type: application/connect+json";
-    headers[call.n_headers++] = "Connect-Protocol-Version: 1";
-    headers[call.n_headers++] = "Keepalive-Ping-Interval: 15"; /* ENVD_KEEPALIVE_S */
-    call.url = url.p;
-    call.body = buf_str(&body);
-    return http_start(d->http, &call, &ev, s, &s->req, err);
-}
-
-enum err_code envd_run(struct envd *d, const struct envd_command *command,
-                       const struct envd_stream_events *ev, void *ctx, struct envd_stream **out,
-                       struct err *err)
+struct envd_stream *envd_stream_new(const struct envd_stream_kind *kind, void *ctx)
 {
     struct envd_stream *s = calloc(1, sizeof(*s));
 
     if (!s)
-        return err_set(err, ERR_NOMEM, "start a sandbox process");
-    s->ev = *ev;
+        return NULL;
+    s->kind = kind;
     s->ctx = ctx;
     s->reader = CONNECT_READER_INIT;
     s->bytes = BUF_INIT(CONNECT_FRAME_MAX_BYTES);
-    if (start_request(d, command, s, err) != ERR_OK) {
+    return s;
+}
+
+/* Never with Connect-Timeout-Ms: it would end the process, too. */
+static enum err_code start(struct envd *d, struct envd_stream *s, struct str body, struct err *err)
+{
+    static const struct http_events ev = {.data = on_data, .done = on_done};
+    AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES), keepalive = BUF_INIT(64);
+    const char *headers[ENVD_HEADERS + STREAM_HEADERS];
+    struct http_call call = {
+        .method = "POST", .silence_ms = d->keepalive_s * 8000 / 3, .body = body, .stream = true};
+
+    buf_addf(&url, "%s/%s", d->url, s->kind->method);
+    buf_addf(&keepalive, "Keepalive-Ping-Interval: %" PRId64, d->keepalive_s);
+    if (url.rc != ERR_OK || keepalive.rc != ERR_OK)
+        return err_set(err, url.rc != ERR_OK ? url.rc : keepalive.rc, "address of a stream");
+    memcpy(headers, d->headers, d->n_headers * sizeof(headers[0]));
+    call.url = url.p;
+    call.headers = headers;
+    call.n_headers = d->n_headers;
+    headers[call.n_headers++] = "Content-Type: application/connect+json";
+    headers[call.n_headers++] = "Connect-Protocol-Version: 1";
+    headers[call.n_headers++] = keepalive.p;
+    return http_start(d->http, &call, &ev, s, &s->req, err);
+}
+
+enum err_code envd_stream_start(struct envd *d, struct envd_stream *s, struct buf *json,
+                                struct envd_stream **out, struct err *err)
+{
+    AUTO_BUF body = BUF_INIT(ENVD_REQUEST_MAX_BYTES + FRAME_HEAD_BYTES);
+    enum err_code rc = json->rc;
+
+    if (!s)
+        return err_set(err, ERR_NOMEM, "stream of a sandbox");
+    connect_frame_put(&body, 0, buf_str(json));
+    if (rc == ERR_OK)
+        rc = body.rc;
+    if (rc != ERR_OK)
+        (void)err_set(err, rc, "start a stream of a sandbox");
+    else
+        rc = start(d, s, buf_str(&body), err);
+    if (rc != ERR_OK)
         release(s);
-        return err->code;
-    }
-    *out = s;
-    return ERR_OK;
+    else
+        *out = s;
+    return rc;
 }
