@@ -29,6 +29,7 @@ void capture_alive(struct capture *c)
 {
     c->deadline_ms = loop_now_ms(c->loop) + CAPTURE_LOST_MS;
     backoff_reset(&c->backoff);
+    c->refusals = 0;
 }
 
 const char *capture_path(const struct capture *c, const char *name, char *out, size_t size)
@@ -69,8 +70,10 @@ void capture_drop(struct capture *c)
     }
     envd_call_free(c->call);
     c->call = NULL;
+    c->stray = c->stray || c->stream;
     envd_stream_free(c->stream);
     c->stream = NULL;
+    capture_lost_drop(c);
     if (c->timer)
         timer_stop(c->timer);
 }
@@ -283,7 +286,9 @@ enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
 
     if (!c)
         return err_set(err, ERR_NOMEM, "capture");
-    *c = (struct capture){.envd = sandbox_envd(sb),
+    *c = (struct capture){.sb = sb,
+                          .stray = spec->resume,
+                          .envd = sandbox_envd(sb),
                           .loop = sandbox_loop(sb),
                           .ev = *ev,
                           .ctx = ctx,

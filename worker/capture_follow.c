@@ -24,7 +24,9 @@ static void again(struct capture *c, capture_step step, const struct err *e)
 {
     int64_t delay = e->retry_ms > 0 ? e->retry_ms : backoff_next_ms(&c->backoff);
 
-    if (e->code == ERR_GONE || e->code == ERR_NOMEM) {
+    if (e->code == ERR_GONE) {
+        capture_lost(c, step, e);
+    } else if (e->code == ERR_NOMEM) {
         capture_fail(c, e);
     } else if (loop_now_ms(c->loop) + delay >= c->deadline_ms) {
         struct err late = *e;
@@ -65,6 +67,7 @@ static void on_tail_ended(void *ctx, int64_t exit_code, const struct err *e)
         capture_look_for_rc(c);
         return;
     }
+    c->stray = true;
     lines_rewind(&c->lines);
     if (!c->moved && ++c->failures >= CAPTURE_STREAMS)
         c->poll_until_ms = loop_now_ms(c->loop) + CAPTURE_POLL_MS;
@@ -72,7 +75,7 @@ static void on_tail_ended(void *ctx, int64_t exit_code, const struct err *e)
           e->code != ERR_OK ? e : &(struct err){.code = ERR_UNAVAILABLE, .msg = "tail failed"});
 }
 
-static void open_stream(struct capture *c)
+void capture_open_stream(struct capture *c)
 {
     /* Bound to the agent, not to the supervisor: the agent is reaped at once, by its
      * supervisor, while an orphan's end is told by an init that may take its time. */
@@ -84,12 +87,15 @@ static void open_stream(struct capture *c)
         "exec tail -c \"+$2\" ${agent:+-f \"--pid=$agent\" -s 0.05} -- out.ndjson";
     static const struct envd_stream_events ev = {
         .out = on_out, .idle = on_idle, .ended = on_tail_ended};
-    char from[24];
+    char from[24], tag[CAPTURE_TAG_MAX_BYTES];
+    const char *const args[] = {"-c", script, "sh", c->dir, from, NULL};
+    const struct envd_command command = {
+        .cmd = "/bin/sh", .args = args, .tag = capture_tail_tag(c, tag)};
     struct err e;
 
     (void)snprintf(from, sizeof(from), "%" PRId64, c->lines.offset + 1);
     c->moved = false;
-    if (capture_shell(c, script, from, &ev, &c->stream, &e) != ERR_OK)
+    if (envd_run(c->envd, &command, &ev, c, &c->stream, &e) != ERR_OK)
         again(c, capture_follow, &e);
 }
 
@@ -253,8 +259,10 @@ void capture_follow(struct capture *c)
         read_rest(c);
     else if (c->poll_until_ms > 0)
         read_from_position(c, on_polled);
+    else if (c->stray)
+        capture_end_tails(c);
     else
-        open_stream(c);
+        capture_open_stream(c);
 }
 
 /* --- stderr -------------------------------------------------------------------------------- */

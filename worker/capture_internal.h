@@ -4,6 +4,8 @@
  *   capture_start.c   files in, supervisor up
  *   capture_follow.c  the output by offset, until rc and size agree
  *   capture_job.c     the text of the job file
+ *   capture_lost.c    what to do when the sandbox seems gone
+ *   capture_tails.c   ends streams of ours that nobody hears any more
  * At any time one thing is under way: `puts`, `call`, `stream`, or `timer` for the next
  * step. Only the kill has handles of its own. */
 #ifndef SANDFLEET_WORKER_CAPTURE_INTERNAL_H
@@ -24,7 +26,11 @@ enum {
     CAPTURE_STREAMS = 3,         /* failed in a row before polling */
     CAPTURE_KILL_AGAIN_MS = 500,
     CAPTURE_CEILING_GRACE_MS = 2000,
-    CAPTURE_DIR_MAX_BYTES = 128
+    CAPTURE_REFUSALS = 3,               /* of a sandbox that runs, in a row: it is not ours */
+    CAPTURE_REOPEN_TTL_MS = 300 * 1000, /* of a paused one that we wake; the run extends it */
+    CAPTURE_TAILS = 8,
+    CAPTURE_DIR_MAX_BYTES = 128,
+    CAPTURE_TAG_MAX_BYTES = CAPTURE_DIR_MAX_BYTES + 8
 };
 
 enum capture_put { PUT_JOB, PUT_PROMPT, PUT_TOKEN, PUTS };
@@ -32,6 +38,7 @@ enum capture_put { PUT_JOB, PUT_PROMPT, PUT_TOKEN, PUTS };
 typedef void (*capture_step)(struct capture *c);
 
 struct capture {
+    struct sandbox *sb;
     struct envd *envd;
     struct loop *loop;
     struct capture_events ev;
@@ -64,6 +71,14 @@ struct capture {
     bool gone;             /* tail ended by itself: the agent is no more */
     bool have_rc;
     int status; /* as in rc */
+
+    struct err lost;         /* what made it seem gone */
+    capture_step after_lost; /* where to go on when it is not */
+    int refusals;
+    struct sandbox_op *waking;
+    bool stray;                   /* a tail of ours may be left behind */
+    int64_t tails[CAPTURE_TAILS]; /* process ids still to be ended */
+    size_t n_tails;
 
     struct envd_stream *killer;
     struct timer *kill_timer;
@@ -104,5 +119,14 @@ void capture_prepare(struct capture *c); /* files in, then start */
 /* capture_follow.c */
 void capture_follow(struct capture *c);
 void capture_look_for_rc(struct capture *c);
+void capture_open_stream(struct capture *c);
+
+/* capture_lost.c: `e` is GONE. Goes on at `step`, or fails. */
+void capture_lost(struct capture *c, capture_step step, const struct err *e);
+void capture_lost_drop(struct capture *c);
+
+/* capture_tails.c: then capture_open_stream(). */
+void capture_end_tails(struct capture *c);
+const char *capture_tail_tag(const struct capture *c, char out[CAPTURE_TAG_MAX_BYTES]);
 
 #endif

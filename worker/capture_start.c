@@ -20,7 +20,9 @@ static void again(struct capture *c, capture_step step, const struct err *e)
     int64_t delay = e->retry_ms > 0 ? e->retry_ms : backoff_next_ms(&c->backoff);
 
     /* IO: the disk is full, which time does not heal, but another sandbox may */
-    if (e->code == ERR_GONE || e->code == ERR_IO || err_action(e->code) == ERR_DO_STOP) {
+    if (e->code == ERR_GONE) {
+        capture_lost(c, step, e);
+    } else if (e->code == ERR_IO || err_action(e->code) == ERR_DO_STOP) {
         capture_fail(c, e);
     } else if (loop_now_ms(c->loop) + delay >= c->deadline_ms) {
         struct err late = *e;

@@ -102,7 +102,7 @@ static enum err_code make_envd(struct sandbox *sb, const struct sandbox_made *ma
 {
     const struct sandbox_service_opts *o = &sb->service->opts;
     AUTO_BUF url = BUF_INIT(URL_MAX_BYTES);
-    struct envd_opts opts = {.token = made->token};
+    struct envd_opts opts = {.token = made->token, .keepalive_s = o->keepalive_s};
 
     if (sandbox_route_envd(&url, o->sandbox_url, made->domain[0] ? made->domain : o->domain,
                            sb->id))

@@ -24,6 +24,7 @@ struct sandbox_service_opts { /* borrowed for the life of the service */
     const struct secret *api_key;
     const char *fleet;            /* metadata tag of this installation */
     const struct http_opts *http; /* until return; NULL: defaults */
+    int64_t keepalive_s;          /* of streams, as in envd_opts; 0: the default */
 };
 /* ERR_CONFIG: an address or the domain is none. */
 enum err_code sandbox_service_new(struct loop *l, const struct sandbox_service_opts *opts,

@@ -157,13 +157,16 @@ static void fx_run(void)
     timer_free(t);
 }
 
+static int64_t fx_keepalive_s; /* of the next service's streams; 0: the default */
+
 static struct sandbox_service *fx_service(const char *sandbox_url, const struct secret *key)
 {
     const struct sandbox_service_opts opts = {.api_url = fx.url,
                                               .sandbox_url = sandbox_url ? sandbox_url : fx.url,
                                               .domain = "invalid.example",
                                               .api_key = key ? key : fx.key,
-                                              .fleet = "test"};
+                                              .fleet = "test",
+                                              .keepalive_s = fx_keepalive_s};
     struct sandbox_service *s = NULL;
     struct err e = ERR_INIT;
 
