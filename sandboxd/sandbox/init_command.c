@@ -36,7 +36,21 @@ static char **take_strings(char **p, const char *end, uint32_t n)
     return v;
 }
 
-static void exec_spec(int fd)
+static bool limit(__rlimit_resource_t what, uint64_t most)
+{
+    const struct rlimit l = {most, most};
+
+    return most == 0 || setrlimit(what, &l) == 0;
+}
+
+/* Of the command, not of what we still do on the way to it. */
+static bool limit_command(const struct init_setup *s)
+{
+    return limit(RLIMIT_NOFILE, s->max_files) && limit(RLIMIT_NPROC, s->max_procs) &&
+           limit(RLIMIT_DATA, s->max_data_bytes);
+}
+
+static void exec_spec(const struct init_setup *setup, int fd)
 {
     struct stat st;
 
@@ -57,26 +71,15 @@ static void exec_spec(int fd)
     if (chdir(cwd) != 0)
         die("cannot enter", cwd, 126);
     environ = envp;
+    if (!limit_command(setup))
+        die(argv[0], "cannot limit it", 126);
     execvp(argv[0], argv);
     die(argv[0], "cannot start", errno == ENOENT ? 127 : 126);
 }
 
-static bool limit(__rlimit_resource_t what, uint64_t most)
-{
-    const struct rlimit l = {most, most};
-
-    return most == 0 || setrlimit(what, &l) == 0;
-}
-
-static bool limit_all(const struct init_setup *s)
-{
-    return limit(RLIMIT_NOFILE, s->max_files) && limit(RLIMIT_NPROC, s->max_procs) &&
-           limit(RLIMIT_FSIZE, s->max_file_bytes) && limit(RLIMIT_DATA, s->max_data_bytes);
-}
-
 bool command_become(const struct init_setup *s)
 {
-    if (!limit_all(s) || !identity_drop(&s->identity))
+    if (!limit(RLIMIT_FSIZE, s->max_file_bytes) || !identity_drop(&s->identity))
         return false;
     (void)umask(022);
     return true;
@@ -92,7 +95,7 @@ static void run_command(const struct init_setup *setup, const int fds[INIT_FDS],
         dup2(fds[INIT_FD_ERR], 2) < 0 || (tty && ioctl(0, TIOCSCTTY, 0) != 0) ||
         !command_become(setup))
         _exit(126);
-    exec_spec(fds[INIT_FD_SPEC]);
+    exec_spec(setup, fds[INIT_FD_SPEC]);
     _exit(126);
 }
 

@@ -18,9 +18,7 @@ PTRACE_SEIZE = 0x4206
 
 def opens(path, flags=os.O_RDONLY):
     with contextlib.suppress(OSError):
-        fd = os.open(path, flags)
-        os.read(fd, 1) if flags == os.O_RDONLY else None
-        os.close(fd)
+        os.close(os.open(path, flags))
         return True
     return False
 

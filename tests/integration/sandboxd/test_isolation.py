@@ -29,8 +29,8 @@ def expected():
     return {row[0]: dict(zip(LEVELS, row[1:])) for row in rows}
 
 
-def decide(cell, same):
-    return {"same": same, "scope": not SCOPES, "scope&": same and not SCOPES,
+def decide(cell, same, traceable):
+    return {"same": same, "trace": same and traceable, "scope": not SCOPES, "scope&": same and not SCOPES,
             "open": True, "shut": False}[cell] and "open" or "shut"
 
 
@@ -138,7 +138,9 @@ class Isolation(unittest.TestCase):
         done = sandbox.run("/usr/bin/python3", "-c", probe, json.dumps(aims))
         self.assertEqual(done.end and done.end.get("status"), "exit status 0", (done.err, done.last))
         same = user is not None or os.geteuid() != 0
-        self.assertEqual(json.loads(done.out), {n: decide(row[level], same) for n, row in expected().items()})
+        traceable = os.stat(f"/proc/{server.process.pid}/environ").st_uid != 0
+        self.assertEqual(json.loads(done.out), {
+            name: decide(row[level], same, traceable) for name, row in expected().items()})
 
     def check_ends(self, level, user):
         """Neither a kill of the sandbox nor of the server leaves a process."""
