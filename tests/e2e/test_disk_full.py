@@ -14,6 +14,8 @@ sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
 from fleet import Stack  # noqa: E402
 
 SIZE = 4 << 20
+ROOM = 64 << 10  # enough for a sandbox to be made, not for the prompt
+PROMPT = "x" * 100000
 PARTS = ("kafka", "postgres", "sandboxd", "sink", "worker-1")
 
 
@@ -43,7 +45,8 @@ class DiskFull(unittest.TestCase):
                         file.flush()
                 except OSError:
                     pass
-            done = stack.sandfleet("run", "-o", "json", "x" * 50000, "--max-attempts", "2", status=1, timeout=90)
+                file.truncate(file.tell() - ROOM)
+            done = stack.sandfleet("run", "-o", "json", PROMPT, "--max-attempts", "2", status=1, timeout=90)
             ended = json.loads(done.stdout)["data"]
             self.assertEqual((ended["state"], ended["outcome"], ended["attempts"]), ("failed", "sandbox_failed", 2))
             self.assertIn("disk is full", ended["reason"])
