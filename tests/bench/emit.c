@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* emit LINES RATE BYTES: prints LINES lines of BYTES bytes, RATE a second (0: as fast as they
  * are taken), one write each, as an agent does:  {"n":1,"t":<unix us>,"pad":"xxx…"}
+ * The last has the SHA-256 of all before it:      {"n":9,"t":<unix us>,"sum":"…","pad":"xxx…"}
  * What could not be written in time is caught up with. */
 #include <inttypes.h>
 #include <stdint.h>
@@ -10,9 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "common/banned.h"
 
-enum { MAX_BYTES = 64 << 10, HEAD_MAX_BYTES = 80 };
+enum { MAX_BYTES = 64 << 10, HEAD_MAX_BYTES = 192 };
 
 static int64_t now_us(clockid_t clock)
 {
@@ -42,9 +45,26 @@ static int write_all(const char *p, size_t n)
     return 0;
 }
 
+/* The line but its padding; its length. */
+static int head_of(char *line, int64_t n, crypto_hash_sha256_state *last)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char sum[2 * sizeof(digest) + 1];
+    int len = snprintf(line, MAX_BYTES, "{\"n\":%" PRId64 ",\"t\":%" PRId64 ",", n,
+                       now_us(CLOCK_REALTIME));
+
+    if (last) {
+        (void)crypto_hash_sha256_final(last, digest);
+        len += snprintf(line + len, (size_t)(MAX_BYTES - len), "\"sum\":\"%s\",",
+                        sodium_bin2hex(sum, sizeof(sum), digest, sizeof(digest)));
+    }
+    return len + snprintf(line + len, (size_t)(MAX_BYTES - len), "\"pad\":\"");
+}
+
 int main(int argc, char **argv)
 {
     static char line[MAX_BYTES];
+    crypto_hash_sha256_state hash;
     int64_t lines = argc > 1 ? strtoll(argv[1], NULL, 10) : 0;
     int64_t rate = argc > 2 ? strtoll(argv[2], NULL, 10) : 0;
     size_t bytes = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
@@ -55,15 +75,16 @@ int main(int argc, char **argv)
                       MAX_BYTES);
         return 2;
     }
+    (void)crypto_hash_sha256_init(&hash);
     for (int64_t n = 1; n <= lines; n++) {
         int head;
 
         if (rate > 0)
             wait_until(start + n * 1000000 / rate);
-        head = snprintf(line, sizeof(line), "{\"n\":%" PRId64 ",\"t\":%" PRId64 ",\"pad\":\"", n,
-                        now_us(CLOCK_REALTIME));
+        head = head_of(line, n, n == lines ? &hash : NULL);
         memset(line + head, 'x', bytes - (size_t)head);
         memcpy(line + bytes - 3, "\"}\n", 3);
+        (void)crypto_hash_sha256_update(&hash, (const unsigned char *)line, bytes);
         if (write_all(line, bytes) != 0)
             return 1;
     }
