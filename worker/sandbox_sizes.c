@@ -43,5 +43,5 @@ struct sandbox_size sandbox_sizes_learn(struct sandbox_sizes *s, const char *tem
 
 double sandbox_size_cost(const struct sandbox_size *size, int64_t running_ms)
 {
-    return size->usd_per_hour * (double)running_ms / HOUR_MS;
+    return size->usd_per_hour * (double)running_ms / (double)HOUR_MS;
 }

@@ -81,21 +81,32 @@ void sandbox_egress_path(const struct sandbox *sb, char out[SANDBOX_PATH_ROOM + 
 
 const char *const *sandbox_environ(const struct sandbox *sb)
 {
-    static const char *const proxied[] = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"};
-    static const char *const direct[] = {"NO_PROXY", "no_proxy"};
+    static const char proxy[] = "http://127.0.0.1:3128", local[] = "127.0.0.1,localhost";
     static const char *list[32];
+    const struct {
+        bool given;
+        const char *name, *value;
+    } rows[] = {
+        {true, "PATH", sb->path},
+        {true, "HOME", sandbox_home(sb)},
+        {true, "USER", "user"},
+        {true, "LOGNAME", "user"},
+        {(sb->fleet->isolation->mechanisms & MECH_FENCE) != 0, "TMPDIR", sb->temp},
+        {sb->egress, "HTTP_PROXY", proxy},
+        {sb->egress, "HTTPS_PROXY", proxy},
+        {sb->egress, "http_proxy", proxy},
+        {sb->egress, "https_proxy", proxy},
+        {sb->egress, "NO_PROXY", local},
+        {sb->egress, "no_proxy", local},
+    };
     size_t n = 0;
 
-    list[n++] = "PATH", list[n++] = sb->path;
-    list[n++] = "HOME", list[n++] = sandbox_home(sb);
-    list[n++] = "USER", list[n++] = "user";
-    list[n++] = "LOGNAME", list[n++] = "user";
-    if (sb->fleet->isolation->mechanisms & MECH_FENCE)
-        list[n++] = "TMPDIR", list[n++] = sb->temp;
-    for (size_t i = 0; sb->egress && i < COUNTOF(proxied); i++)
-        list[n++] = proxied[i], list[n++] = "http://127.0.0.1:3128";
-    for (size_t i = 0; sb->egress && i < COUNTOF(direct); i++)
-        list[n++] = direct[i], list[n++] = "127.0.0.1,localhost";
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        if (!rows[i].given)
+            continue;
+        list[n++] = rows[i].name;
+        list[n++] = rows[i].value;
+    }
     list[n] = NULL;
     return list;
 }

@@ -74,12 +74,12 @@ static int refuse_families(scmp_filter_ctx f)
     for (size_t i = 0; rc == 0 && i < COUNTOF(families); i++) { /* each gap between two of them */
         for (; rc == 0 && next < families[i]; next++)
             rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)next));
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)next, 0));
         next = families[i] + 1;
     }
     if (rc == 0)
         rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                              SCMP_A0(SCMP_CMP_GE, (scmp_datum_t)next));
+                              SCMP_A0(SCMP_CMP_GE, (scmp_datum_t)next, 0));
     return rc;
 }
 

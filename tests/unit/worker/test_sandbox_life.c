@@ -53,7 +53,7 @@ static void spread(int s, bool seen[SANDBOX_LIVES])
         return;
     seen[s] = true;
     for (int e = 0; e < SANDBOX_EVENTS; e++)
-        spread(next(s, e), seen);
+        spread((int)next(s, e), seen);
 }
 
 static void every_life_can_end_and_none_begins_anew(void **state)
