@@ -14,7 +14,16 @@ import unittest
 from e2b import Done, await_true, envelope
 from process_case import KILLED, Process, later
 
+# How many bytes stand in the standard input of a process.
+UNREAD = ("import fcntl, struct, sys; f = open(sys.argv[1], 'rb', 0);"
+          "print(struct.unpack('i', fcntl.ioctl(f, 0x541B, bytes(4)))[0])")
+
+
 class Input(Process):
+    def await_full(self, pid):
+        await_true(lambda: self.sandbox.run("python3", "-c", UNREAD, f"/proc/{pid}/fd/0").out == b"65536\n",
+                   "its pipe is full")
+
     def test_stdin_is_written_and_closed(self):
         cat = self.sandbox.start("cat", stdin=True)
         pid = cat.pid()
@@ -46,7 +55,7 @@ class Input(Process):
         pid = done.pid()
         sent = later(lambda: self.sandbox.input(pid, b"x" * 3000000))
         others = [self.sandbox.run("true").end["status"] for _ in range(5)]
-        await_true(lambda: self.sandbox.input(pid, b"")[0] == 200, "the server answers")
+        self.await_full(pid)
         closed = later(lambda: self.sandbox.rpc("CloseStdin", {"process": {"pid": pid}}))
         self.sandbox.rpc("List")
         self.assertEqual((others, sent.running(), closed.running()), (["exit status 0"] * 5, True, True))
@@ -73,7 +82,7 @@ class Input(Process):
                 **self.sandbox.headers()}
         c.sendall(("POST /process.Process/SendInput HTTP/1.1\r\n" +
                    "".join(f"{k}: {v}\r\n" for k, v in head.items()) + "\r\n" + text).encode())
-        self.sandbox.rpc("List")
+        self.await_full(pid)
         c.close()
         closed = later(lambda: self.sandbox.rpc("CloseStdin", {"process": {"pid": pid}}))
         self.put("go")
