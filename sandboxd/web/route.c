@@ -68,20 +68,25 @@ static bool port_parse(struct str s, int *port)
     return true;
 }
 
-/* "49983-i0123….example.org": the left-most label names port and sandbox. */
-static bool host_label(const char *host, struct str *id, int *port)
+/* "49983-i0123….example.org": the left-most label names port and sandbox. A host that only looks
+ * like that is a mistake; any other is the service's own name. */
+static enum routed host_target(const char *host, struct str *id, int *port)
 {
     struct str rest = str_of(host), label, number;
 
-    return str_next(&rest, '.', &label) && rest.n > 0 && str_next(&label, '-', &number) &&
-           port_parse(number, port) && sandbox_id_parse(label, id);
+    if (!str_next(&rest, '.', &label) || rest.n == 0 || !str_next(&label, '-', &number) ||
+        !port_parse(number, port) || !str_starts(label, "i"))
+        return ROUTED_CONTROL;
+    return sandbox_id_parse(label, id) ? ROUTED_SANDBOX : ROUTED_BAD_HOST;
 }
 
 enum routed route_target(const char *host, const char *id_header, const char *port_header,
                          struct str *id, int *port)
 {
-    if (id_header == NULL && port_header == NULL)
-        return host_label(host, id, port) ? ROUTED_SANDBOX : ROUTED_CONTROL;
+    enum routed to = host_target(host, id, port);
+
+    if (to != ROUTED_CONTROL || (id_header == NULL && port_header == NULL))
+        return to;
     if (id_header == NULL || port_header == NULL)
         return ROUTED_HALF;
     if (!sandbox_id_parse(str_of(id_header), id))
@@ -97,6 +102,8 @@ const char *route_refusal(enum routed r)
         break;
     case ROUTED_HALF:
         return "missing header";
+    case ROUTED_BAD_HOST:
+        return "Invalid host";
     case ROUTED_BAD_ID:
         return "Invalid sandbox ID";
     case ROUTED_BAD_PORT:

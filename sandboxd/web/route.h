@@ -45,9 +45,16 @@ bool route_find(const struct route *rows, size_t n, enum plane plane, const char
 
 /* Where a request wants to go, from its Host and routing headers (each may be NULL).
  *   ROUTED_CONTROL  to the control plane
- *   ROUTED_SANDBOX  *id and *port are set
+ *   ROUTED_SANDBOX  *id and *port are set; a host that names one goes before the headers
  *   else            400, with route_refusal()'s text */
-enum routed { ROUTED_CONTROL, ROUTED_SANDBOX, ROUTED_HALF, ROUTED_BAD_ID, ROUTED_BAD_PORT };
+enum routed {
+    ROUTED_CONTROL,
+    ROUTED_SANDBOX,
+    ROUTED_HALF,
+    ROUTED_BAD_HOST,
+    ROUTED_BAD_ID,
+    ROUTED_BAD_PORT
+};
 enum routed route_target(const char *host, const char *id_header, const char *port_header,
                          struct str *id, int *port);
 const char *route_refusal(enum routed r);
