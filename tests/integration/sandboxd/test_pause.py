@@ -169,6 +169,7 @@ class Snapshots(Server):
         source = self.create(templateID="claude")
         stream = source.start("sh", "-c", COUNT)
         next(stream)
+        await_true(lambda: self.read(source, "n") != b"", "it counts")
         status, made = self.post(source, "snapshots")
         self.assertEqual((status, made["names"]), (201, []))
         before = int(self.read(source, "n"))
