@@ -166,12 +166,13 @@ void life_hooks(struct fleet *f)
 static void on_paused(void *ctx, int errnum, int fd)
 {
     struct sandbox *sb = ctx;
+    int64_t left = sb->end_ms - clock_wall_ms();
 
     (void)fd;
     if (errnum == 0)
         note(sb, LIFECYCLE_PAUSED, NULL);
     else if (!sb->ending) /* it goes on, for as long as it had */
-        timer_start(sb->expiry, sb->end_ms - clock_wall_ms());
+        timer_start(sb->expiry, left > AGAIN_MS ? left : AGAIN_MS);
     settle(sb, errnum == 0 ? EV_DONE : EV_FAILED, errnum);
 }
 

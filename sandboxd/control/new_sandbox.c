@@ -152,12 +152,12 @@ static bool copy_name(struct str s, char out[TEMPLATE_NAME_ROOM])
     for (size_t i = 0; i < s.n; i++) {
         char c = (char)tolower((unsigned char)s.p[i]);
 
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && strchr("._-", c) == NULL)
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
             return false;
         out[i] = c;
     }
     out[s.n] = '\0';
-    return s.p[0] != '\0';
+    return true;
 }
 
 enum err_code template_ref_parse(struct str text, struct template_ref *out, struct err *err)

@@ -122,7 +122,9 @@ int tree_kill_children(const int *keep, int n)
     return killed;
 }
 
-/* To all descendants that are not in a state of `but`. How many there were. */
+/* To all descendants that are not in a state of `but`. How many of them may still be running:
+ * one in state D (as one that waits for its vfork()ed child) is in the kernel, and acts on the
+ * signal before it runs again. */
 static int signal_all(int signum, const char *but)
 {
     struct tasks all = list_tasks();
@@ -133,7 +135,7 @@ static int signal_all(int signum, const char *but)
         if (!all.at[i].ours || strchr(but, all.at[i].state) != NULL)
             continue;
         (void)kill(all.at[i].pid, signum);
-        n++;
+        n += all.at[i].state != 'D';
     }
     free(all.at);
     return n;
@@ -146,6 +148,7 @@ bool tree_stop(void)
             return true;
         (void)poll(NULL, 0, ROUND_MS);
     }
+    tree_continue(); /* all or none */
     return false;
 }
 

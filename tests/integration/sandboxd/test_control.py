@@ -50,6 +50,7 @@ class Create(Control):
                                                "envdAccessToken", "domain"})
         detail = self.get(sandbox)
         self.assertEqual(detail["metadata"]["a b&c"], "d=e\u00e9")
+        network["rules"]["api.example.com"][0]["transform"]["headers"]["X-A"] = "***"  # never shown again
         self.assertEqual((detail["network"], detail["allowInternetAccess"]), (network, False))
         self.assertEqual(detail["lifecycle"], {"autoResume": True, "onTimeout": "pause"})
         self.assertEqual(detail["envdAccessToken"], sandbox.answer["envdAccessToken"])
@@ -89,10 +90,10 @@ class Create(Control):
                 ({"envVars": {"": "x"}}, "'envVars' must"), ({"autoPause": 1}, "'autoPause' must"),
                 ({"autoResume": True}, "'autoResume' must"), ({"autoPauseMemory": False}, "needs autoPause"),
                 ({"autoPause": True, "autoPauseMemory": False}, "not supported here"),
-                ({"network": []}, "'network' must"), ({"network": {"denyOut": ["example.com"]}}, "'denyOut' must"),
+                ({"network": []}, "'network' must"), ({"network": {"denyOut": ["example.com"]}}, "network.denyOut"),
                 ({"network": {"allowOut": ["example.com"]}}, "must include '0.0.0.0/0' in deny out"),
-                ({"network": {"allowOut": ["10.0.0.0/33"]}}, "'allowOut' must"),
-                ({"network": {"rules": {"*": []}}}, "'rules' must"),
+                ({"network": {"allowOut": ["10.0.0.0/33"]}}, "network.allowOut"),
+                ({"network": {"rules": {"*": []}}}, "network.rules"),
                 ({"network": {"egressProxy": {"address": "a:1"}}}, "not supported here"),
                 ({"volumeMounts": [{"name": "v", "path": "/v"}]}, "not supported here")):
             self.refused(400, text, self.ask("POST", "/v2/sandboxes", {"templateID": "base", **members}))
@@ -289,7 +290,7 @@ class Edge(Control):
         rules = {"allowOut": ["*.example.com"], "denyOut": ["0.0.0.0/0"]}
         self.assertEqual(self.ask("PUT", path, {**rules, "allow_internet_access": True})[0], 204)
         self.assertEqual((self.get(sandbox)["network"], self.get(sandbox)["allowInternetAccess"]), (rules, True))
-        self.refused(400, "'denyOut'", self.ask("PUT", path, {"denyOut": ["x"]}))
+        self.refused(400, "network.denyOut", self.ask("PUT", path, {"denyOut": ["x"]}))
         self.assertEqual(self.ask("PUT", path, {})[0], 204)
         self.assertEqual((self.get(sandbox)["network"], self.get(sandbox)["allowInternetAccess"]), ({}, None))
 

@@ -92,6 +92,13 @@ class Pause(Server):
         self.assertEqual(self.post(sandbox, "resume", {"timeout": 60})[0], 201)
         self.resumed(sandbox, int(before))
 
+    def test_again_and_again(self):
+        sandbox = self.counting(timeout=600)  # its shell waits in vfork() most of the time
+        for _ in range(20):
+            self.assertEqual(self.post(sandbox, "pause")[0], 204)
+            self.assertEqual(self.ask("POST", f"/v2/sandboxes/{sandbox.id}/connect")[0], 201)
+        self.resumed(sandbox, int(self.read(sandbox, "n")))
+
     def test_streams_are_cut(self):
         sandbox = self.create()
         stream = sandbox.start("sh", "-c", COUNT)
