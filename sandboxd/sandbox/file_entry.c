@@ -106,7 +106,7 @@ void file_entry_put(struct buf *b, const struct file_facts *f)
 
     buf_addc(b, '{');
     json_kv(b, "name", base_name(f->path));
-    json_kv(b, "type", type_of(f->st.st_mode));
+    json_kv(b, "type", type_of(f->mode));
     json_kv(b, "path", f->path);
     (void)snprintf(size, sizeof(size), "%lld", (long long)f->st.st_size);
     if (f->st.st_size > 0)
@@ -119,6 +119,8 @@ void file_entry_put(struct buf *b, const struct file_facts *f)
     put_time(b, "modifiedTime", f->st.st_mtim);
     json_kv(b, "symlinkTarget", f->target);
     put_metadata(b, f->metadata);
+    if (S_ISLNK(f->st.st_mode)) /* older SDKs see what it leads to, newer ones both */
+        json_kv_bool(b, "isSymlink", true);
     buf_addc(b, '}');
 }
 

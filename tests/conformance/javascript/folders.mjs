@@ -12,6 +12,7 @@ export async function files_list(c) {
   await sandbox.files.write('top/sub/deep/leaf', 'x')
   await sandbox.commands.run('chmod 640 top/file; ln -s file top/link')
   const entries = await sandbox.files.list('top')
+  // the type of what a link leads to: this SDK's version does not read isSymlink
   assert.deepEqual(show(entries), [['file', 'file'], ['link', 'file'], ['sub', 'dir']].sort())
   const file = entries.find((e) => e.name === 'file')
   assert.deepEqual([file.size, file.mode & 0o777, file.permissions], [5, 0o640, '-rw-r-----'])

@@ -23,7 +23,7 @@ def files_list(c):
     sandbox.files.write("top/sub/deep/leaf", "x")
     sandbox.commands.run("chmod 640 top/file; ln -s file top/link")
     entries = sandbox.files.list("top")
-    same(_show(entries), [("file", "file"), ("link", "file"), ("sub", "dir")])
+    same(_show(entries), [("file", "file"), ("link", "symlink"), ("sub", "dir")])
     (file,) = [e for e in entries if e.name == "file"]
     same((file.size, file.mode & 0o777, file.permissions), (5, 0o640, "-rw-r-----"))
     same(file.path, f"{home}/top/file")
@@ -31,7 +31,7 @@ def files_list(c):
     age = datetime.datetime.now(datetime.timezone.utc) - file.modified_time
     true(abs(age.total_seconds()) < 60, file.modified_time)
     same(_show(sandbox.files.list("top", depth=2)),
-         [("deep", "dir"), ("file", "file"), ("link", "file"), ("sub", "dir")])
+         [("deep", "dir"), ("file", "file"), ("link", "symlink"), ("sub", "dir")])
     with Fails(InvalidArgumentException):
         sandbox.files.list("top", depth=0)
     sandbox.files.make_dir("void")

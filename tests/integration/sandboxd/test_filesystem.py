@@ -39,12 +39,12 @@ class Entries(Files):
     def test_links(self):
         self.sh("umask 022; mkdir d; printf 1 >d/f; ln -s d/f one; ln -s one two; ln -s nowhere broken; ln -s loop loop")
         two = self.entry("two")
-        self.assertEqual((two["type"], two["symlinkTarget"], two["mode"], two["permissions"]),
-                         ("FILE_TYPE_SYMLINK", f"{self.home}/d/f", 0o644, "Lrwxrwxrwx"))
+        self.assertEqual((two["type"], two["isSymlink"], two["symlinkTarget"], two["mode"], two["permissions"]),
+                         ("FILE_TYPE_FILE", True, f"{self.home}/d/f", 0o644, "Lrwxrwxrwx"))
         for name in ("broken", "loop"):
             entry = self.entry(name)
-            self.assertEqual((entry["type"], "mode" in entry, entry["symlinkTarget"]),
-                             ("FILE_TYPE_SYMLINK", False, f"{self.home}/{name}"))
+            self.assertEqual(("type" in entry, entry["isSymlink"], "mode" in entry, entry["symlinkTarget"]),
+                             (False, True, False, f"{self.home}/{name}"))
 
     def test_stat_refusals(self):
         self.assertEqual(self.refused("Stat", "not_found", path="nope"),

@@ -54,8 +54,8 @@ static struct row {
      0,
      "/d",
      {"", 0},
-     "{\"name\":\"l\",\"type\":\"FILE_TYPE_SYMLINK\",\"path\":\"/l\",\"size\":\"3\",\"mode\":448,"
-     "\"permissions\":\"Lrwxrwxrwx\"" TAIL ",\"symlinkTarget\":\"/d\"}"},
+     "{\"name\":\"l\",\"type\":\"FILE_TYPE_DIRECTORY\",\"path\":\"/l\",\"size\":\"3\",\"mode\":448,"
+     "\"permissions\":\"Lrwxrwxrwx\"" TAIL ",\"symlinkTarget\":\"/d\",\"isSymlink\":true}"},
     {"a link to nothing",
      "/l",
      S_IFLNK | 0777,
@@ -64,8 +64,8 @@ static struct row {
      0,
      "/l",
      {"", 0},
-     "{\"name\":\"l\",\"type\":\"FILE_TYPE_SYMLINK\",\"path\":\"/"
-     "l\",\"size\":\"3\",\"permissions\":\"Lrwxrwxrwx\"" TAIL ",\"symlinkTarget\":\"/l\"}"},
+     "{\"name\":\"l\",\"path\":\"/l\",\"size\":\"3\",\"permissions\":\"Lrwxrwxrwx\"" TAIL
+     ",\"symlinkTarget\":\"/l\",\"isSymlink\":true}"},
     {"a device",
      "/n",
      S_IFCHR | 0666,
