@@ -11,13 +11,17 @@
 
 #include "common/banned.h"
 
-/* A pipe whose end `ours` (0 reads, 1 writes) does not block; the other is theirs. */
-static bool pipe_open(int ours, int *mine, int *theirs)
+/* A pipe whose end `ours` (0 reads, 1 writes) does not block; the other is theirs. It belongs to
+ * the sandbox's user, who could not open /dev/stdout and its like otherwise. */
+static bool pipe_open(const struct process *p, int ours, int *mine, int *theirs)
 {
+    const struct identity *id = p->sb->fleet->identity;
     int fds[2];
 
     if (pipe2(fds, O_CLOEXEC) != 0)
         return false;
+    if (id->drop)
+        (void)!fchown(fds[0], id->uid, id->gid); /* of both ends */
     *mine = fds[ours];
     *theirs = fds[1 - ours];
     (void)fcntl(*mine, F_SETFL, O_NONBLOCK);
@@ -29,7 +33,7 @@ static enum err_code output_open(struct process *p, struct pipe_end *e, const ch
 {
     int mine;
 
-    if (!pipe_open(0, &mine, theirs))
+    if (!pipe_open(p, 0, &mine, theirs))
         return err_errno(err, errno, "cannot make a pipe");
     pipe_take(p, e, name, mine);
     return ERR_OK;
@@ -43,7 +47,7 @@ static enum err_code stdin_open(struct process *p, bool want, int *theirs, struc
         *theirs = open("/dev/null", O_RDONLY | O_CLOEXEC);
         return *theirs >= 0 ? ERR_OK : err_errno(err, errno, "cannot open '/dev/null'");
     }
-    if (!pipe_open(1, &mine, theirs))
+    if (!pipe_open(p, 1, &mine, theirs))
         return err_errno(err, errno, "cannot make a pipe");
     return input_open(&p->in, mine, err);
 }

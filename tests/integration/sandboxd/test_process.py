@@ -50,6 +50,14 @@ class Input(Process):
         self.refused(self.sandbox.input(4242, b"x"), 404, "not_found", "process with pid 4242 not found")
         sleep.close()
 
+    def test_streams_can_be_opened_by_name(self):
+        done = self.shell("echo out >/dev/stdout; echo err >/dev/stderr; exec cat /dev/stdin", stdin=True)
+        pid = done.pid()
+        self.sandbox.input(pid, b"in")
+        self.sandbox.rpc("CloseStdin", {"process": {"pid": pid}})
+        done = Done(done)
+        self.assertEqual((done.out, done.err), (b"out\nin", b"err\n"))
+
     def test_slow_process_slows_its_sender_only(self):
         done = self.shell("until [ -e go ]; do sleep 0.01; done; wc -c", stdin=True)
         pid = done.pid()
