@@ -278,6 +278,7 @@ enum err_code sandbox_create(struct fleet *f, const struct sandbox_want *want, s
     if (rc != ERR_OK) {
         close_egress(sb);
         (void)folders_remove(sb);
+        cgroup_remove(&f->isolation->cgroups, sb->id);
         sandbox_free(sb);
         return rc;
     }

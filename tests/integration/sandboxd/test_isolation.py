@@ -19,7 +19,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LEVELS = ("none", "weak", "medium", "strong")
 NOBODY = 65534
 PIDS, FILE_MIB, MEMORY = 128, 64, "256MiB"
-SCOPES = ctypes.CDLL(None).syscall(444, None, 0, 1) >= 6
+ABI = ctypes.CDLL(None).syscall(444, None, 0, 1)  # Landlock's version
+SCOPES = ABI >= 6
 SPREAD = "for i in 1 2 3; do setsid sh -c \"trap '' TERM; exec sleep {}\" </dev/null >/dev/null 2>&1 & done"
 
 
@@ -99,8 +100,8 @@ class Isolation(unittest.TestCase):
         self.services = Services(self.folder)
         self.addCleanup(self.services.close)
 
-    def serve(self, level, user):
-        server = Sandboxd("--pids", str(PIDS), "--disk", f"{FILE_MIB}MiB", "--memory", MEMORY,
+    def serve(self, level, user, *words):
+        server = Sandboxd("--pids", str(PIDS), "--disk", f"{FILE_MIB}MiB", "--memory", MEMORY, *words,
                           level=level, user=user)
         self.addCleanup(server.discard)
         return server
@@ -141,6 +142,18 @@ class Isolation(unittest.TestCase):
         traceable = os.stat(f"/proc/{server.process.pid}/environ").st_uid != 0
         self.assertEqual(json.loads(done.out), {
             name: decide(row[level], same, traceable) for name, row in expected().items()})
+
+    @unittest.skipIf(ABI < 4, "Landlock is older than version 4")
+    def test_ports(self):
+        """With a list of ports, the others of this machine are out of reach."""
+        for level in ("weak", "medium"):
+            for port, want in ((80, b"shut"), (self.services.at["tcp"], b"open")):
+                server = self.serve(level, None, "--connect-ports", "443", "--connect-ports", str(port))
+                self.assertIn("landlock(tcp)", server.text())
+                done = server.create().run("/usr/bin/python3", "-c", (
+                    "import socket\ntry:\n socket.create_connection(('127.0.0.1', %d), 2)\n print('open', end='')\n"
+                    "except OSError:\n print('shut', end='')") % self.services.at["tcp"])
+                self.assertEqual(done.out, want, (level, port, done.err))
 
     def check_ends(self, level, user):
         """Neither a kill of the sandbox nor of the server leaves a process."""
