@@ -60,7 +60,7 @@ static void put_permissions(struct buf *b, mode_t mode)
 static void put_time(struct buf *b, const char *key, struct timespec at)
 {
     struct tm tm = {0};
-    char text[64], part[16];
+    char text[64], part[16] = "";
     long digits = 9, n = at.tv_nsec;
 
     if (gmtime_r(&at.tv_sec, &tm) == NULL)
@@ -69,7 +69,8 @@ static void put_time(struct buf *b, const char *key, struct timespec at)
         n /= 1000;
         digits -= 3;
     }
-    (void)snprintf(part, sizeof(part), digits > 0 ? ".%0*ld" : "", (int)digits, n);
+    if (digits > 0)
+        (void)snprintf(part, sizeof(part), ".%0*ld", (int)digits, n);
     (void)snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900,
                    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, part);
     json_kv(b, key, text);

@@ -10,7 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void tell(struct form *f, struct str in, struct buf *out, size_t *bytes)
+/* False: it is no form. */
+static bool tell(struct form *f, struct str in, struct buf *out, size_t *bytes)
 {
     struct str data = {0};
 
@@ -19,7 +20,7 @@ static void tell(struct form *f, struct str in, struct buf *out, size_t *bytes)
 
         if (e == FORM_BAD) {
             buf_addc(out, '!');
-            return;
+            return false;
         }
         if (e == FORM_DATA) {
             *bytes += data.n;
@@ -33,6 +34,7 @@ static void tell(struct form *f, struct str in, struct buf *out, size_t *bytes)
         if (e == FORM_PART_END || e == FORM_END)
             buf_addc(out, e == FORM_END ? '.' : ')');
     }
+    return true;
 }
 
 static void run(struct str body, size_t step, struct buf *out)
@@ -41,11 +43,9 @@ static void run(struct str body, size_t step, struct buf *out)
     size_t bytes = 0;
 
     assert(form_init(&f, "multipart/form-data; boundary=b", NULL) == ERR_OK);
-    for (size_t i = 0; i < body.n; i += step) {
-        tell(&f, (struct str){body.p + i, body.n - i < step ? body.n - i : step}, out, &bytes);
-        if (out->len > 0 && out->p[out->len - 1] == '!')
+    for (size_t i = 0; i < body.n; i += step)
+        if (!tell(&f, (struct str){body.p + i, body.n - i < step ? body.n - i : step}, out, &bytes))
             break;
-    }
     assert(bytes <= body.n);
     form_release(&f);
 }
