@@ -3,13 +3,11 @@
 could not go itself. Proof: a real server, raw HTTP; planted links; what is there is counted."""
 import json
 import os
-import re
+import threading
 import unittest
 
-from e2b import LEVEL, await_true
+from e2b import LEVEL
 from files_case import Files
-
-USER = "Basic dXNlcjo="
 
 
 class Entries(Files):
@@ -77,6 +75,17 @@ class Entries(Files):
         self.assertEqual((len(entries), entries[0]["name"], entries[-1]["name"]), (20000, "n000001", "n020000"))
         self.sh("cd many; seq -f 'm%0200.0f' 30000 | xargs touch")
         self.assertIn("list its folders one by one", self.refused("ListDir", "resource_exhausted", path="many"))
+
+    def test_more_at_once_than_the_sandbox_takes(self):
+        self.sh("mkdir many; cd many; seq 3000 | xargs touch")
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(len(self.rpc("ListDir", path="many")[1]["entries"])))
+                   for _ in range(100)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(found, [3000] * 100)
 
     def test_folders(self):
         status, told = self.rpc("MakeDir", path="a/b")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: a form is read the same however it is cut, and one that is none is refused.
  * Proof: a table of bodies, each told as "name/file=data;", cut at every place. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sandboxd/envd/files_form.h"
@@ -73,6 +73,18 @@ static void tell(struct form *f, struct str in, struct buf *out, bool *bad)
         }
 }
 
+/* From a copy of exactly its size, so that no look behind a piece goes well. */
+static void tell_piece(struct form *f, struct str piece, struct buf *out, bool *bad)
+{
+    char *copy = malloc(piece.n > 0 ? piece.n : 1);
+
+    assert_non_null(copy);
+    memcpy(copy, piece.p, piece.n);
+    tell(f, (struct str){copy, piece.n}, out, bad);
+    memset(copy, '?', piece.n);
+    free(copy);
+}
+
 static void check_cut(const struct row *row, size_t at, size_t step)
 {
     AUTO_BUF out = BUF_INIT(4096);
@@ -81,9 +93,9 @@ static void check_cut(const struct row *row, size_t at, size_t step)
     bool bad = false;
 
     assert_string_equal(err_name(form_init(&f, "multipart/form-data; boundary=b", NULL)), "OK");
-    tell(&f, (struct str){body.p, at}, &out, &bad);
+    tell_piece(&f, (struct str){body.p, at}, &out, &bad);
     for (size_t i = at; i < body.n; i += step)
-        tell(&f, (struct str){body.p + i, body.n - i < step ? body.n - i : step}, &out, &bad);
+        tell_piece(&f, (struct str){body.p + i, body.n - i < step ? body.n - i : step}, &out, &bad);
     if (!bad && !form_done(&f))
         buf_addc(&out, '?');
     assert_string_equal(out.p, row->want);
