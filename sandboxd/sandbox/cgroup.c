@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "common/banned.h"
 
 #define ROOT "/sys/fs/cgroup"
+#define NAME "sandfleet-" /* and the number of the server */
 
 enum { ROOM = CGROUP_PATH_ROOM + 128 };
 
@@ -155,24 +157,47 @@ static bool use_v1(struct str text, const char *name, struct cgroups *out)
     return *out->base[CGROUP_MEMORY] != '\0' && *out->base[CGROUP_PIDS] != '\0';
 }
 
-/* What an earlier server left. */
-static void sweep(const struct cgroups *c)
+/* Of a server that is no more; a group with a process in it stays. */
+static void sweep_one(int parent, const char *name)
 {
-    for (size_t i = 0; i < CGROUP_TREES; i++) {
-        DIR *d = *c->base[i] != '\0' ? opendir(c->base[i]) : NULL;
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 
-        for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
-            if (e->d_type == DT_DIR && *e->d_name == 'i')
-                (void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
-        if (d != NULL)
-            (void)closedir(d);
-    }
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        if (e->d_type == DT_DIR && *e->d_name != '.')
+            (void)unlinkat(fd, e->d_name, AT_REMOVEDIR);
+    if (d != NULL)
+        (void)closedir(d);
+    (void)unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-void cgroups_find(const char *name, struct cgroups *out)
+/* What servers left that were killed, beside the group of ours at `base`. */
+static void sweep(const char *base)
 {
-    char text[4096], own[ROOM];
+    char parent[CGROUP_PATH_ROOM];
 
+    (void)snprintf(parent, sizeof(parent), "%s", base);
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL)
+        return;
+    *slash = '\0';
+    DIR *d = opendir(parent);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        bool named = strncmp(e->d_name, NAME, strlen(NAME)) == 0;
+        long pid = named ? strtol(e->d_name + strlen(NAME), NULL, 10) : 0;
+
+        if (pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+            sweep_one(dirfd(d), e->d_name);
+    }
+    if (d != NULL)
+        (void)closedir(d);
+}
+
+void cgroups_find(struct cgroups *out)
+{
+    char text[4096], own[ROOM], name[64];
+
+    (void)snprintf(name, sizeof(name), NAME "%d", (int)getpid());
     *out = (struct cgroups){.kind = CGROUP_NONE};
     if (!read_file("/proc/self/cgroup", text, sizeof(text)))
         return;
@@ -187,7 +212,8 @@ void cgroups_find(const char *name, struct cgroups *out)
     }
     if (out->kind == CGROUP_NONE)
         cgroups_release(out);
-    sweep(out);
+    for (size_t i = 0; i < CGROUP_TREES; i++)
+        sweep(out->base[i]);
 }
 
 void cgroups_release(struct cgroups *c)

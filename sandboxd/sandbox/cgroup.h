@@ -35,9 +35,10 @@ const char *cgroup_kind_name(enum cgroup_kind kind); /* "cgroup-v2" */
  * /proc/self/cgroup. Empty: none. Pure. */
 struct str cgroup_path(struct str text, const char *controller);
 
-/* Looks what there is, and makes `name` in it. Never an error: CGROUP_NONE it is then. */
-void cgroups_find(const char *name, struct cgroups *out);
-void cgroups_release(struct cgroups *c); /* takes `name` away again when it is empty */
+/* Looks what there is, makes a group for this server in it, and takes away what killed ones
+ * left. Never an error: CGROUP_NONE it is then. */
+void cgroups_find(struct cgroups *out);
+void cgroups_release(struct cgroups *c); /* takes the server's group away again when it is empty */
 
 /* fds[0..*n): where a process writes "0" to be in it; yours. */
 enum err_code cgroup_make(const struct cgroups *c, const char *id, const struct cgroup_limits *l,

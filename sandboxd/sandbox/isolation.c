@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sandboxd/sandbox/bubblewrap.h"
@@ -164,18 +163,6 @@ static void warn(struct isolation *iso)
 
 /* --- the whole ----------------------------------------------------------------------- */
 
-static void find_cgroups(struct isolation *iso, const char *data)
-{
-    char name[64];
-    struct stat st;
-
-    if (stat(data, &st) != 0)
-        return;
-    (void)snprintf(name, sizeof(name), "sandfleet-%llx-%llx", (unsigned long long)st.st_dev,
-                   (unsigned long long)st.st_ino);
-    cgroups_find(name, &iso->cgroups);
-}
-
 enum err_code isolation_prepare(const struct isolation_want *want, const struct identity *id,
                                 const char *data, struct isolation *iso, struct err *err)
 {
@@ -190,7 +177,7 @@ enum err_code isolation_prepare(const struct isolation_want *want, const struct 
     if (rc == ERR_OK && (iso->mechanisms & MECH_SECCOMP))
         rc = seccomp_filter_make(&iso->filter, err);
     if (rc == ERR_OK && (iso->mechanisms & MECH_LIMITS))
-        find_cgroups(iso, data);
+        cgroups_find(&iso->cgroups);
     if (rc == ERR_OK && (iso->mechanisms & MECH_NAMESPACES))
         rc = check_namespaces(iso, id, data, err);
     describe(iso);

@@ -60,7 +60,9 @@ class Sandboxd:
         self.process = self.start(words)
         await_true(lambda: self.url() or self.process.poll() is not None, "sandboxd is ready")
         if not self.url():
-            raise AssertionError(self.text())
+            said = self.text()
+            self.discard()
+            raise AssertionError(said)
         self.port = int(self.url().rsplit(":", 1)[1])
 
     def start(self, words):

@@ -35,6 +35,10 @@ def decide(cell, same, traceable):
             "open": True, "shut": False}[cell] and "open" or "shut"
 
 
+def groups():
+    return [os.path.join(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup") for name in names]
+
+
 class Services:
     """What a sandbox shall not reach: one of each kind, answering "pong"."""
 
@@ -168,6 +172,9 @@ class Isolation(unittest.TestCase):
         server.process.kill()
         server.process.wait()
         await_true(lambda: running(marks[1]) == 0, "they ended with the server")
+        self.serve(level, user).discard()
+        self.assertEqual([g for g in groups() if g.endswith(f"sandfleet-{server.process.pid}")], [],
+                         "the next server takes the dead one's groups away")
 
     def check_face(self, level, user):
         """The level is told wherever one would look for it."""
