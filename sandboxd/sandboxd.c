@@ -139,7 +139,8 @@ static enum err_code open_doors(struct sandboxd *d, const struct settings *s, ch
     struct web_opts opts = {.routes = server_routes,
                             .n_routes = server_n_routes,
                             .app = &d->server,
-                            .upload_max = s->max_upload,
+                            .upload_max =
+                                s->max_upload < s->file_bytes ? s->max_upload : s->file_bytes,
                             .admit = server_admit,
                             .guess = server_guess,
                             .faults = &d->server.faults,

@@ -41,7 +41,7 @@ const struct opt settings_rows[] = {
     {"max-sandboxes", 0, OPT_INT, AT(max_sandboxes), "100", 1, 10000, 0, "SANDFLEET_MAX_SANDBOXES",
      "<n>", "Most sandboxes at once; more are refused with 429."},
     {"max-upload", 0, OPT_BYTES, AT(max_upload), "8GiB", 1, INT64_MAX / 4, 0, "SANDFLEET_MAX_UPLOAD",
-     "<bytes>", "Most bytes of one upload into a sandbox, packed or not; more is refused with 413."},
+     "<bytes>", "Most bytes of one upload into a sandbox, unpacked; never over --disk."},
     {"e2b-api-key", 0, OPT_STRING, AT(api_key), NULL, 1, 4096, OPT_SECRET, "E2B_API_KEY",
      "<key>", "The key that callers must send as X-API-Key."},
     {"faults", 0, OPT_STRING, AT(faults), NULL, 1, 4096, OPT_NO_ENV, NULL,
