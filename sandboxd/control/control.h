@@ -14,6 +14,8 @@ void control_error(struct request *r, int status, const char *error_code, const 
 /* "Sandbox … doesn't exist or you don't have access to it". */
 void control_not_found(struct request *r, struct str id);
 
+void snapshot_json(const struct snapshot *one, struct buf *out); /* {"snapshotID":…,"names":…} */
+
 /* The sandbox of the path, running or about to be; NULL: answered 404, also when it is paused. */
 struct sandbox *request_running(struct request *r);
 

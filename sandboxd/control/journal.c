@@ -52,7 +52,7 @@ void journal_add(struct journal *j, enum journal_level level, const char *messag
     if (e == NULL)
         return;
     buf_adds(&fields, "{");
-    for (size_t i = 0; pairs[i] != NULL; i += 2)
+    for (size_t i = 0; pairs[i] != NULL; i += 2) /* json_kv() leaves a NULL value out */
         json_kv(&fields, pairs[i], pairs[i + 1]);
     buf_adds(&fields, "}");
     *e = (struct journal_entry){.at_ms = clock_wall_ms(),

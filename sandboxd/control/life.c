@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 
 #include "common/banned.h"
 
-enum { AGAIN_MS = 100 };
+enum { AGAIN_MS = 100, PROGRAM_MAX = 64 };
 
 static struct server *server_of(const struct sandbox *sb)
 {
@@ -26,6 +27,23 @@ static void note(struct sandbox *sb, enum lifecycle what, const char *reason)
     lifecycle_add(server_of(sb)->lifecycle, what, sb->id, l->template_id, reason);
     journal_add(&sb->life->log, JOURNAL_INFO, lifecycle_text(what),
                 (const char *const[]){"reason", reason, NULL});
+}
+
+void life_tell(struct sandbox *sb, const char *message, const char *const pairs[])
+{
+    if (sb->life != NULL)
+        journal_add(&sb->life->log, JOURNAL_INFO, message, pairs);
+}
+
+void life_tell_process(struct sandbox *sb, int pid, const char *program, const char *status)
+{
+    const char *whole = program != NULL ? program : "?", *slash = strrchr(whole, '/');
+    char number[16], name[PROGRAM_MAX];
+
+    (void)snprintf(number, sizeof(number), "%d", pid);
+    (void)snprintf(name, sizeof(name), "%s", slash != NULL ? slash + 1 : whole);
+    life_tell(sb, status == NULL ? "process started" : "process ended",
+              (const char *const[]){"pid", number, "program", name, "status", status, NULL});
 }
 
 /* --- the state ------------------------------------------------------------------- */

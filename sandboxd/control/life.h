@@ -61,6 +61,12 @@ void life_let_go(struct sandbox *sb, bool done);
 void life_wait(struct sandbox *sb, struct life_waiter *w);
 void life_unwait(struct life_waiter *w);
 
+/* For its journal. pairs: name, value, …, NULL; never an argument, an environment's value, output.
+ */
+void life_tell(struct sandbox *sb, const char *message, const char *const pairs[]);
+/* A process of it: its program's name and its pid; `status` NULL: it has started. */
+void life_tell_process(struct sandbox *sb, int pid, const char *program, const char *status);
+
 /* It lives `ms` from now, at most LIFE_MAX_MS without a pause. ERR_INVALID: that is over. */
 enum err_code life_last(struct sandbox *sb, int64_t ms, struct err *err) MUST_USE;
 enum err_code life_extend(struct sandbox *sb, int64_t ms,

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/json.h"
 #include "common/log.h"
+#include "sandboxd/control/life.h"
 #include "sandboxd/envd/path.h"
 #include "sandboxd/envd/process_internal.h"
 
@@ -162,6 +164,17 @@ static void not_started(struct process *p, const struct init_report *r)
     process_free(p);
 }
 
+static void tell_end(const struct process *p)
+{
+    char text[32];
+
+    if (WIFSIGNALED(p->status))
+        (void)snprintf(text, sizeof(text), "signal %d", WTERMSIG(p->status));
+    else
+        (void)snprintf(text, sizeof(text), "exit status %d", WEXITSTATUS(p->status));
+    life_tell_process(p->sb, p->pid, json_get_string(p->config, "cmd"), text);
+}
+
 /* Takes fd, a terminal's or -1. */
 static void started(struct process *p, const struct init_report *r, int fd)
 {
@@ -170,6 +183,7 @@ static void started(struct process *p, const struct init_report *r, int fd)
         return;
     }
     p->pid = r->pid;
+    life_tell_process(p->sb, p->pid, json_get_string(p->config, "cmd"), NULL);
     if (p->terminal && !process_take_terminal(p, fd))
         log_event(LOG_WARN, "process.no_terminal", LF_INT("pid", p->pid));
     subscribers_start(&p->readers, p->pid);
@@ -189,6 +203,7 @@ void process_report(struct sandbox *sb, const struct init_report *r, int fd)
         if (r->kind == INIT_EXITED && p->pid == r->pid && !p->exited) {
             p->exited = true;
             p->status = r->status;
+            tell_end(p);
             process_give_up_output(p);
             process_drain(p);
             process_maybe_end(p);

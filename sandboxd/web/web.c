@@ -94,100 +94,6 @@ struct str request_query(const struct request *r, const char *name)
     return (struct str){value, value != NULL ? n : 0};
 }
 
-static void add_allowed(const struct request *r)
-{
-    static const char *const methods[] = {"DELETE", "GET", "POST", "PUT"};
-    const struct web_opts *o = &r->web->opts;
-    struct route_match match;
-
-    for (size_t i = 0; i < COUNTOF(methods); i++)
-        if (route_find(o->routes, o->n_routes, r->plane, methods[i], str_of(r->path), &match))
-            (void)MHD_add_response_header(r->response, "Allow", methods[i]);
-}
-
-/* The service's API says so in JSON, the daemon of a sandbox as plain HTTP. */
-static void nothing_there(struct request *r, bool other_method)
-{
-    AUTO_BUF text = BUF_INIT(64);
-
-    if (r->plane == PLANE_ENVD && other_method)
-        request_empty(r, 405);
-    else if (other_method)
-        request_error(r, 405, "method not allowed");
-    else if (r->plane == PLANE_CONTROL)
-        request_error(r, 404, "no such path");
-    if (other_method)
-        add_allowed(r);
-    if (r->response != NULL)
-        return;
-    buf_adds(&text, "404 page not found\n");
-    request_answer(r, 404, "text/plain; charset=utf-8", &text);
-}
-
-static void route_request(struct request *r, const char *method)
-{
-    const struct web_opts *o = &r->web->opts;
-    struct route_match match;
-    enum routed to = route_target(request_header(r, "Host"), request_header(r, "E2b-Sandbox-Id"),
-                                  request_header(r, "E2b-Sandbox-Port"), &r->sandbox_id, &r->port);
-
-    if (to != ROUTED_CONTROL && to != ROUTED_SANDBOX) {
-        AUTO_BUF text = BUF_INIT(256);
-
-        buf_adds(&text, route_refusal(to));
-        request_answer(r, 400, "text/plain", &text);
-        return;
-    }
-    if (to == ROUTED_CONTROL && o->guess != NULL && o->guess(r))
-        to = ROUTED_SANDBOX;
-    r->plane = to == ROUTED_SANDBOX ? PLANE_ENVD : PLANE_CONTROL;
-    (void)route_find(o->routes, o->n_routes, r->plane, method, str_of(r->path), &match);
-    r->route = match.route;
-    r->param = match.param;
-    if (r->response != NULL)
-        return;
-    fault_meet(r);
-    if (r->response != NULL || !o->admit(r))
-        return;
-    if (r->route == NULL)
-        nothing_there(r, match.other_method);
-}
-
-static int64_t body_max(const struct request *r)
-{
-    const struct body_sink *sink = r->route != NULL ? r->route->sink : NULL;
-
-    if (sink == NULL)
-        return WEB_BODY_MAX;
-    return sink->max_bytes != 0 ? sink->max_bytes : r->web->opts.upload_max;
-}
-
-static bool too_long(const struct request *r)
-{
-    const char *length = request_header(r, "Content-Length");
-
-    return length != NULL && (strlen(length) > 12 || strtoll(length, NULL, 10) > body_max(r));
-}
-
-/* Streaming methods take and give application/connect+json, unary ones JSON. */
-static bool wrong_type(struct request *r)
-{
-    bool stream = (r->route->flags & ROUTE_STREAM) != 0;
-    const char *want = stream ? "application/connect+json" : "application/json";
-    const char *have = request_header(r, "Content-Type");
-
-    if ((r->route->flags & (ROUTE_STREAM | ROUTE_UNARY)) == 0)
-        return false;
-    if (have != NULL && strncasecmp(have, want, strlen(want)) == 0 &&
-        (have[strlen(want)] == '\0' || strchr("; ", have[strlen(want)]) != NULL))
-        return false;
-    struct MHD_Response *m = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    if (m != NULL)
-        (void)MHD_add_response_header(m, "Accept-Post", want);
-    request_respond(r, 415, m);
-    return true;
-}
-
 static struct request *request_new(struct web *w, struct MHD_Connection *conn, const char *path)
 {
     struct request *r = calloc(1, sizeof(*r));
@@ -231,12 +137,12 @@ static enum MHD_Result queue(struct request *r)
  * reads it; only a body over its ceiling is refused right away. */
 static enum MHD_Result begin(struct request *r, const char *method)
 {
-    route_request(r, method);
-    if (r->response == NULL && too_long(r)) {
-        request_error(r, 413, "the body is over %lld bytes", (long long)body_max(r));
+    request_route(r, method);
+    if (r->response == NULL && request_too_long(r)) {
+        request_error(r, 413, "the body is over %lld bytes", (long long)request_body_max(r));
         return queue(r);
     }
-    if (r->response == NULL && !wrong_type(r) && r->route->sink != NULL)
+    if (r->response == NULL && !request_wrong_type(r) && r->route->sink != NULL)
         r->route->sink->begin(r);
     return MHD_YES;
 }
@@ -257,9 +163,9 @@ static enum MHD_Result take(struct request *r, struct str piece)
 {
     r->taken += (int64_t)piece.n;
     if (r->response != NULL) /* decided: discard, but not for ever */
-        return r->taken > 2 * body_max(r) ? MHD_NO : MHD_YES;
-    if (r->taken > body_max(r))
-        request_error(r, 413, "the body is over %lld bytes", (long long)body_max(r));
+        return r->taken > 2 * request_body_max(r) ? MHD_NO : MHD_YES;
+    if (r->taken > request_body_max(r))
+        request_error(r, 413, "the body is over %lld bytes", (long long)request_body_max(r));
     else if (r->route->sink != NULL)
         r->route->sink->piece(r, piece);
     else

@@ -16,6 +16,13 @@ void web_hold(struct web *w, struct held *h);
 struct loop *web_loop(const struct web *w);
 struct web_opts *web_opts_of(struct web *w);
 
+/* Plane, sandbox, row of the table; or an answer: nothing there, not let in, a fault. */
+void request_route(struct request *r, const char *method);
+int64_t request_body_max(const struct request *r);
+bool request_too_long(const struct request *r); /* by its Content-Length */
+/* Streaming methods take and give application/connect+json, unary ones JSON. True: answered. */
+bool request_wrong_type(struct request *r);
+
 /* A rule for this request, if there is one: answers, or notes what is to come. */
 void fault_meet(struct request *r);
 /* Before the handler: true when the request is suspended for a while; finish() comes again. */

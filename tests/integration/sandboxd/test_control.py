@@ -231,7 +231,8 @@ class Look(Control):
         path = f"/v2/sandboxes/{sandbox.id}/logs"
         status, logs = self.ask("GET", path)
         messages = [e["message"] for e in logs["logs"]]
-        self.assertEqual((status, messages[0], messages[-1]), (200, "created", "updated"))
+        self.assertEqual((status, messages), (200, ["created", "process started", "process ended", "updated"]))
+        self.assertEqual(logs["logs"][2]["fields"]["status"], "exit status 0")
         self.assertNotIn("hush-hush", json.dumps(logs))
         self.assertEqual(set(logs["logs"][0]), {"timestamp", "level", "message", "fields"})
         back = [e["message"] for e in self.ask("GET", f"{path}?direction=backward&limit=1")[1]["logs"]]

@@ -5,6 +5,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -169,6 +170,15 @@ class Faults(unittest.TestCase):
         status, body, _ = self.sandbox.call("POST", "/process.Process/List", {})
         self.assertEqual((status, json.loads(body)["code"]), (401, 401))
         self.assertIn("valid access token", json.loads(body)["message"])
+
+    def test_the_manual_is_right(self):
+        """Its example is taken; each kind that it tells of is one, and is in its table."""
+        with open("docs/sandboxd.md", encoding="utf-8") as f:
+            text = f.read()
+        rules = json.loads(re.search(r"```json\n(.*?)```", text, re.S)[1])
+        self.assertEqual(self.script(*rules)[0], 204)
+        for kind in {r["do"] for r in rules}:
+            self.assertIn(f"| `{kind}` |", text)
 
     def test_bad_rules_change_nothing(self):
         self.rule("GET /health", "answer", status=503, times=0)
