@@ -231,6 +231,11 @@ const struct janitor_counts *janitor_counts(const struct janitor *j)
     return &j->counts;
 }
 
+bool janitor_is_idle(const struct janitor *j)
+{
+    return !j->busy && j->n_acts == 0;
+}
+
 void janitor_free(struct janitor *j)
 {
     if (!j)

@@ -37,6 +37,7 @@ struct janitor_counts { /* since it was made */
 struct janitor *janitor_new(const struct janitor_opts *opts); /* NULL: no memory */
 void janitor_lead(struct janitor *j, bool leading);           /* the first round comes at once */
 const struct janitor_counts *janitor_counts(const struct janitor *j);
-void janitor_free(struct janitor *j); /* after ledger and sandbox service; NULL is fine */
+bool janitor_is_idle(const struct janitor *j); /* no round and no act is under way */
+void janitor_free(struct janitor *j);          /* after ledger and sandbox service; NULL is fine */
 
 #endif

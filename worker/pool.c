@@ -258,6 +258,11 @@ void pool_lead(struct pool *p, bool leading)
     pool_look(p);
 }
 
+bool pool_is_idle(const struct pool *p)
+{
+    return !p->asking && p->n_making == 0;
+}
+
 void pool_free(struct pool *p)
 {
     if (!p)

@@ -44,7 +44,8 @@ struct pool_opts { /* copied; what it points to is borrowed for the pool's life 
 struct pool *pool_new(const struct pool_opts *opts); /* NULL: no memory */
 /* Not leading: what is being made is left to the next leader, who asks with the same key. */
 void pool_lead(struct pool *p, bool leading);
-void pool_look(struct pool *p); /* fills it as far as it should be; call it often */
-void pool_free(struct pool *p); /* after ledger and sandbox service; NULL is fine */
+void pool_look(struct pool *p);          /* fills it as far as it should be; call it often */
+bool pool_is_idle(const struct pool *p); /* nothing is asked for or being made */
+void pool_free(struct pool *p);          /* after ledger and sandbox service; NULL is fine */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For the worker's integration tests: a sandboxd of our own whose `claude` runs the
- * prompt as a shell script, and a service that talks to it. */
+ * prompt as a shell script (and cannot be updated, but counts the tries), and a service that talks
+ * to it. */
 #ifndef SANDFLEET_TESTS_WORKER_FIXTURE_H
 #define SANDFLEET_TESTS_WORKER_FIXTURE_H
 
@@ -95,7 +96,8 @@ static bool fx_await_ready(const char *log)
 
 static int fx_write_agent(void)
 {
-    static const char agent[] = "#!/bin/sh\nexec /bin/sh\n";
+    static const char agent[] = "#!/bin/sh\n[ \"$1\" != update ] || { echo u >>\"$HOME/updates\"; "
+                                "exit 3; }\nexec /bin/sh\n";
     char path[80];
     int fd;
 
