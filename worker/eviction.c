@@ -78,7 +78,7 @@ static void on_chosen(void *ctx, PGresult *res, const struct err *e)
 }
 
 enum err_code eviction_start(struct ledger *l, struct sandbox_service *s, eviction_fn fn, void *ctx,
-                             struct err *err)
+                             struct eviction **out, struct err *err)
 {
     struct pg_cmd cmd = {.sql = sandbox_sql_evict};
     struct eviction *v = calloc(1, sizeof(*v));
@@ -90,5 +90,11 @@ enum err_code eviction_start(struct ledger *l, struct sandbox_service *s, evicti
         free(v);
         return err->code;
     }
+    *out = v;
     return ERR_OK;
+}
+
+void eviction_free(struct eviction *v)
+{
+    free(v);
 }

@@ -12,9 +12,12 @@
  * count the evicted one for a moment longer. */
 typedef void (*eviction_fn)(void *ctx, const struct sandbox_figures *f);
 
-/* Exactly one call of fn follows, later, unless ledger or service are freed before. ERR_NOMEM,
- * or as ledger_send(). */
+struct eviction; /* opaque: one under way */
+
+/* Exactly one call of fn follows, later; the handle is gone by then. ERR_NOMEM, or as
+ * ledger_send(). */
 enum err_code eviction_start(struct ledger *l, struct sandbox_service *s, eviction_fn fn, void *ctx,
-                             struct err *err) MUST_USE;
+                             struct eviction **out, struct err *err) MUST_USE;
+void eviction_free(struct eviction *v); /* only after ledger and service; NULL is fine */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the fleet: shared by fleet.c, fleet_runs.c, fleet_take.c, fleet_lease.c
+/* Inside the fleet: shared by fleet.c, fleet_ledger.c, fleet_runs.c, fleet_take.c, fleet_lease.c
  * and fleet_keep.c. */
 #ifndef SANDFLEET_WORKER_FLEET_INTERNAL_H
 #define SANDFLEET_WORKER_FLEET_INTERNAL_H
@@ -77,6 +77,9 @@ void fleet_finish(struct fleet *f); /* hands over what runs, and stops the loop 
 /* fleet.c */
 
 void fleet_become_ready(struct fleet *f); /* the ledger has our first beat */
+
+/* fleet_ledger.c */
+enum err_code fleet_open_ledger(struct fleet *f, struct err *err);
 
 /* fleet_runs.c */
 void fleet_add_run(struct fleet *f, struct claim *claim, bool resumed); /* takes *claim */

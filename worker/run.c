@@ -142,6 +142,7 @@ void run_free(struct run *r)
     if (!r)
         return;
     drop_handles(r);
+    eviction_free(r->eviction); /* one under way keeps the run until the process ends */
     run_request_release(&r->request);
     claim_release(&r->claim);
     buf_release(&r->tail);

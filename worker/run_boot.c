@@ -134,6 +134,7 @@ static void on_room(void *ctx, const struct sandbox_figures *f)
                        .msg = "all sandboxes of the plan are in use, and none of them is idle"};
     AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
 
+    r->eviction = NULL;
     if (!run_answered(r))
         return;
     if (!f) {
@@ -164,8 +165,8 @@ static bool make_room(struct run *r)
         timer_start(r->timer, (int64_t)ROOM_WAIT_MS << r->tries++);
         return true;
     }
-    if (r->evictions >= EVICTIONS_MAX ||
-        eviction_start(r->host->ledger, r->host->sandboxes, on_room, r, &err) != ERR_OK)
+    if (r->evictions >= EVICTIONS_MAX || eviction_start(r->host->ledger, r->host->sandboxes,
+                                                        on_room, r, &r->eviction, &err) != ERR_OK)
         return false;
     r->evictions++;
     r->tries = 0;

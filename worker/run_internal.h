@@ -6,6 +6,7 @@
 
 #include "worker/capture.h"
 #include "worker/claude_update.h"
+#include "worker/eviction.h"
 #include "worker/outcome.h"
 #include "worker/run.h"
 #include "worker/sandbox_row.h"
@@ -57,6 +58,7 @@ struct run {
     int64_t alive_ms;           /* boot clock: so long it lives at least */
     struct sandbox *sandbox;
     struct claude_update *update;
+    struct eviction *eviction;
     struct capture *capture;
     struct timer *timer;
     int tries, evictions; /* of opening or making the sandbox; for it */

@@ -174,13 +174,19 @@ struct ledger_op *sandbox_row_freed(struct ledger *l, const char *key, ledger_fn
 }
 
 enum err_code eviction_start(struct ledger *l, struct sandbox_service *s, eviction_fn fn, void *ctx,
-                             struct err *err)
+                             struct eviction **out, struct err *err)
 {
     (void)l, (void)s, (void)err;
+    *out = (struct eviction *)&w.room;
     note("evict");
     w.room = fn;
     w.room_ctx = ctx;
     return ERR_OK;
+}
+
+void eviction_free(struct eviction *v)
+{
+    assert_null(v);
 }
 
 bool claude_update_applies(bool policy_once, const char *template)
