@@ -221,6 +221,22 @@ static void example_of_a_line(void **state)
     check_event("line.json", &e);
 }
 
+/* age_ms counts all of the sandbox's life, running_ms what it ran and so cost. */
+static void example_of_a_sandbox_s_end(void **state)
+{
+    struct event e = {
+        .type = EVENT_SANDBOX_ENDED,
+        .attempt = 1,
+        .epoch = 1,
+        .n = 4,
+        .time_ms = INT64_C(1795222931550),
+        .data = STR("{\"sandbox_id\":\"i0123456789abcdefghij\",\"template\":\"claude\",\"reason\":"
+                    "\"released\",\"age_ms\":612000,\"running_ms\":95300,\"cost_usd\":0.00288}")};
+
+    (void)state;
+    check_event("sandbox_ended.json", &e);
+}
+
 static void example_of_a_terminal(void **state)
 {
     struct event e = {
@@ -267,6 +283,7 @@ static const struct CMUnitTest singles[] = {
     cmocka_unit_test(request_schema_has_the_ranges),
     cmocka_unit_test(event_schema_has_the_attributes),
     cmocka_unit_test(example_of_a_line),
+    cmocka_unit_test(example_of_a_sandbox_s_end),
     cmocka_unit_test(example_of_a_terminal),
 };
 
