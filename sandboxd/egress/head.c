@@ -23,6 +23,20 @@ static bool clean(struct str s)
     return s.n > 0;
 }
 
+/* Each line is whole: an origin may take a bare CR or LF for the end of one, and read behind it a
+ * Host that is not the one the rule's headers are for. */
+static bool fields_ok(struct str s)
+{
+    const char *end;
+
+    for (; s.n > 0 && (end = find(s, "\r\n")) != NULL;
+         s = (struct str){end + 2, s.n - (size_t)(end - s.p) - 2})
+        for (const char *p = s.p; p < end; p++)
+            if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f)
+                return false;
+    return true;
+}
+
 /* It is put into a URL: nothing may end the host there. */
 static bool host_ok(struct str host, bool bracketed)
 {
@@ -101,8 +115,9 @@ enum egress_step egress_head_parse(struct str bytes, struct egress_head *out)
         return EGRESS_BAD;
     out->bytes = head.n + 2;
     out->fields = (struct str){line + 2, (size_t)(head.p + head.n - (line + 2))};
-    return parse_line((struct str){bytes.p, (size_t)(line - bytes.p)}, out) ? EGRESS_HEAD
-                                                                            : EGRESS_BAD;
+    bool good =
+        parse_line((struct str){bytes.p, (size_t)(line - bytes.p)}, out) && fields_ok(out->fields);
+    return good ? EGRESS_HEAD : EGRESS_BAD;
 }
 
 static bool is_field(struct str line, const char *name)

@@ -32,6 +32,12 @@ static struct row {
     {"colons in a name", "CONNECT a:b:443 HTTP/1.1" END, EGRESS_BAD, false, NULL, 0, NULL},
     {"HTTP/2", "GET http://a.org/ HTTP/2" END, EGRESS_BAD, false, NULL, 0, NULL},
     {"four words", "GET http://a.org/ HTTP/1.1 x" END, EGRESS_BAD, false, NULL, 0, NULL},
+    {"line feed in a field", "GET http://a.org/ HTTP/1.1\r\nA: b\nHost: c.org" END, EGRESS_BAD,
+     false, NULL, 0, NULL},
+    {"return in a field", "GET http://a.org/ HTTP/1.1\r\nA: b\rHost: c.org" END, EGRESS_BAD, false,
+     NULL, 0, NULL},
+    {"tab in a field", "GET http://a.org/ HTTP/1.1\r\nA:\tb" END, EGRESS_HEAD, false, "a.org", 80,
+     "/"},
     {"half", "GET http://a.org/ HTTP/1.1\r\nA: b\r\n", EGRESS_MORE, false, NULL, 0, NULL},
     {"nothing", "", EGRESS_MORE, false, NULL, 0, NULL},
 };
