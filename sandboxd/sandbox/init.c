@@ -35,12 +35,24 @@ struct init {
     struct file_child files[FILES_AT_ONCE];
 };
 
-void init_report_send(enum init_kind kind, uint32_t ticket, int pid, int status, int fd)
+bool init_report_send(enum init_kind kind, uint32_t ticket, int pid, int status, int fd)
 {
     const struct init_report r = {.kind = kind, .ticket = ticket, .pid = pid, .status = status};
 
-    while (!packet_send(INIT_SOCKET, &r, sizeof(r), &fd, fd >= 0, 0) && errno == EINTR)
-        continue;
+    bool sent;
+
+    do
+        sent = packet_send(INIT_SOCKET, &r, sizeof(r), &fd, fd >= 0, 0);
+    while (!sent && errno == EINTR);
+    return sent;
+}
+
+/* What was asked for cannot even be tried: somebody waits for an answer all the same. */
+static void refuse(const struct init_request *q, int errnum)
+{
+    enum init_kind kind = q->op == INIT_START ? INIT_FAILED : INIT_DONE;
+
+    (void)init_report_send(kind, q->ticket, 0, errnum, -1);
 }
 
 /* --- commands -------------------------------------------------------------- */
@@ -52,16 +64,18 @@ static void start(const struct init *in, const struct init_request *q, int fds[I
     int errnum = command_look(in->setup, fds[INIT_FD_SPEC]);
 
     if (errnum != 0) {
-        init_report_send(INIT_FAILED, q->ticket, INIT_NO_CWD, errnum, -1);
+        (void)init_report_send(INIT_FAILED, q->ticket, INIT_NO_CWD, errnum, -1);
         return;
     }
     int master = tty ? terminal_open(in->setup, q->cols, q->rows, fds) : -1;
     pid_t pid = tty && master < 0 ? -1 : command_start(in->setup, fds, tty);
 
-    if (pid < 0)
-        init_report_send(INIT_FAILED, q->ticket, 0, errno, -1);
-    else
-        init_report_send(INIT_STARTED, q->ticket, pid, 0, master);
+    if (pid < 0) {
+        refuse(q, errno);
+    } else if (!init_report_send(INIT_STARTED, q->ticket, pid, 0, master) && master >= 0) {
+        refuse(q, errno);
+        (void)kill(pid, SIGKILL); /* nobody has its terminal */
+    }
     if (master < 0)
         return;
     (void)close(master);
@@ -87,8 +101,8 @@ static void file_main(const struct init_setup *setup, uint32_t ticket, int reque
     if (!command_become(setup))
         _exit(1);
     int errnum = file_op_run(request_fd, &answer_fd);
-    init_report_send(INIT_DONE, ticket, 0, errnum, errnum == 0 ? answer_fd : -1);
-    _exit(0);
+    int fd = errnum == 0 ? answer_fd : -1;
+    _exit(init_report_send(INIT_DONE, ticket, 0, errnum, fd) ? 0 : 1);
 }
 
 static void start_file(struct init *in, uint32_t ticket, int request_fd)
@@ -101,7 +115,7 @@ static void start_file(struct init *in, uint32_t ticket, int request_fd)
     if (pid == 0)
         file_main(in->setup, ticket, request_fd);
     if (pid < 0)
-        init_report_send(INIT_DONE, ticket, 0, EAGAIN, -1);
+        (void)init_report_send(INIT_DONE, ticket, 0, EAGAIN, -1);
     else
         in->files[i] = (struct file_child){pid, ticket};
 }
@@ -114,7 +128,7 @@ static bool file_ended(struct init *in, pid_t pid, int status)
             continue;
         in->files[i].pid = 0;
         if (status != 0)
-            init_report_send(INIT_DONE, in->files[i].ticket, 0, EINTR, -1);
+            (void)init_report_send(INIT_DONE, in->files[i].ticket, 0, EINTR, -1);
         return true;
     }
     return false;
@@ -138,7 +152,7 @@ static void reap(struct init *in)
         if (pid == in->forward)
             forward_again(in, status);
         else if (!file_ended(in, pid, status))
-            init_report_send(INIT_EXITED, 0, pid, status, -1);
+            (void)init_report_send(INIT_EXITED, 0, pid, status, -1);
     }
 }
 
@@ -179,6 +193,8 @@ static void serve_one(struct init *in)
         want = q.flags & INIT_WITH_PTY ? 1 : INIT_FDS;
         if (n_fds == want)
             start(in, &q, fds);
+        else /* no room for descriptors */
+            refuse(&q, EMFILE);
         break;
     case INIT_SIGNAL:
         send_signal(q.pid, q.signum);
@@ -187,15 +203,17 @@ static void serve_one(struct init *in)
         end_everything(in);
         break;
     case INIT_PAUSE:
-        init_report_send(INIT_DONE, q.ticket, 0, tree_stop() ? 0 : EBUSY, -1);
+        (void)init_report_send(INIT_DONE, q.ticket, 0, tree_stop() ? 0 : EBUSY, -1);
         break;
     case INIT_RESUME:
         tree_continue();
-        init_report_send(INIT_DONE, q.ticket, 0, 0, -1);
+        (void)init_report_send(INIT_DONE, q.ticket, 0, 0, -1);
         break;
     case INIT_FILE:
         if (n_fds == 1)
             start_file(in, q.ticket, fds[0]);
+        else
+            refuse(&q, EMFILE);
         break;
     }
     packet_close(fds);

@@ -22,7 +22,9 @@ bool command_become(const struct init_setup *s);
  * master, non-blocking. -1 with errno. */
 int terminal_open(const struct init_setup *s, uint16_t cols, uint16_t rows, int fds[INIT_FDS]);
 
-void init_report_send(enum init_kind kind, uint32_t ticket, int pid, int status, int fd);
+/* False with errno: the descriptor could not be sent along (too many are under way), or the server
+ * is gone. Without one it only fails when nobody is there to be told. */
+bool init_report_send(enum init_kind kind, uint32_t ticket, int pid, int status, int fd);
 
 /* Makes this process what the setup says, for good: limits, Landlock, system calls.
  * False: it has told standard error why. `filter`: setup->filter_bytes. */
