@@ -63,6 +63,7 @@ static void on_overdue(void *ctx)
     struct process *p = ctx;
     struct err e = ERR_INIT;
 
+    p->overdue = true;
     if (process_alive(p) && process_signal(p, SIGKILL, &e) != ERR_OK)
         log_event(LOG_WARN, "process.not_killed", LF_INT("pid", p->pid), LF_ERR(&e));
     process_watch_output(p);
@@ -187,7 +188,10 @@ static void started(struct process *p, const struct init_report *r, int fd)
     if (p->terminal && !process_take_terminal(p, fd))
         log_event(LOG_WARN, "process.no_terminal", LF_INT("pid", p->pid));
     subscribers_start(&p->readers, p->pid);
-    process_watch_output(p);
+    if (p->overdue)
+        on_overdue(p);
+    else
+        process_watch_output(p);
 }
 
 void process_report(struct sandbox *sb, const struct init_report *r, int fd)

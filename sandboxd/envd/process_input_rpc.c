@@ -34,10 +34,13 @@ static enum err_code give(struct process *p, struct input *in, bool *pty,
 
 /* --- SendInput, CloseStdin ----------------------------------------------------- */
 
+enum { INPUT_WAIT_MS = 60000 }; /* unless Connect-Timeout-Ms says otherwise */
+
 struct sender { /* state of a unary request that waits */
     struct request *r;
     bool pty;
     struct input_part *waits;
+    struct timer *deadline;
 };
 
 static void on_taken(void *ctx, const struct err *e)
@@ -45,10 +48,21 @@ static void on_taken(void *ctx, const struct err *e)
     struct sender *s = ctx;
 
     s->waits = NULL;
+    timer_stop(s->deadline);
     if (e->code == ERR_OK)
         request_done(s->r);
     else
         write_failed(s->r, s->pty, e);
+}
+
+/* As with the real daemon the bytes still go when the process reads, but nobody waits for that. */
+static void on_deadline(void *ctx)
+{
+    struct sender *s = ctx;
+
+    input_forget(s->waits);
+    s->waits = NULL;
+    request_rpc_error(s->r, RPC_DEADLINE_EXCEEDED, "context deadline exceeded");
 }
 
 static void sender_gone(struct request *r)
@@ -57,14 +71,19 @@ static void sender_gone(struct request *r)
 
     if (s->waits != NULL)
         input_forget(s->waits);
+    timer_free(s->deadline);
     free(s);
 }
 
 static struct sender *sender_new(struct request *r)
 {
+    const struct server *server = r->app;
     struct sender *s = calloc(1, sizeof(*s));
 
-    if (s == NULL) {
+    if (s != NULL)
+        s->deadline = timer_new(server->fleet.loop, on_deadline, s);
+    if (s == NULL || s->deadline == NULL) {
+        free(s);
         request_rpc_error(r, RPC_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
@@ -72,6 +91,29 @@ static struct sender *sender_new(struct request *r)
     r->state = s;
     r->gone = sender_gone;
     return s;
+}
+
+/* How long the request may wait; false: answered. */
+static bool time_to_wait(struct request *r, int64_t *ms)
+{
+    struct err e = ERR_INIT;
+
+    *ms = INPUT_WAIT_MS;
+    if (rpc_timeout(request_header(r, "Connect-Timeout-Ms"), ms, &e) != ERR_OK)
+        request_rpc_error(r, RPC_INVALID_ARGUMENT, "%s", e.msg);
+    else if (*ms <= 0)
+        request_rpc_error(r, RPC_DEADLINE_EXCEEDED, "context deadline exceeded");
+    else
+        return true;
+    return false;
+}
+
+static void done_or_wait(struct sender *s, int64_t ms)
+{
+    if (s->waits == NULL)
+        request_done(s->r);
+    else
+        timer_start(s->deadline, ms);
 }
 
 void handle_send_input(struct request *r)
@@ -82,16 +124,17 @@ void handle_send_input(struct request *r)
     struct input in = {.bytes = BUF_INIT(INPUT_MAX)};
     enum rpc_code code;
     struct err e = ERR_INIT;
+    int64_t ms;
 
-    if (s == NULL)
+    if (s == NULL || !time_to_wait(r, &ms))
         return;
     const struct input_want want = {on_taken, s, &s->waits};
     if (input_read(m, &in, &code, &e) != ERR_OK)
         request_rpc_error(r, code, "%s", e.msg);
     else if (give(p, &in, &s->pty, &want, &e) != ERR_OK)
         write_failed(r, in.pty, &e);
-    else if (s->waits == NULL)
-        request_done(r);
+    else
+        done_or_wait(s, ms);
     buf_release(&in.bytes);
 }
 
@@ -101,8 +144,9 @@ void handle_close_stdin(struct request *r)
     struct process *p = request_live_process(r, &m);
     struct sender *s = p != NULL ? sender_new(r) : NULL;
     struct err e = ERR_INIT;
+    int64_t ms;
 
-    if (s == NULL)
+    if (s == NULL || !time_to_wait(r, &ms))
         return;
     const struct input_want want = {on_taken, s, &s->waits};
     if (process_on_terminal(p))
@@ -111,8 +155,8 @@ void handle_close_stdin(struct request *r)
                           "(0x04) instead");
     else if (input_end(process_input(p), &want, &e) != ERR_OK)
         request_rpc_error(r, RPC_UNKNOWN, "error closing stdin: %s", e.msg);
-    else if (s->waits == NULL)
-        request_done(r);
+    else
+        done_or_wait(s, ms);
 }
 
 /* --- StreamInput ------------------------------------------------------------------ */

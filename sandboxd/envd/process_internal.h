@@ -23,7 +23,8 @@ struct process {
     struct pipe_end out, err; /* a terminal is out alone */
     struct input_queue in;
     bool terminal, exited, killed, ended;
-    int status; /* as waitpid() */
+    bool overdue; /* its deadline passed before init reported it */
+    int status;   /* as waitpid() */
     struct subscribers readers;
     struct timer *cache;
 };

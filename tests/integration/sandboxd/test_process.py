@@ -81,6 +81,17 @@ class Input(Process):
         self.assertEqual(answers, [(429, "resource_exhausted")] * 2 + [(500, "internal")] * 2)
         self.assertEqual(Done(sleep).end, KILLED)
 
+    def test_what_nobody_reads_waits_until_its_deadline(self):
+        sleep = self.shell("exec sleep 73102", stdin=True)
+        pid, late = sleep.pid(), (504, {"code": "deadline_exceeded", "message": "context deadline exceeded"})
+        full = {"process": {"pid": pid}, "input": {"stdin": base64.b64encode(b"x" * 300000).decode()}}
+        self.assertEqual(self.sandbox.rpc("SendInput", full, Connect_Timeout_Ms="100"), late)
+        self.assertEqual(self.sandbox.rpc("CloseStdin", {"process": {"pid": pid}}, Connect_Timeout_Ms="100"), late)
+        self.assertEqual(self.sandbox.rpc("SendInput", full, Connect_Timeout_Ms="0"), late)
+        self.assertEqual(self.sandbox.rpc("SendInput", full, Connect_Timeout_Ms="x")[0], 400)
+        self.sandbox.rpc("SendSignal", {"process": {"pid": pid}, "signal": "SIGNAL_SIGKILL"})
+        self.assertEqual(Done(sleep).end, KILLED)
+
     def test_input_of_a_sender_that_left_arrives(self):
         count = self.shell("until [ -e go ]; do sleep 0.01; done; wc -c", stdin=True)
         pid = count.pid()

@@ -6,6 +6,10 @@ Proof: each of its measured behaviours on the wire of a real sandboxd.
 import base64
 import gzip
 import json
+import os
+import pathlib
+import re
+import subprocess
 import time
 import unittest
 
@@ -79,6 +83,31 @@ class Life(Process):
         self.ends_with(self.follow(pid, Connect_Timeout_Ms="10000000000"), "invalid_argument",
                        'parse timeout: "10000000000" has >10 digits')
         first.close()
+
+    def test_deadline_that_passes_before_the_start(self):
+        for _ in range(20):
+            self.ends_with(self.sandbox.start("sleep", "74202", headers={"Connect-Timeout-Ms": "1"}),
+                           "deadline_exceeded", "context deadline exceeded")
+        self.sandbox.run("true")
+        await_true(lambda: self.listed() == [], "each of them was killed")
+
+    def limit_files(self, pid, most):
+        """In the name of the process's own user."""
+        status = pathlib.Path(f"/proc/{pid}/status").read_text("ascii")
+        uid, gid = (int(re.search(rf"{name}:\t(\d+)", status)[1]) for name in ("Uid", "Gid"))
+        who = {"user": uid, "group": gid} if os.geteuid() == 0 else {}
+        subprocess.run(["prlimit", "--pid", str(pid), f"--nofile={most}"], check=True, **who)
+
+    def test_without_room_for_descriptors_it_is_refused(self):
+        self.sandbox.run("true")
+        pid = self.server.init_pid(self.sandbox)
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            pid = int(f.read() or pid)  # bubblewrap's child
+        self.limit_files(pid, "4:")
+        self.ends_with(self.shell("true"), "internal", "Too many open files")
+        self.assertEqual(self.sandbox.call("GET", "/files?path=x")[0], 500)
+        self.limit_files(pid, "1024:")
+        self.assertEqual(self.sandbox.run("true").end["status"], "exit status 0")
 
     def test_by_tag(self):
         one, two = (self.sandbox.start("sleep", "74301", tag=t) for t in ("one", "two"))
