@@ -14,7 +14,7 @@ struct got {
     int64_t stop_at;  /* stop the loop at this line; 0: at the end */
     int64_t pause_at; /* pause there, and go on a little later; 0: never */
     int64_t longest, true_bytes;
-    bool unterminated, ended, paused, log_ceiling;
+    bool unterminated, ended, paused, stays_paused, log_ceiling;
     int status;
     char stderr_tail[256];
     struct err e;
@@ -41,7 +41,8 @@ FX_HELPER void on_line(void *ctx, const struct capture_line *line)
     buf_addc(&g->text, '\n');
     if (line->n == g->pause_at) {
         capture_pause(g->c, true);
-        timer_start(g->later, 50);
+        if (!g->stays_paused)
+            timer_start(g->later, 50);
     }
     if (line->n == g->stop_at)
         loop_stop(fx.loop);

@@ -83,7 +83,7 @@ static void faults_listed(void *ctx, const struct err *e)
 }
 
 /* All sandboxes of the server. */
-static void faults_list(struct sandbox_service *s, struct faults_left *l)
+FX_HELPER void faults_list(struct sandbox_service *s, struct faults_left *l)
 {
     static const struct sandbox_query all = {0};
     struct sandbox_list *list;
@@ -97,7 +97,7 @@ static void faults_list(struct sandbox_service *s, struct faults_left *l)
 }
 
 /* Kills all there are; returns how many there were. */
-static int faults_sweep(struct sandbox_service *s)
+FX_HELPER int faults_sweep(struct sandbox_service *s)
 {
     static struct faults_left l;
     struct err e, told;
