@@ -147,11 +147,13 @@ static void share(struct fleet *f)
 static enum err_code open_sandboxes(struct fleet *f, struct err *err)
 {
     const struct settings *s = f->set;
+    const struct http_opts http = {.drain_ms = s->drain_delay_ms, .ca_file = s->ca_file};
     struct sandbox_service_opts opts = {.api_url = s->e2b_api_url,
                                         .sandbox_url = s->e2b_sandbox_url,
                                         .domain = s->e2b_domain,
                                         .api_key = s->e2b_api_key,
-                                        .fleet = s->fleet};
+                                        .fleet = s->fleet,
+                                        .http = &http};
     if (!s->e2b_api_key)
         return err_set(err, ERR_CONFIG,
                        "no key of the sandbox service: set E2B_API_KEY, or "

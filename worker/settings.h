@@ -14,6 +14,8 @@ struct settings {
     char *brokers, *database, *prefix, *fleet;
     struct opt_list kafka_props;
     int64_t slots, lease_ms, drain_ms;
+    int64_t drain_delay_ms;
+    char *ca_file;
     char *e2b_api_url, *e2b_sandbox_url, *e2b_domain;
     struct secret *e2b_api_key, *oauth_token, *api_key;
     double e2b_cpu_usd_hour, e2b_gib_usd_hour;

@@ -48,6 +48,8 @@ static const struct script scripts[] = {
     {"/junk", "\x16\x03\x01 this is not HTTP\r\n\r\n", true},
     {"/stall", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", false},
     {"/mute", "", false},
+    {"/hold", "", false},
+    {"nowhere.invalid:443", "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", true},
     {"/flow", "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", false},
 };
 
@@ -57,14 +59,16 @@ struct conn {
     struct watch *w;
     char in[8192];
     size_t n;
+    bool held;
 };
 
 struct server {
     struct loop *l;
     int fd, port;
     struct watch *w;
-    struct conn *conns[64];
+    struct conn *conns[512];
     size_t n_conns, accepted;
+    size_t held;     /* requests for /hold that wait for their answer */
     char last[8192]; /* the last request's bytes */
 };
 
@@ -90,6 +94,8 @@ static void answer(struct conn *c)
     size_t n = strcspn(path, " ?");
     memcpy(c->s->last, c->in, sizeof c->in);
     c->n = 0;
+    c->held = n == 5 && strncmp(path, "/hold", n) == 0;
+    c->s->held += c->held;
     for (size_t i = 0; i < COUNTOF(scripts); i++) {
         const struct script *s = &scripts[i];
         if (strlen(s->path) != n || strncmp(s->path, path, n) != 0)
@@ -141,7 +147,7 @@ static void server_listen(struct server *s)
     do {
         at.sin_port = htons((uint16_t)++s->port);
     } while (bind(s->fd, (struct sockaddr *)&at, sizeof at) != 0);
-    assert_int_equal(listen(s->fd, 64), 0);
+    assert_int_equal(listen(s->fd, 512), 0);
     s->w = watch_new(s->l, s->fd, on_accept, s);
     watch_set(s->w, WATCH_READ);
 }
@@ -220,10 +226,12 @@ static void on_data(void *ctx, struct str piece)
 }
 
 static const struct http_events collecting = {.done = on_done};
-static const struct http_events streaming = {.data = on_data, .done = on_done};
+static const
+    __attribute__((unused)) struct http_events streaming = {.data = on_data, .done = on_done};
 
-static struct http_req *start(struct world *w, const char *path, struct http_call call,
-                              const struct http_events *ev)
+static __attribute__((unused)) struct http_req *start(struct world *w, const char *path,
+                                                      struct http_call call,
+                                                      const struct http_events *ev)
 {
     char url[256];
     struct http_req *r = NULL;
