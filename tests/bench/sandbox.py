@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT / "tests" / "lib"))
 from fleet import Stack, programs  # noqa: E402
 
 GOAL = 0.10
+BEHIND_MS = 200  # a median line older than this was not followed
 OURS, THEIRS = "ours", "theirs"
 
 
@@ -35,6 +36,13 @@ def status_kib(pid, field):
     """VmHWM, VmRSS of a process; 0: it is gone."""
     with contextlib.suppress(OSError, IndexError):
         return int(pathlib.Path(f"/proc/{pid}/status").read_text("ascii").split(f"{field}:")[1].split()[0])
+    return 0
+
+
+def share_kib(pid):
+    """Its part of the memory that is resident: a page of n processes counts as a nth."""
+    with contextlib.suppress(OSError, IndexError):
+        return int(pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").split("\nPss:")[1].split()[0])
     return 0
 
 
@@ -118,10 +126,16 @@ def compare(options, stack):
               " every hash as it should be", flush=True)
     print(f"\n{options.streams} streams x {options.lines} lines x {options.bytes} bytes, "
           f"{options.rate} lines/s each; {options.runs} runs of each, in turn\n\n{HEAD}", flush=True)
-    for _ in range(options.runs):
+    for _ in range(2 * options.runs):
         for who in (OURS, THEIRS):
-            runs[who].append(Run(who, stack, work(options), options.sdk))
-            print(f"{who:<10} {runs[who][-1].row()}", flush=True)
+            if len(runs[who]) == options.runs:
+                continue
+            run = Run(who, stack, work(options), options.sdk)
+            behind = run.told["p50_ms"] > BEHIND_MS
+            print(f"{who:<10} {run.row()}{'  fell behind: not counted' if behind else ''}", flush=True)
+            runs[who] += [] if behind else [run]
+    if min(map(len, runs.values())) < options.runs:
+        raise SystemExit("error: this machine is too busy: a client that falls behind reads big pieces, cheaply, late")
     median = {(who, what): statistics.median(getattr(r, what) for r in runs[who])
               for who in runs for what in ("cpu_s", "peak_kib")}
     for who in (OURS, THEIRS):
@@ -143,7 +157,7 @@ def live(options, stack):
         below = children(server)
         seen["next"] = time.monotonic() + 0.5
         if len(below) > seen["processes"]:
-            seen.update(processes=len(below), kib=sum(status_kib(p, "VmRSS") for p in below))
+            seen.update(processes=len(below), kib=sum(share_kib(p) for p in below))
 
     run = Run(OURS, stack, work(options, verify=True, streams=options.live, lines=options.live_lines,
                                 rate=options.live_rate), options.sdk, look)
@@ -154,8 +168,7 @@ def live(options, stack):
           f"p50 {told['p50_ms']:.1f} ms, p99 {told['p99_ms']:.1f} ms\n"
           f"  sandboxd  {status_kib(server, 'VmHWM') / 1024:8.1f} MB peak  {run.server_cpu_s * 1000:8.0f} ms CPU  "
           f"({empty / 1024:.1f} MB before)\n"
-          f"  below it  {seen['processes']} processes, {seen['kib'] / 1024:.0f} MB resident, shared pages counted "
-          "by each", flush=True)
+          f"  below it  {seen['processes']} processes, {seen['kib'] / 1024:.0f} MB (proportional share)", flush=True)
 
 
 def main():
