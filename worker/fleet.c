@@ -137,6 +137,7 @@ static void share(struct fleet *f)
                                 .base_url = s->base_url,
                                 .secrets = f->secrets,
                                 .may_publish = fleet_may_publish,
+                                .refused = fleet_service_refused,
                                 .gone = fleet_run_gone,
                                 .ctx = f};
     for (size_t i = 0; i < COUNTOF(mine); i++)

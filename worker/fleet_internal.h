@@ -72,6 +72,7 @@ struct fleet {
 /* fleet_stop.c */
 void fleet_fatal(struct fleet *f, const char *what, const struct err *e); /* ends the process */
 void fleet_publish_failed(void *ctx, const struct err *e);
+void fleet_service_refused(void *ctx, const struct err *e); /* the sandbox service, our key */
 void fleet_finish(struct fleet *f); /* hands over what runs, and stops the loop */
 
 /* fleet.c */

@@ -38,6 +38,15 @@ void fleet_fatal(struct fleet *f, const char *what, const struct err *e)
         leave(f);
 }
 
+/* The runs wait for a worker with a key that is good; to go on would drain the queue. */
+void fleet_service_refused(void *ctx, const struct err *e)
+{
+    struct fleet *f = ctx;
+
+    if (!f->finishing)
+        fleet_fatal(f, "sandboxes.refused", e);
+}
+
 /* Whoever goes on does so at the first line that was not acknowledged. */
 void fleet_publish_failed(void *ctx, const struct err *e)
 {

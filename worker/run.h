@@ -37,7 +37,9 @@ struct run_host { /* what all runs share; outlives them */
     const char *base_url;            /* ANTHROPIC_BASE_URL; NULL: the agent's default */
     struct secret *const *secrets;   /* cut out of every line */
     size_t n_secrets;
-    bool (*may_publish)(void *ctx);         /* does our lease hold? */
+    bool (*may_publish)(void *ctx); /* does our lease hold? */
+    /* The sandbox service refuses our key: no run can go on here, and none is at fault. */
+    void (*refused)(void *ctx, const struct err *e);
     void (*gone)(void *ctx, struct run *r); /* last call, from the loop: run_free() it */
     void *ctx;
 };

@@ -179,6 +179,10 @@ static void boot_failed(struct run *r, const struct err *e)
     bool ours = r->place.busy; /* not asked for by us just now, that is */
 
     log_event(LOG_WARN, "sandbox.failed", LF("run", r->claim.run_id), LF_ERR(e));
+    if (e->code == ERR_UNAUTHORIZED) {
+        r->host->refused(r->host->ctx, e);
+        return;
+    }
     if (e->code == ERR_GONE && ours && !r->reattach) {
         start_over(r);
         return;

@@ -568,6 +568,10 @@ static void v_exit0(void)
 {
     agent_ended(0);
 }
+static void v_badkey(void)
+{
+    boot_failed(ERR_UNAUTHORIZED);
+}
 static void v_ack(void)
 {
     w.unacked = 0;
@@ -600,7 +604,7 @@ static const struct verb verbs[] = {
     {"done", v_done},       {"broken", v_broken},   {"lapse", v_lapse},     {"confirm", v_confirm},
     {"limit", v_limit},     {"new", v_new},         {"mine", v_mine},       {"kept", v_kept},
     {"warm", v_warm},       {"room", v_room},       {"noroom", v_noroom},   {"tick", v_tick},
-    {"updated", v_updated}, {"usurped", v_usurped},
+    {"updated", v_updated}, {"usurped", v_usurped}, {"badkey", v_badkey},
 };
 
 static void turn(void)
@@ -639,6 +643,15 @@ static void on_gone(void *ctx, struct run *r)
     w.run = NULL;
 }
 
+/* As the worker does it: it ends, and lets its runs go. */
+static void on_refused(void *ctx, const struct err *e)
+{
+    (void)ctx;
+    (void)e;
+    note("refused");
+    run_release(w.run);
+}
+
 static struct secret *secrets[1];
 static struct sandbox_sizes sizes;
 static struct run_host host = {.worker_id = "w1",
@@ -646,6 +659,7 @@ static struct run_host host = {.worker_id = "w1",
                                .secrets = secrets,
                                .n_secrets = COUNTOF(secrets),
                                .may_publish = may_publish,
+                               .refused = on_refused,
                                .gone = on_gone};
 
 struct row {
@@ -695,6 +709,8 @@ static struct row rows[] = {
     {"a run that works", .script = TO_AGENT "init result exit0 ack ack held ack held done held",
      .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close "
                          "say:run.completed mark:published kill:sb1 freed"},
+    {"a refused key is no run's fault", .script = "new badkey",
+     .trace = "say:attempt.starting place create:1 refused"},
     {"nothing is said before its acknowledgements", .script = TO_AGENT "init result exit0",
      .trace = T_TO_AGENT "line:1 line:2"},
     {"no result: another attempt, counted", .script = TO_AGENT "text exit0 ack ack held done held",
