@@ -186,9 +186,9 @@ static enum MHD_Result finish(struct request *r)
         else
             r->route->handler(r);
     }
-    if (r->response != NULL)
-        return queue(r);
-    return suspend(r); /* answered later */
+    if (r->response == NULL)
+        return suspend(r); /* answered later */
+    return fault_delays(r) ? MHD_YES : queue(r);
 }
 
 static enum MHD_Result on_access(void *ctx, struct MHD_Connection *conn, const char *url,
@@ -271,11 +271,15 @@ enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **
 
 void web_free(struct web *w)
 {
+    struct request *r;
     struct held *h;
 
     if (w == NULL)
         return;
     w->closing = true;
+    LIST_FOREACH(r, &w->requests, link)
+    if (r->suspended) /* its answer would come too late */
+        request_error(r, 503, "the server is stopping");
     while ((h = LIST_FIRST(&w->held)) != NULL)
         h->shut(h);
     (void)MHD_run(w->mhd);

@@ -118,6 +118,8 @@ void request_empty(struct request *r, int status)
 {
     if (r->effect.kind == FAULT_CUT) /* no body to cut it in */
         r->effect.after_bytes = -1;
+    if (r->effect.kind == FAULT_HALF_OPEN)
+        r->delay_ms = FAULT_MS_MAX;
     request_respond(r, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 

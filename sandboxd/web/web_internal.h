@@ -25,7 +25,8 @@ bool request_wrong_type(struct request *r);
 
 /* A rule for this request, if there is one: answers, or notes what is to come. */
 void fault_meet(struct request *r);
-/* Before the handler: true when the request is suspended for a while; finish() comes again. */
+/* Before the handler, and before the answer: true when the request is suspended for a while;
+ * finish() comes again. */
 bool fault_delays(struct request *r);
 void fault_forget(struct request *r);
 

@@ -38,6 +38,15 @@ def running(marker):
     return found
 
 
+def spawn_stubborn(sandbox, n, seconds):
+    """n processes that left their session and ignore TERM; all there when this returns."""
+    marker = b"sleep\0%d\0" % seconds
+    stubborn = f"trap '' TERM; exec sleep {seconds}"
+    sandbox.run("sh", "-c", f'for i in $(seq {n}); do setsid sh -c "{stubborn}" </dev/null >/dev/null 2>&1 & done')
+    await_true(lambda: running(marker) == n, "all have started")
+    return marker
+
+
 def envelope(message, packed=False):
     text = json.dumps(message).encode()
     if packed:

@@ -126,6 +126,13 @@ class Faults(unittest.TestCase):
         left.close()
         self.assertEqual(self.health(), 204)
 
+    def test_half_open_without_a_body(self):
+        sandbox = self.server.create()
+        self.rule("DELETE /sandboxes/{}", "half_open")
+        with self.assertRaises(TimeoutError):
+            self.server.call("DELETE", f"/sandboxes/{sandbox.id}", timeout=0.5)
+        self.assertEqual(sandbox.kill(), 404)  # it was done all the same
+
     def test_half_open_stream_ends_with_the_client(self):
         self.rule("POST /process.Process/Start", "half_open", after_bytes=100)
         stream = self.sandbox.start("sh", "-c", "while :; do echo x; sleep 0.01; done")

@@ -5,21 +5,12 @@ import hashlib
 import http.client
 import json
 import os
-import signal
 import subprocess
 import threading
 import time
 import unittest
 
-from e2b import BIN, KEY, LEVEL, Sandboxd, await_true, running
-
-def spawn_stubborn(sandbox, n, seconds):
-    """n processes that left their session and ignore TERM; all there when this returns."""
-    marker = b"sleep\0%d\0" % seconds
-    stubborn = f"trap '' TERM; exec sleep {seconds}"
-    sandbox.run("sh", "-c", f'for i in $(seq {n}); do setsid sh -c "{stubborn}" </dev/null >/dev/null 2>&1 & done')
-    await_true(lambda: running(marker) == n, "all have started")
-    return marker
+from e2b import BIN, KEY, LEVEL, Sandboxd, await_true, running, spawn_stubborn
 
 
 def is_asleep(pid):
@@ -253,55 +244,6 @@ class Envd(Server):
         self.assertEqual(json.loads(rpc("Stat", path="c/y")[1])["entry"]["type"], "FILE_TYPE_FILE")
         self.assertEqual([rpc("Remove", path="c")[0], rpc("Remove", path="c")[0], rpc("Stat", path="c")[0]],
                          [200, 200, 404])
-
-
-class Ends(unittest.TestCase):
-    def serve(self, *words):
-        server = Sandboxd(*words)
-        self.addCleanup(server.discard)
-        return server
-
-    def test_kill_takes_200_stubborn_processes(self):
-        server = self.serve()
-        sandbox = server.create()
-        marker = spawn_stubborn(sandbox, 200, 72001)
-        self.assertEqual(sandbox.kill(), 204)
-        self.assertEqual(running(marker), 0)
-        self.assertEqual(os.listdir(os.path.join(server.data, "sandboxes")), [])
-        self.assertEqual(server.stop(), 0)
-
-    def test_killed_server_leaves_no_process(self):
-        server = self.serve()
-        marker = spawn_stubborn(server.create(), 50, 72101)
-        spawn_stubborn(server.create(), 0, 72102)
-        server.process.kill()
-        server.process.wait()
-        await_true(lambda: running(marker) == 0, "all are gone")
-        after = Sandboxd(data=server.data)
-        self.addCleanup(after.discard)
-        self.assertEqual(os.listdir(os.path.join(server.data, "sandboxes")), [], "the next one takes them away")
-
-    def test_killed_init_is_a_lost_sandbox(self):
-        server = self.serve()
-        lost, other = server.create(), server.create()
-        marker, kept = spawn_stubborn(lost, 50, 72201), spawn_stubborn(other, 2, 72202)
-        os.kill(server.init_pid(lost), signal.SIGKILL)
-        await_true(lambda: running(marker) == 0, "all are gone")
-        await_true(lambda: lost.call("GET", "/health")[0] == 502, "the sandbox is gone")
-        self.assertEqual((running(kept), other.call("GET", "/health")[0]), (2, 204))
-        self.assertEqual(server.stop(), 0)
-        self.assertEqual(running(kept), 0)
-
-    def test_ceiling_of_sandboxes(self):
-        server = self.serve("--max-sandboxes", "2")
-        first = server.create()
-        server.create()
-        status, body, headers = server.call("POST", "/v2/sandboxes", {"templateID": "base"})
-        self.assertEqual((status, "retry-after" in headers), (429, False))
-        self.assertIn("maximum number of concurrent E2B sandboxes (2)", json.loads(body)["message"])
-        first.kill()
-        server.create()
-        self.assertEqual(server.stop(), 0)
 
 
 class Start(unittest.TestCase):
