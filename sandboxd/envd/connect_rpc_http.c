@@ -7,7 +7,7 @@
 
 #include "common/banned.h"
 
-enum { ERROR_MAX = 8192 };
+enum { ERROR_TEXT_MAX = 16 << 10, ERROR_MAX = 6 * ERROR_TEXT_MAX + 128 }; /* all of it escaped */
 
 bool request_rpc_ok(struct request *r)
 {
@@ -54,7 +54,7 @@ void request_frames(struct request *r, struct buf *frames)
 
 void request_rpc_error(struct request *r, enum rpc_code code, const char *fmt, ...)
 {
-    AUTO_BUF text = BUF_INIT(ERROR_MAX / 2), body = BUF_INIT(ERROR_MAX);
+    AUTO_BUF text = BUF_INIT(ERROR_TEXT_MAX), body = BUF_INIT(ERROR_MAX);
     const char *message;
     va_list ap;
 

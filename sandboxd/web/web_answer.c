@@ -10,7 +10,7 @@
 
 #include "common/banned.h"
 
-enum { PACK_SLACK = 1024 };
+enum { PACK_SLACK = 1024, ERROR_TEXT_MAX = 16 << 10 }; /* a message may name two paths */
 
 static void resume(struct request *r)
 {
@@ -125,7 +125,7 @@ void request_empty(struct request *r, int status)
 
 void request_error(struct request *r, int status, const char *fmt, ...)
 {
-    AUTO_BUF text = BUF_INIT(4096), body = BUF_INIT(8192);
+    AUTO_BUF text = BUF_INIT(ERROR_TEXT_MAX), body = BUF_INIT(6 * ERROR_TEXT_MAX + 128);
     va_list ap;
 
     va_start(ap, fmt);

@@ -42,6 +42,7 @@ struct one {
     struct envd_stream *stream;
     struct lines lines;
     int64_t bytes, disorder;
+    char complaint[120];           /* what it wrote to stderr first */
     crypto_hash_sha256_state hash; /* of the lines but the last, which says what it should be */
     bool failed, done, sum_found;
 };
@@ -153,20 +154,33 @@ static void end_one(struct one *o)
         loop_stop(b.loop);
 }
 
-static void on_ended(void *ctx, int64_t exit_code, const struct err *e)
+static void on_complaint(void *ctx, struct str piece)
 {
     struct one *o = ctx;
 
+    if (o->complaint[0] == '\0')
+        (void)snprintf(o->complaint, sizeof(o->complaint), STR_FMT, STR_ARG(piece));
+}
+
+static void on_ended(void *ctx, int64_t exit_code, const struct err *e)
+{
+    struct one *o = ctx;
+    struct err why = *e;
+
     o->stream = NULL;
     o->failed = e->code != ERR_OK || exit_code != 0;
+    if (e->code == ERR_OK)
+        (void)err_set(&why, ERR_IO, "a program ended with status %" PRId64 ": %s", exit_code,
+                      o->complaint);
     if (o->failed)
-        note_failure(e);
+        note_failure(&why);
     end_one(o);
 }
 
 static void run_all(void)
 {
-    static const struct envd_stream_events ev = {.out = on_out, .ended = on_ended};
+    static const struct envd_stream_events ev = {
+        .out = on_out, .err_out = on_complaint, .ended = on_ended};
     char command[160];
     const char *const args[] = {"-c", command, NULL};
 

@@ -165,6 +165,8 @@ class Down(Files):
         home = self.sh("pwd").strip()
         self.assertEqual(self.error(self.get("nope")), (404, f"path '{home}/nope' does not exist"))
         self.assertEqual(self.error(self.request("GET", {})), (400, f"path '{home}' is a directory"))
+        far = "/" + "a/" * 2040 + "a"
+        self.assertEqual(self.error(self.get(far)), (404, f"path '{far}' does not exist"))
         self.sh("mkfifo pipe")
         self.assertEqual(self.error(self.get("pipe"))[0], 400)
         self.assertEqual(self.error(self.get("/dev/zero"))[0], 400)
