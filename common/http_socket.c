@@ -81,7 +81,8 @@ static struct http_socket *next_ready(struct http_sockets *all)
 }
 
 /* With the turn's bytes used up the rest of the named waits, at the head, for the next turn.
- * Where something came, more will: the set is looked at once more without being woken for it. */
+ * Where something came, more will: the set is looked at once more without being woken for it,
+ * after twice the delay, so that what comes evenly waits the delay on average. */
 static void on_due(void *ctx)
 {
     struct http *h = ctx;
@@ -95,7 +96,7 @@ static void on_due(void *ctx)
     if (all->bytes == 0)
         watch_set(all->watch, WATCH_READ);
     else
-        timer_start(all->due, all->bytes < HTTP_TURN_MAX_BYTES ? all->drain_ms : 0);
+        timer_start(all->due, all->bytes < HTTP_TURN_MAX_BYTES ? 2 * all->drain_ms : 0);
     http_leave(h);
 }
 

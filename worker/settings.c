@@ -33,7 +33,7 @@ static const struct opt rows[] = {
     { "e2b-domain", 0, OPT_STRING, AT(e2b_domain), "e2b.app", 1, 255, 0, "E2B_DOMAIN",
       "<domain>", "Domain of the control plane and of the sandboxes." },
     { "drain-delay", 0, OPT_MS, AT(drain_delay_ms), "5ms", 0, 1000, 0, NULL,
-      "<duration>", "How long a sandbox's output may wait, so that many lines are read at once; 0: not at all." },
+      "<duration>", "How long a sandbox's output waits on average, so that many lines are read at once; 0: not at all." },
     { "ca-file", 0, OPT_STRING, AT(ca_file), NULL, 0, 4096, 0, NULL,
       "<file>", "Certificates of authorities (PEM) to trust instead of the system's; proxies come from HTTPS_PROXY and NO_PROXY." },
     { "e2b-api-key", 0, OPT_STRING, AT(e2b_api_key), NULL, 1, 4096, OPT_SECRET, "E2B_API_KEY",
