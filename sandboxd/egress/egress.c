@@ -16,7 +16,7 @@
 
 #include "common/banned.h"
 
-enum { BACKLOG = 64, ACCEPTS_A_TURN = 32 };
+enum { BACKLOG = 64, ACCEPTS_A_TURN = 32, TELL_MS = 1000 };
 #define SOCKET_NAME "egress.sock"
 
 /* --- the server's exceptions -------------------------------------------------- */
@@ -96,6 +96,16 @@ void egress_free(struct egress *g)
 
 /* --- a door -------------------------------------------------------------------- */
 
+void door_tell(struct door *d, const char *event)
+{
+    int64_t now = loop_now_ms(d->egress->loop);
+
+    if (d->told_ms != 0 && now - d->told_ms < TELL_MS)
+        return;
+    d->told_ms = now;
+    log_event(LOG_WARN, event, LF("sandbox", d->sandbox));
+}
+
 static void on_knock(void *ctx, int events)
 {
     struct door *d = ctx;
@@ -109,7 +119,7 @@ static void on_knock(void *ctx, int events)
         if (d->n_relays < EGRESS_RELAYS_MAX) {
             relay_open(d, fd);
         } else {
-            log_event(LOG_WARN, "egress.full", LF("sandbox", d->sandbox));
+            door_tell(d, "egress.full");
             (void)close(fd);
         }
     }

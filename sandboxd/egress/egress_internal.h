@@ -30,11 +30,14 @@ struct door {
     struct watch *watch;
     struct egress_rules *rules;
     int n_relays;
+    int64_t told_ms; /* when a refusal was logged; 0: never */
     LIST_HEAD(, relay) relays;
 };
 
 bool egress_is_local(const struct egress *g, const struct sockaddr *to);
 
+/* A refusal, for the log: a sandbox that asks for many gets one line a second. */
+void door_tell(struct door *d, const char *event);
 void relay_open(struct door *d, int fd); /* takes fd */
 void relay_close(struct relay *r);
 

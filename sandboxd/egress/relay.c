@@ -11,7 +11,6 @@
 
 #include <sodium.h>
 
-#include "common/log.h"
 #include "sandboxd/egress/head.h"
 
 #include "common/banned.h"
@@ -176,7 +175,7 @@ static void on_failed(void *ctx, const struct err *e)
 
     r->origin = NULL;
     if (denied)
-        log_event(LOG_WARN, "egress.denied", LF("sandbox", r->door->sandbox));
+        door_tell(r->door, "egress.denied");
     refuse(r, denied ? 403 : 502,
            denied ? "this sandbox may not reach that address" : "cannot connect to the origin");
 }

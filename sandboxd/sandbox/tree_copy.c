@@ -46,22 +46,44 @@ static void copy_marks(int to, const struct stat *st)
     (void)futimens(to, times);
 }
 
-/* Holes stay holes and extents are shared where the file system can do that. */
-static int copy_bytes(struct copy *c, int from, int to)
+/* So many bytes from where both stand; fewer when the file has become shorter. */
+static int copy_extent(struct copy *c, int from, int to, off_t n)
 {
-    for (;;) {
-        ssize_t n = copy_file_range(from, NULL, to, NULL, PIECE, 0);
+    while (n > 0) {
+        size_t piece = n < PIECE ? (size_t)n : PIECE;
+        ssize_t did = copy_file_range(from, NULL, to, NULL, piece, 0);
 
-        if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
-            n = sendfile(to, from, NULL, PIECE);
-        if (n < 0)
-            return errno;
-        if (n == 0)
-            return 0;
-        c->left.bytes -= n;
+        if (did < 0 &&
+            (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
+            did = sendfile(to, from, NULL, piece);
+        if (did <= 0)
+            return did < 0 ? errno : 0;
+        n -= did;
+        c->left.bytes -= did;
         if (c->left.bytes < 0)
             return EFBIG;
     }
+    return 0;
+}
+
+/* Holes stay holes: a file of nothing else would take what it only claims to have. Extents are
+ * shared where the file system can do that. */
+static int copy_bytes(struct copy *c, int from, int to)
+{
+    off_t at = 0, end;
+
+    while ((at = lseek(from, at, SEEK_DATA)) >= 0) {
+        if ((end = lseek(from, at, SEEK_HOLE)) < 0 || lseek(from, at, SEEK_SET) < 0 ||
+            lseek(to, at, SEEK_SET) < 0)
+            return errno;
+        int rc = copy_extent(c, from, to, end - at);
+        if (rc != 0)
+            return rc;
+        at = end;
+    }
+    if (errno != ENXIO) /* that one says: no more of it */
+        return errno;
+    return (end = lseek(from, 0, SEEK_END)) >= 0 && ftruncate(to, end) == 0 ? 0 : errno;
 }
 
 static int copy_file(struct copy *c, int dir, int to_dir, const char *name)

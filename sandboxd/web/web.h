@@ -18,7 +18,8 @@
 #include "sandboxd/web/route.h"
 
 enum {
-    WEB_BODY_MAX = 16 << 20, /* of a collected body */
+    WEB_BODY_MAX = 16 << 20,     /* of a collected body, */
+    WEB_OPEN_BODY_MAX = 4 << 10, /* and of one from who showed no key */
     WEB_CONNECTIONS_MAX = 8192,
     WEB_IDLE_S = 75,   /* a connection without a byte */
     WEB_STREAM_S = 900 /* a stream whose reader takes nothing */

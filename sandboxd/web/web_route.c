@@ -71,7 +71,8 @@ int64_t request_body_max(const struct request *r)
     const struct body_sink *sink = r->route != NULL ? r->route->sink : NULL;
 
     if (sink == NULL)
-        return WEB_BODY_MAX;
+        return r->route != NULL && (r->route->flags & ROUTE_OPEN) ? WEB_OPEN_BODY_MAX
+                                                                  : WEB_BODY_MAX;
     return sink->max_bytes != 0 ? sink->max_bytes : web_opts_of(r->web)->upload_max;
 }
 

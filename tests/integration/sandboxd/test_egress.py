@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 from e2b import Sandboxd
@@ -151,6 +152,16 @@ for a in [("127.0.0.1", {port}), ("8.8.8.8", 53)]:
             self.assertIn(" 200 Connection established",
                           self.ask(sb, f"CONNECT 127.0.0.1:{port} HTTP/1.1\\r\\n\\r\\n"
                                        "GET / HTTP/1.0\\r\\n\\r\\n"))
+
+    def test_refusals_do_not_fill_the_log(self):
+        many = "for _ in range(40):" + "".join(f"\n  {line}" for line in CLIENT.strip().splitlines()[1:])
+        with self.sandbox() as sb:
+            begun = time.monotonic()
+            out, err, _ = run(sb, "/usr/bin/python3", "-c", "import socket, sys\n" + many,
+                              "GET http://127.0.0.1:1/ HTTP/1.1\\r\\n\\r\\n")
+            self.assertEqual(out.count("403 Forbidden"), 40, err)
+            told = sb.server.text().count("egress.denied")
+            self.assertTrue(1 <= told <= 2 + time.monotonic() - begun, told)
 
     def found(self, sandbox, needle):
         out, err, status = run(sandbox, "/usr/bin/python3", "-c", SEARCH, needle[::-1])

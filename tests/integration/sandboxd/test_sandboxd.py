@@ -41,6 +41,12 @@ class ControlPlane(Server):
             self.assertEqual((status, json.loads(body)["code"]), (401, 401))
         self.assertEqual(json.loads(self.server.call("GET", "/health")[1])["isolation"], LEVEL)
 
+    def test_without_a_key_no_large_body_is_kept(self):
+        self.assertEqual(self.server.call("GET", "/health", b"x" * 100, {"X-API-Key": ""})[0], 200)
+        self.assertEqual(self.server.call("GET", "/health", b"x" * 100000, {"X-API-Key": ""})[0], 413)
+        chunks = (b"x" * 3000 for _ in range(2))
+        self.assertEqual(self.server.call("GET", "/health", chunks, {"X-API-Key": ""})[0], 413)
+
     def test_create_get_kill(self):
         sandbox = self.server.create(metadata={"job": "a b&c"})
         detail = json.loads(self.server.call("GET", f"/sandboxes/{sandbox.id}")[1])

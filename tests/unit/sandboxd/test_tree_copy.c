@@ -77,6 +77,29 @@ static void is_whole(void **state)
     assert_int_equal(lstat(at("to/pipe"), &st), -1);
 }
 
+static void holes_take_no_room(void **state)
+{
+    static const struct tree_limits most = {256 << 10, 1};
+    char tail[4] = "";
+    struct stat st;
+
+    (void)state;
+    (void)mkdir(at("sparse"), 0700);
+    (void)mkdir(at("copy"), 0700);
+    int fd = open(at("sparse/x"), O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "end", 3, 64 << 20), 3);
+    assert_int_equal(ftruncate(fd, 128 << 20), 0);
+    (void)close(fd);
+    assert_int_equal(tree_copy(at("sparse"), at("copy"), &most), 0);
+    fd = open(at("copy/x"), O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    assert_true(st.st_size == 128 << 20 && st.st_blocks < 1024);
+    assert_int_equal(pread(fd, tail, 3, 64 << 20), 3);
+    assert_string_equal(tail, "end");
+    (void)close(fd);
+}
+
 static void ends_at_its_limits(void **state)
 {
     static const struct tree_limits bytes = {4, 100}, entries = {1000, 5};
@@ -103,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_whole),
+        cmocka_unit_test(holes_take_no_room),
         cmocka_unit_test(ends_at_its_limits),
         cmocka_unit_test(goes_through_no_link),
     };
