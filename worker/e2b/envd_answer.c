@@ -66,7 +66,7 @@ enum err_code envd_processes_parse(struct str body, struct envd_processes *out, 
     if (open_list(body, "processes", NULL, &out->tree, &item, &n, err) == ERR_OK) {
         out->all = calloc(n + 1, sizeof(*out->all));
         if (out->all) {
-            for (; out->n < n; item = item->next)
+            for (; item && out->n < n; item = item->next)
                 out->all[out->n++] = process_of(item);
             return ERR_OK;
         }
@@ -120,7 +120,7 @@ enum err_code envd_entries_parse(struct str body, struct envd_entries *out, stru
     if (open_list(body, "entries", "entry", &out->tree, &item, &n, err) == ERR_OK) {
         out->all = calloc(n + 1, sizeof(*out->all));
         if (out->all) {
-            for (; out->n < n; item = item->next)
+            for (; item && out->n < n; item = item->next)
                 out->all[out->n++] = entry_of(item);
             return ERR_OK;
         }
