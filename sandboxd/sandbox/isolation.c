@@ -157,6 +157,8 @@ static void warn(struct isolation *iso)
     warn_also(iso, level == ISOLATION_WEAK && iso->landlock < LANDLOCK_ABI_SCOPES,
               "they can signal processes of the same user and reach abstract sockets (Landlock is "
               "older than version 6)");
+    warn_also(iso, level == ISOLATION_MEDIUM && iso->landlock < LANDLOCK_ABI_SCOPES,
+              "they can reach abstract sockets of this machine (Landlock is older than version 6)");
     warn_also(iso, (iso->mechanisms & MECH_LIMITS) && iso->cgroups.kind == CGROUP_NONE,
               "memory is limited per process only (no cgroup could be used)");
 }
