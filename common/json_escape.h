@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 static inline bool json_is_high(uint32_t code)
 {
@@ -87,10 +90,33 @@ static inline uint64_t json_special_bytes(uint64_t w)
            JSON_EACH_BYTE(0x80);
 }
 
+/* Of the 16 bytes at p, one bit for each that ends a plain run. A byte over 0x7f is less
+ * than a control byte's limit, too: they are compared with their sign. */
+#ifdef __SSE2__
+static inline unsigned json_special_16(const char *p)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
+    __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+    __m128i backslash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, backslash)));
+}
+#endif
+
 /* The first byte from p on that is not plain text of a string. */
 static inline const char *json_skip_plain(const char *p, const char *end)
 {
     uint64_t w, special;
+
+#ifdef __SSE2__
+    for (; end - p >= 16; p += 16) {
+        unsigned found = json_special_16(p);
+
+        if (found)
+            return p + __builtin_ctz(found);
+    }
+#endif
 
     while (end - p >= (ptrdiff_t)sizeof w) {
         memcpy(&w, p, sizeof w);

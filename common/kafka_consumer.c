@@ -137,7 +137,8 @@ static enum err_code make_conf(const struct kafka_conf *conf, const struct consu
     int64_t most = opts->prefetch_bytes ? opts->prefetch_bytes : PREFETCH_BYTES;
     snprintf(session, sizeof session, "%" PRId64, opts->session_ms ? opts->session_ms : SESSION_MS);
     snprintf(kbytes, sizeof kbytes, "%" PRId64, most >> 10);
-    snprintf(bytes, sizeof bytes, "%" PRId64, most > 2 << 20 ? most : 2 << 20);
+    /* Of one answer, compressed: what comes out of it may be many times more. */
+    snprintf(bytes, sizeof bytes, "%" PRId64, most / 8 > 1 << 20 ? most / 8 : 1 << 20);
     const struct kafka_prop props[] = {
         /* librdkafka wants a name even where there is no group; nothing joins it. */
         {"group.id", opts->group ? opts->group : "sandfleet-no-group"},
@@ -228,7 +229,9 @@ void consumer_pause(struct consumer *c, const char *topic, bool paused)
             c->ev.failed(c->ctx, &e);
         return;
     }
-    if (!paused)
+    if (paused)
+        c->paused_ms = loop_now_ms(c->client.loop);
+    else
         kafka_client_soon(&c->client); /* what was kept back */
 }
 

@@ -13,6 +13,9 @@ struct consumer {
     void *ctx;
     struct partitions parts;
     size_t keep_records, keep_bytes; /* of a paused topic */
+    int64_t paused_ms;               /* since when all is paused */
+    int64_t queued_most;             /* records in librdkafka's queue since its fetcher was woken */
+    size_t turns_to_look;            /* records until the queue is looked at again */
 };
 
 static inline void partition_list_done(rd_kafka_topic_partition_list_t **list)

@@ -7,10 +7,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/log.h"
+
 #include "common/banned.h"
 
 enum {
     RECORDS_A_TURN = 200, /* then the others in the loop have their turn */
+    HOLD_MS = 500,        /* a pause so short leaves librdkafka's queue as it is */
+    LOOK_EVERY = 64,      /* records between two looks at its length */
+    WAKE_LEAST = 512,     /* a shorter queue never was a full one */
     MAX_HEADERS = 64      /* of a record; more are not handed out */
 };
 
@@ -96,6 +101,7 @@ static void accept_record(struct consumer *c, rd_kafka_message_t *m)
         rd_kafka_message_destroy(m);
         return;
     }
+    h->nth = ++c->parts.taken;
     if (!h->lane->paused && h->lane->n_kept == 0) {
         h->next = m->offset + 1;
         hand_out(c, m);
@@ -128,15 +134,65 @@ static rd_kafka_message_t *next_kept(struct consumer *c)
     return NULL;
 }
 
+/* --- librdkafka's own queue ---------------------------------------------------------------
+ *
+ * Before 2.2 a fetcher whose queue is full looks again after a second, however soon the
+ * queue is empty. A seek wakes it: of the partition that was silent longest, to where it is
+ * anyhow, so that hardly ever a record is fetched twice for it. */
+
+static void wake_fetcher(struct consumer *c)
+{
+    struct held *quiet = NULL;
+    struct err ignored = ERR_INIT;
+
+    for (size_t i = 0; i < c->parts.n; i++) {
+        struct held *h = &c->parts.held[i];
+        if (h->next >= 0 && !h->lane->stopped && (!quiet || h->nth < quiet->nth))
+            quiet = h;
+    }
+    if (quiet && quiet->lane->n_kept == 0 &&
+        consumer_seek(c, &(struct partition){quiet->lane->topic, quiet->id, quiet->next},
+                      &ignored) != ERR_OK)
+        log_event(LOG_DEBUG, "kafka.wake_failed", LF_ERR(&ignored));
+}
+
+/* Half of what was queued is gone: if the fetcher stopped, that was since then. */
+static void look_at_queue(struct consumer *c)
+{
+    int64_t n;
+
+    if (c->turns_to_look-- > 0)
+        return;
+    c->turns_to_look = LOOK_EVERY;
+    n = (int64_t)rd_kafka_queue_length(c->client.queue);
+    if (n > c->queued_most) {
+        c->queued_most = n;
+    } else if (c->queued_most >= WAKE_LEAST && n < c->queued_most / 2) {
+        c->queued_most = n;
+        wake_fetcher(c);
+    }
+}
+
+/* Polling a paused topic would only move records from one queue into another, and in the
+ * end stop the fetching, which costs much more; but not polling at all ends the membership. */
+static bool holds(const struct consumer *c)
+{
+    return c->parts.all_paused && loop_now_ms(c->client.loop) - c->paused_ms < HOLD_MS;
+}
+
 bool consumer_turn(void *ctx)
 {
     struct consumer *c = ctx;
+
     for (int i = 0; i < RECORDS_A_TURN && !c->client.freed; i++) {
+        if (holds(c))
+            return false;
         rd_kafka_message_t *m = next_kept(c);
         if (m) {
             hand_out(c, m);
             continue;
         }
+        look_at_queue(c);
         m = rd_kafka_consumer_poll(c->client.rk, 0);
         if (!m) {
             balance(c);

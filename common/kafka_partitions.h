@@ -31,6 +31,7 @@ struct held { /* one partition */
     struct lane *lane;
     int32_t id;
     int64_t next; /* the first offset not yet taken from librdkafka; < 0: not known yet */
+    uint64_t nth; /* of the consumer's records, the last one of this partition */
 };
 
 struct partitions {
@@ -38,6 +39,7 @@ struct partitions {
     size_t n, last; /* last: the one found last; records come in runs */
     LIST_HEAD(, lane) lanes;
     bool all_paused; /* what a new lane begins with */
+    uint64_t taken;  /* records taken from librdkafka */
 };
 
 /* Replaces all and forgets what was kept; pauses stay. */

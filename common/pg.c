@@ -96,14 +96,30 @@ bool pg_jobs_copying(const struct pg *p)
     return j && j->copying;
 }
 
+/* How much is there to be sent, after more of it was made if all was sent. */
+static size_t copy_left(struct pg_job *j)
+{
+    if (j->data_at < j->data.len || !j->more)
+        return j->data.len - j->data_at;
+    buf_clear(&j->data);
+    j->data_at = 0;
+    if (j->more(j->ctx, &j->data, &j->no_more) != ERR_OK)
+        buf_clear(&j->data);
+    else if (j->data.rc != ERR_OK)
+        err_set(&j->no_more, ERR_NOMEM, "data of a copy");
+    if (j->no_more.code != ERR_OK || j->data.len == 0)
+        j->more = NULL;
+    return j->no_more.code == ERR_OK ? j->data.len : 0;
+}
+
 /* One piece at a time: libpq would buffer the whole copy, however slow the server is. */
 void pg_jobs_copy(struct pg *p)
 {
     struct pg_job *j = p->freed || pg_doomed(p) ? NULL : TAILQ_FIRST(&p->sent);
     while (j && j->copying && PQflush(p->conn) == 0) {
-        size_t left = j->data.len - j->data_at, n = left < PG_COPY_PIECE ? left : PG_COPY_PIECE;
+        size_t left = copy_left(j), n = left < PG_COPY_PIECE ? left : PG_COPY_PIECE;
         int rc = n > 0 ? PQputCopyData(p->conn, j->data.p + j->data_at, (int)n)
-                       : PQputCopyEnd(p->conn, NULL);
+                       : PQputCopyEnd(p->conn, j->no_more.code == ERR_OK ? NULL : "given up");
         if (rc <= 0) /* 0: no room yet; an error shows as the connection's or the result's */
             return;
         j->data_at += n;
@@ -133,6 +149,8 @@ static void job_end(struct pg *p, struct pg_job *j)
     p->head_since_ms = loop_now_ms(p->loop);
     if (!j->res || is_error(j->res))
         pg_error(j->res, p->conn, &e);
+    if (e.code != ERR_OK && j->no_more.code != ERR_OK)
+        e = j->no_more;
     j->fn(j->ctx, j->res, &e);
     pg_job_free(j);
 }
@@ -284,17 +302,41 @@ enum err_code pg_send(struct pg *p, const struct pg_cmd *cmd, pg_fn fn, void *ct
     return ERR_OK;
 }
 
-enum err_code pg_copy(struct pg *p, const char *sql, struct buf *data, pg_fn fn, void *ctx,
-                      struct err *err)
+/* A job to be queued; *out only if ERR_OK. */
+static enum err_code new_copy(struct pg *p, const char *sql, pg_fn fn, void *ctx,
+                              struct pg_job **out, struct err *err)
 {
     assert(!p->pipeline);
     enum err_code rc = may_queue(p, err);
     if (rc != ERR_OK)
         return rc;
-    struct pg_job *j = pg_job_new(&(struct pg_cmd){.sql = sql}, fn, ctx);
-    if (!j)
+    *out = pg_job_new(&(struct pg_cmd){.sql = sql}, fn, ctx);
+    if (!*out)
         return err_set(err, ERR_NOMEM, "queue a copy");
-    j->is_copy = true;
+    (*out)->is_copy = true;
+    return ERR_OK;
+}
+
+enum err_code pg_copy_from(struct pg *p, const char *sql, pg_more_fn more, pg_fn fn, void *ctx,
+                           struct err *err)
+{
+    struct pg_job *j;
+    enum err_code rc = new_copy(p, sql, fn, ctx, &j, err);
+    if (rc != ERR_OK)
+        return rc;
+    j->more = more;
+    j->data = BUF_INIT(PG_PIECE_MAX);
+    queue(p, j);
+    return ERR_OK;
+}
+
+enum err_code pg_copy(struct pg *p, const char *sql, struct buf *data, pg_fn fn, void *ctx,
+                      struct err *err)
+{
+    struct pg_job *j;
+    enum err_code rc = new_copy(p, sql, fn, ctx, &j, err);
+    if (rc != ERR_OK)
+        return rc;
     j->data = *data;
     *data = BUF_INIT(data->max);
     queue(p, j);

@@ -58,8 +58,15 @@ size_t pg_queued(const struct pg *p);
  * call. ERR_THROTTLED: the queue is full. */
 enum err_code pg_send(struct pg *p, const struct pg_cmd *cmd, pg_fn fn, void *ctx,
                       struct err *err) MUST_USE;
-/* COPY … FROM STDIN: sends *data (taken if ERR_OK, left empty) and ends the copy.
- * Not in pipeline mode. */
+/* Appends the next piece of a COPY's data to *piece, which is empty; nothing: that was all. */
+typedef enum err_code (*pg_more_fn)(void *ctx, struct buf *piece, struct err *err);
+
+/* COPY … FROM STDIN whose data is made while the server takes it: more() is called from the
+ * loop each time the piece before is on its way, and not again once it failed: then the
+ * server drops the rows, and fn gets that failure. Not in pipeline mode. */
+enum err_code pg_copy_from(struct pg *p, const char *sql, pg_more_fn more, pg_fn fn, void *ctx,
+                           struct err *err) MUST_USE;
+/* The same of data that is there: *data is taken if ERR_OK, and left empty. */
 enum err_code pg_copy(struct pg *p, const char *sql, struct buf *data, pg_fn fn, void *ctx,
                       struct err *err) MUST_USE;
 /* Drops the connection (a transaction in doubt) and connects anew: what is queued

@@ -15,6 +15,7 @@ enum {
     PG_MAX_QUEUED = 1024,
     PG_RETRY_MS = 100,
     PG_RETRY_CAP_MS = 2000,
+    PG_PIECE_MAX = 1 << 30,  /* of what more() gives at a time; a row's ceiling is its maker's */
     PG_COPY_PIECE = 64 << 10 /* handed to libpq at a time, so that its buffer stays small */
 };
 
@@ -32,6 +33,8 @@ struct pg_job {
     pg_fn fn;
     void *ctx;
     bool is_copy, copying; /* copying: the server waits for data */
+    pg_more_fn more;       /* where data comes from when it is used up; NULL: that was all */
+    struct err no_more;    /* more() failed */
     struct buf data;
     size_t data_at;
     PGresult *res; /* the last one so far, or the first error */

@@ -53,7 +53,7 @@ static bool grow(void *array, size_t n, size_t *cap, size_t size)
 }
 
 /* Ids are random in their low half; a batch holds few of them. */
-static size_t hash_of(const uint8_t id[16])
+size_t projection_hash(const uint8_t id[16])
 {
     uint64_t h;
     memcpy(&h, id + 8, sizeof(h));
@@ -65,7 +65,7 @@ static uint32_t *slot_of(const struct projection *p, const uint8_t id[16])
 {
     size_t mask = p->n_slots - 1;
 
-    for (size_t i = hash_of(id) & mask;; i = (i + 1) & mask) {
+    for (size_t i = projection_hash(id) & mask;; i = (i + 1) & mask) {
         uint32_t *slot = &p->slots[i];
         if (*slot == 0 || memcmp(p->runs[*slot - 1].id, id, 16) == 0)
             return slot;

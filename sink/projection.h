@@ -14,6 +14,7 @@
 #define SANDFLEET_SINK_PROJECTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/buf.h"
@@ -63,6 +64,7 @@ struct run_row {
     bool has_request, has_model; /* the table's row has them */
     /* what this batch says */
     bool by_event;
+    bool known;                        /* what the table has was there without asking it */
     const struct run_request *request; /* borrowed; the first one, unless has_request */
     int64_t created_ms;
     enum run_lane lane;
@@ -71,6 +73,9 @@ struct run_row {
     int64_t hold_until_ms, started_ms, ended_ms, last_event_ms;
     uint32_t last_attempt; /* index + 1 of its newest attempt_row */
 };
+
+/* The part of it that the next batch begins with. */
+enum { RUN_MEMORY_BYTES = offsetof(struct run_row, by_event) };
 
 struct attempt_row {
     uint32_t run;      /* index of its run_row */
@@ -93,6 +98,8 @@ struct projection {
     cJSON **trees; /* control events' data, which the rows' views point into */
     size_t n_trees, cap_trees;
 };
+
+size_t projection_hash(const uint8_t id[16]); /* of a run's id, for tables of them */
 
 void projection_init(struct projection *p);
 void projection_clear(struct projection *p); /* forgets the rows, keeps the memory */

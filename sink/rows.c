@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sink/rows.h"
 
+#include <math.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/json.h"
+#include "common/uuid.h"
 
 #include "sink/copy_binary.h"
 #include "sink/writer_sql.h"
@@ -53,11 +56,53 @@ void rows_gap(struct buf *b, const struct run_row *run, const struct event *e, i
     copy_int8(b, e->n - 1);
 }
 
+/* --- rows of runs and attempts: JSON objects for json_populate_recordset(). What is not
+ * there becomes NULL. */
+
+static void kv(struct buf *b, const char *column, struct str s)
+{
+    if (s.p)
+        json_kv_str(b, column, s);
+}
+
+static void kv_id(struct buf *b, const char *column, const uint8_t id[16])
+{
+    char text[UUID_TEXT];
+
+    uuid_text(id, text);
+    json_kv(b, column, text);
+}
+
+/* A record's own time may be anything; the table's are what people can read. */
+static int64_t readable(int64_t wall_ms)
+{
+    return wall_ms < 1 ? 1 : wall_ms > EVENT_TIME_MAX ? EVENT_TIME_MAX : wall_ms;
+}
+
+/* 0: none. */
+static void kv_time(struct buf *b, const char *column, int64_t wall_ms)
+{
+    char text[CLOCK_TEXT];
+
+    if (wall_ms == 0)
+        return;
+    json_kv(b, column, clock_rfc3339(readable(wall_ms), text));
+}
+
+static void kv_float(struct buf *b, const char *column, double d)
+{
+    if (isfinite(d))
+        json_kv_num(b, column, d);
+    else
+        json_kv(b, column, isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity");
+}
+
 static void metadata(struct buf *b, const cJSON *json)
 {
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
 
-    copy_text(b, str_of(text));
+    if (text)
+        json_kv_raw(b, "metadata", str_of(text));
     if (json && !text)
         b->rc = ERR_NOMEM;
     free(text);
@@ -65,93 +110,102 @@ static void metadata(struct buf *b, const cJSON *json)
 
 static void request_fields(struct buf *b, const struct run_row *run)
 {
-    static const struct run_request none = {0};
-    const struct run_request *r = run->request ? run->request : &none;
+    const struct run_request *r = run->request;
 
-    copy_text(b, str_of(r->session_id));
-    copy_text(b, str_of(r->project_id));
-    copy_text(b, str_of(r->user_id));
-    copy_text(b, run->request ? str_of(run_lane_name(run->lane)) : (struct str){0});
-    copy_text(b, str_of(r->template));
-    copy_text(b, str_of(r->credential));
-    copy_text(b, str_of(r->prompt));
+    if (!r)
+        return;
+    json_kv(b, "session_id", r->session_id);
+    json_kv(b, "project_id", r->project_id);
+    json_kv(b, "user_id", r->user_id);
+    json_kv(b, "lane", run_lane_name(run->lane));
+    json_kv(b, "template", r->template);
+    json_kv(b, "credential", r->credential);
+    json_kv(b, "prompt", r->prompt);
     metadata(b, r->metadata);
-    copy_timestamptz_or_null(b, run->created_ms);
+    kv_time(b, "created_at", run->created_ms);
 }
 
 static void event_fields(struct buf *b, const struct run_row *run)
 {
-    copy_text(b, str_of(run_state_name(run->state)));
-    copy_text(b, run->hold_reason);
-    copy_timestamptz_or_null(b, run->hold_until_ms);
-    copy_text(b, run->outcome);
-    copy_text(b, run->reason);
-    copy_text(b, run->worker);
-    copy_text(b, run->sandbox);
-    copy_text(b, run->session);
-    copy_text(b, run->result);
-    copy_text(b, run->output_tail);
-    copy_timestamptz_or_null(b, run->started_ms);
-    copy_timestamptz_or_null(b, run->ended_ms);
-    copy_timestamptz_or_null(b, run->last_event_ms);
+    json_kv(b, "state", run_state_name(run->state));
+    kv(b, "hold_reason", run->hold_reason);
+    kv_time(b, "hold_until", run->hold_until_ms);
+    kv(b, "outcome", run->outcome);
+    kv(b, "reason", run->reason);
+    kv(b, "worker_id", run->worker);
+    kv(b, "sandbox_id", run->sandbox);
+    kv(b, "claude_session", run->session);
+    kv(b, "result", run->result);
+    kv(b, "output_tail", run->output_tail);
+    kv_time(b, "started_at", run->started_ms);
+    kv_time(b, "ended_at", run->ended_ms);
+    kv_time(b, "last_event_at", run->last_event_ms);
 }
 
 /* sequence 0 tells the merge that no event touched the row. */
 static void memory_fields(struct buf *b, const struct run_row *run)
 {
+    static const char *const tokens[TOKENS] = {
+        [TOKENS_INPUT] = "input_tokens",
+        [TOKENS_OUTPUT] = "output_tokens",
+        [TOKENS_CACHE_READ] = "cache_read_tokens",
+        [TOKENS_CACHE_WRITE] = "cache_write_tokens",
+    };
     const struct judge *j = &run->judge;
 
-    copy_int4(b, (int32_t)run->attempt);
-    copy_float8(b, run->cost_usd);
+    json_kv_int(b, "attempt", run->attempt);
+    kv_float(b, "cost_usd", run->cost_usd);
     for (size_t i = 0; i < TOKENS; i++)
-        copy_int8(b, run->tokens[i]);
-    copy_int8(b, run->by_event ? j->sequence : 0);
-    copy_int8(b, j->epoch);
-    copy_int8(b, j->control_n);
-    copy_int8(b, j->attempt);
-    copy_int8(b, j->line);
-    copy_bool(b, j->ended);
-    copy_int8(b, run->repeats);
-    copy_int8(b, run->superseded);
-    copy_int8(b, run->missing_lines);
+        json_kv_int(b, tokens[i], run->tokens[i]);
+    json_kv_int(b, "sequence", run->by_event ? j->sequence : 0);
+    json_kv_int(b, "epoch", j->epoch);
+    json_kv_int(b, "control_n", j->control_n);
+    json_kv_int(b, "line_attempt", j->attempt);
+    json_kv_int(b, "line", j->line);
+    json_kv_bool(b, "ended", j->ended);
+    json_kv_int(b, "repeats", run->repeats);
+    json_kv_int(b, "superseded", run->superseded);
+    json_kv_int(b, "missing_lines", run->missing_lines);
 }
 
 void rows_run(struct buf *b, const struct run_row *run)
 {
-    copy_row(b, RUN_FIELDS);
-    copy_uuid(b, run->id);
-    copy_date(b, run->day_ms);
-    copy_text(b, run->tenant);
-    copy_text(b, run->batch_id);
-    copy_text(b, run->custom_id);
+    char day[CLOCK_TEXT];
+
+    buf_addc(b, '{');
+    kv_id(b, "run_id", run->id);
+    json_kv(b, "run_day", clock_day(readable(run->day_ms), day));
+    kv(b, "tenant", run->tenant);
+    kv(b, "batch_id", run->batch_id);
+    kv(b, "custom_id", run->custom_id);
     request_fields(b, run);
-    copy_text(b, run->model);
+    kv(b, "model", run->model);
     event_fields(b, run);
     memory_fields(b, run);
+    buf_addc(b, '}');
 }
 
 void rows_attempt(struct buf *b, const struct run_row *run, const struct attempt_row *a)
 {
-    copy_row(b, ATTEMPT_FIELDS);
-    copy_uuid(b, run->id);
-    copy_int4(b, (int32_t)a->attempt);
-    copy_text(b, str_of(attempt_state_name(a->state)));
-    copy_text(b, a->worker);
-    copy_text(b, a->sandbox);
-    copy_text(b, a->model);
-    copy_text(b, a->claude_version);
-    copy_text(b, a->outcome);
-    copy_text(b, a->reason);
+    buf_addc(b, '{');
+    kv_id(b, "run_id", run->id);
+    json_kv_int(b, "attempt", a->attempt);
+    json_kv(b, "state", attempt_state_name(a->state));
+    kv(b, "worker_id", a->worker);
+    kv(b, "sandbox_id", a->sandbox);
+    kv(b, "model", a->model);
+    kv(b, "claude_version", a->claude_version);
+    kv(b, "outcome", a->outcome);
+    kv(b, "reason", a->reason);
     if (a->has_exit_code && a->exit_code >= INT32_MIN && a->exit_code <= INT32_MAX)
-        copy_int4(b, (int32_t)a->exit_code);
-    else
-        copy_null(b);
-    copy_int8(b, a->lines);
-    copy_int8(b, a->bytes);
-    copy_float8(b, a->cost_usd);
-    copy_timestamptz_or_null(b, a->starting_ms);
-    copy_timestamptz_or_null(b, a->started_ms);
-    copy_timestamptz_or_null(b, a->ended_ms);
+        json_kv_int(b, "exit_code", a->exit_code);
+    json_kv_int(b, "lines", a->lines);
+    json_kv_int(b, "bytes", a->bytes);
+    kv_float(b, "cost_usd", a->cost_usd);
+    kv_time(b, "starting_at", a->starting_ms);
+    kv_time(b, "started_at", a->started_ms);
+    kv_time(b, "ended_at", a->ended_ms);
+    buf_addc(b, '}');
 }
 
 /* For people to read: what jsonb refuses is U+FFFD here, too. The value stays exact. */

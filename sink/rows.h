@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows for the writer's COPYs, in the column order of writer_sql.h. Pure. */
+/* Rows for the writer: binary for its COPYs, in the column order of writer_sql.h; JSON for
+ * the merges, by column name. Pure. */
 #ifndef SANDFLEET_SINK_ROWS_H
 #define SANDFLEET_SINK_ROWS_H
 

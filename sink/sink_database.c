@@ -93,6 +93,14 @@ const struct pg_events sink_pg_events = {.up = on_up, .down = on_down};
 
 /* --- positions ---------------------------------------------------------------------------- */
 
+/* Whoever had the partitions before may be frozen in a transaction. */
+static void on_evicted(void *ctx, PGresult *res, const struct err *e)
+{
+    (void)ctx;
+    if (e->code == ERR_OK && pg_int(res, 0, 0) > 0)
+        log_event(LOG_WARN, "sink.evicted", LF_INT("sessions", pg_int(res, 0, 0)));
+}
+
 static enum err_code ask(struct sink *s, pg_fn fn, struct err *err)
 {
     AUTO_BUF topics = BUF_INIT(1024);
@@ -157,7 +165,8 @@ void sink_load(struct sink *s)
 
     if (!s->session_ready || !s->assigned || s->loaded || s->asking || writer_busy(s->writer))
         return;
-    if (ask(s, on_loaded, &err) != ERR_OK)
+    if (pg_send(s->pg, &(struct pg_cmd){.sql = sql_evict_frozen}, on_evicted, s, &err) != ERR_OK ||
+        ask(s, on_loaded, &err) != ERR_OK)
         sink_retry_later(s);
 }
 

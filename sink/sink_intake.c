@@ -18,6 +18,7 @@ void sink_pause(struct sink *s, bool paused)
 
 void sink_forget(struct sink *s)
 {
+    writer_forget(s->writer);
     s->loaded = false;
     s->due = false;
     timer_stop(s->age);

@@ -52,6 +52,8 @@ static void end(struct writer *w, enum writer_end how)
     struct err why = w->why;
 
     w->batch = NULL;
+    if (how != WRITER_DONE)
+        memory_forget(&w->slice.memory);
     if (how == WRITER_LOST)
         w->n_days = 0; /* whether they were made is unknown */
     w->ev.ended(w->ctx, how, &why);
@@ -84,6 +86,8 @@ static void add_counts(struct writer_counts *to, const struct slice *s)
 static void slice_committed(struct writer *w)
 {
     add_counts(&w->counts, &w->slice);
+    if (!w->forgets)
+        slice_keep(&w->slice);
     for (size_t i = 0; i < w->slice.n_spans; i++) {
         const struct span *span = &w->slice.spans[i];
         w->ev.committed(w->ctx, span->topic, span->id, span->next);
@@ -167,9 +171,16 @@ static void next_step(struct writer *w)
 {
     struct err err = ERR_INIT;
 
-    while (!wanted(w, &writer_steps[w->step]))
-        w->step++;
-    if (send_step(w, &writer_steps[w->step], &err) != ERR_OK)
+    for (;; w->step++) {
+        const struct step *s = &writer_steps[w->step];
+
+        /* what these hold is known when all is folded */
+        if (s->copy && slice_fold_rest(&w->slice, &err) != ERR_OK)
+            break;
+        if (wanted(w, s))
+            break;
+    }
+    if (err.code != ERR_OK || send_step(w, &writer_steps[w->step], &err) != ERR_OK)
         fail(w, &err);
 }
 
@@ -195,9 +206,16 @@ void writer_on_result(void *ctx, PGresult *res, const struct err *e)
         slice_committed(w);
 }
 
+void writer_forget(struct writer *w)
+{
+    memory_forget(&w->slice.memory);
+    w->forgets = true;
+}
+
 void writer_start(struct writer *w, struct batch *b)
 {
     assert(!w->batch && b->n > 0);
+    w->forgets = false;
     w->batch = b;
     w->at = 0;
     begin_slice(w, b->n);

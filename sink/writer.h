@@ -39,6 +39,9 @@ void writer_free(struct writer *w); /* NULL is fine; a batch under way is forgot
 /* Begins with a batch that is not empty, borrowed until ended(), which is never called
  * from inside this call unless it fails at once. */
 void writer_start(struct writer *w, struct batch *b);
+/* The partitions are no longer ours, or the positions were read anew: what is remembered of
+ * runs may be wrong, also what the batch under way says. */
+void writer_forget(struct writer *w);
 bool writer_busy(const struct writer *w);
 const struct writer_counts *writer_counts(const struct writer *w);
 

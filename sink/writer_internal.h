@@ -17,6 +17,7 @@ struct writer {
     struct slice slice;
     size_t step;
     bool failed, moved; /* an abort is under way; because of the positions */
+    bool forgets;       /* what the batch under way leaves behind is not to be remembered */
     struct err why;
     int64_t days[DAYS_KNOWN];
     size_t n_days;

@@ -40,58 +40,74 @@
     " WITH NO DATA"
 #define COPY_IN(table, columns) "COPY " table " (" columns ") FROM STDIN (FORMAT binary)"
 
+#define FROM_JSON(table) " FROM json_populate_recordset(NULL::" table ", $1)"
+
+#define MAKE_OFFSETS                                                                               \
+    "INSERT INTO fleet.sink_offsets (topic, partition, next)"                                      \
+    " SELECT topic, partition, next FROM unnest($1, $2, $3)"                                       \
+    " AS batch(topic, partition, next) ORDER BY 1, 2 ON CONFLICT DO NOTHING"
+#define LOCK_OFFSETS                                                                               \
+    "SELECT FROM fleet.sink_offsets"                                                               \
+    " JOIN unnest($1, $2) AS batch(topic, partition) USING (topic, partition)"                     \
+    " ORDER BY topic, partition FOR UPDATE OF sink_offsets"
+#define ADVANCE_OFFSETS                                                                            \
+    "UPDATE fleet.sink_offsets AS o SET next = batch.next, updated_at = now()"                     \
+    " FROM unnest($1, $2, $3, $4) AS batch(topic, partition, was, next)"                           \
+    " WHERE (o.topic, o.partition, o.next) = (batch.topic, batch.partition, batch.was)"
+#define MERGE_RUNS                                                                                 \
+    "INSERT INTO fleet.runs AS r (" ALL_RUN                                                        \
+    ") SELECT " ALL_RUN FROM_JSON("fleet.runs") " ORDER BY run_id ON CONFLICT (run_id) DO UPDATE " \
+                                                "SET run_id = r.run_id" RUN_COLUMNS(MERGE)
+#define MERGE_ATTEMPTS                                                                             \
+    "INSERT INTO fleet.attempts AS r (" ALL_ATTEMPT ") SELECT " ALL_ATTEMPT FROM_JSON(             \
+        "fleet.attempts") " ORDER BY run_id, attempt"                                              \
+                          " ON CONFLICT (run_id, attempt) DO UPDATE SET run_id = "                 \
+                          "r.run_id" ATTEMPT_COLUMNS(MERGE)
+
 /* A lost commit is lost with its offsets, so the records come again: nothing is gained
- * by waiting for the disk. A frozen sink must not hold its successor's rows for ever. */
+ * by waiting for the disk. A frozen sink must not hold its successor's rows for ever.
+ * Positions and rows are locked in one order, so that two sinks never wait for each other
+ * in a circle. Several payloads when the ids are many; one commit all the same. */
 const char *const writer_session_sql[] = {
     "SET synchronous_commit = off",
     "SET idle_in_transaction_session_timeout = '5s'",
-    STAGE("sink_runs", "fleet.runs", ALL_RUN),
-    STAGE("sink_attempts", "fleet.attempts", ALL_ATTEMPT),
+    "SET lock_timeout = '5s'",
+    "SET standard_conforming_strings = on",
     STAGE("sink_quarantine", "fleet.quarantine", QUARANTINE_COLUMNS),
+    "PREPARE " EXEC_MAKE " (text[], int[], bigint[]) AS " MAKE_OFFSETS,
+    "PREPARE " EXEC_LOCK " (text[], int[]) AS " LOCK_OFFSETS,
+    "PREPARE " EXEC_ADVANCE " (text[], int[], bigint[], bigint[]) AS " ADVANCE_OFFSETS,
+    "PREPARE " EXEC_RUNS " (json) AS " MERGE_RUNS,
+    "PREPARE " EXEC_ATTEMPT " (json) AS " MERGE_ATTEMPTS,
+    "PREPARE " EXEC_NOTIFY
+    " (text[]) AS SELECT pg_notify('fleet_runs', ids) FROM unnest($1) AS ids",
 };
 const size_t writer_session_n = COUNTOF(writer_session_sql);
 
-const char sql_ensure_days[] = "SELECT fleet.ensure_day(day) FROM unnest($1::date[]) AS day";
+/* A session that waits for its client in the middle of a COPY cannot be cancelled, and no
+ * time-out of the server's ends it: one of a sink that is frozen there would hold its
+ * successor's rows for ever. */
+const char sql_evict_frozen[] =
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+    " AND application_name = current_setting('application_name') AND state = 'active'"
+    " AND wait_event = 'ClientRead' AND query LIKE 'COPY %' AND query_start < now() - "
+    "'4s'::interval";
 
-/* All in one order, so that two sinks never wait for each other in a circle. */
-const char sql_make_offsets[] =
-    "INSERT INTO fleet.sink_offsets (topic, partition, next)"
-    " SELECT topic, partition, next FROM unnest($1::text[], $2::int[], $3::bigint[])"
-    " AS batch(topic, partition, next) ORDER BY 1, 2 ON CONFLICT DO NOTHING";
-const char sql_lock_offsets[] =
-    "SELECT topic, partition, next FROM fleet.sink_offsets"
-    " JOIN unnest($1::text[], $2::int[]) AS batch(topic, partition) USING (topic, partition)"
-    " ORDER BY 1, 2 FOR UPDATE OF sink_offsets";
-const char sql_advance_offsets[] =
-    "UPDATE fleet.sink_offsets AS o SET next = batch.next, updated_at = now()"
-    " FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[])"
-    " AS batch(topic, partition, was, next)"
-    " WHERE (o.topic, o.partition, o.next) = (batch.topic, batch.partition, batch.was)";
+const char sql_ensure_days[] = "SELECT fleet.ensure_day(day) FROM unnest($1::date[]) AS day";
 
 const char sql_read_runs[] =
     "SELECT run_id, run_day - date '1970-01-01', state, sequence, epoch, control_n, line_attempt,"
     " line, ended::int, attempt, repeats, superseded, missing_lines, cost_usd, input_tokens,"
     " output_tokens, cache_read_tokens, cache_write_tokens, (created_at IS NOT NULL)::int,"
     " (model IS NOT NULL)::int"
-    " FROM fleet.runs WHERE run_id = ANY ($1::uuid[]) ORDER BY run_id FOR UPDATE";
+    " FROM fleet.runs WHERE run_id = ANY ($1::uuid[])";
 
 const char sql_copy_events[] = COPY_IN("fleet.events", EVENT_COLUMNS);
 const char sql_copy_gaps[] = COPY_IN("fleet.gaps", GAP_COLUMNS);
-const char sql_copy_runs[] = COPY_IN("sink_runs", ALL_RUN);
-const char sql_copy_attempts[] = COPY_IN("sink_attempts", ALL_ATTEMPT);
 const char sql_copy_quarantine[] = COPY_IN("sink_quarantine", QUARANTINE_COLUMNS);
 
-const char sql_merge_runs[] =
-    "INSERT INTO fleet.runs AS r (" ALL_RUN ") SELECT " ALL_RUN " FROM sink_runs ORDER BY run_id"
-    " ON CONFLICT (run_id) DO UPDATE SET run_id = r.run_id" RUN_COLUMNS(MERGE);
-const char sql_merge_attempts[] =
-    "INSERT INTO fleet.attempts AS r (" ALL_ATTEMPT ") SELECT " ALL_ATTEMPT
-    " FROM sink_attempts ORDER BY run_id, attempt"
-    " ON CONFLICT (run_id, attempt) DO UPDATE SET run_id = r.run_id" ATTEMPT_COLUMNS(MERGE);
 /* Set back by hand, the same record may come again. */
 const char sql_merge_quarantine[] =
     "INSERT INTO fleet.quarantine (" QUARANTINE_COLUMNS ") SELECT " QUARANTINE_COLUMNS
     " FROM sink_quarantine ON CONFLICT DO NOTHING";
-
-/* Several payloads when the ids are many; one commit all the same. */
-const char sql_notify[] = "SELECT pg_notify('fleet_runs', ids) FROM unnest($1::text[]) AS ids";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writer's SQL. Columns are listed once, in the order of the binary rows that
- * writer_rows.c writes; the statements are made from the lists by the compiler. */
+/* The writer's SQL. Columns are listed once; the statements are made from the lists by
+ * the compiler. */
 #ifndef SANDFLEET_SINK_WRITER_SQL_H
 #define SANDFLEET_SINK_WRITER_SQL_H
 
@@ -80,10 +80,7 @@
 #define GAP_COLUMNS        "run_id, sequence, attempt, from_line, to_line"
 #define QUARANTINE_COLUMNS "topic, partition, \"offset\", reason, detail, key, value, headers, at"
 
-#define COUNT_COLUMN(column, rule) +1
 enum { /* of a binary row; the server refuses a row of another number */
-       RUN_FIELDS = 1 RUN_COLUMNS(COUNT_COLUMN),
-       ATTEMPT_FIELDS = 2 ATTEMPT_COLUMNS(COUNT_COLUMN),
        EVENT_FIELDS = 16,
        GAP_FIELDS = 5,
        QUARANTINE_FIELDS = 9
@@ -93,9 +90,15 @@ enum { /* of a binary row; the server refuses a row of another number */
 extern const char *const writer_session_sql[];
 extern const size_t writer_session_n;
 
-extern const char sql_ensure_days[], sql_make_offsets[], sql_lock_offsets[], sql_read_runs[],
-    sql_copy_events[], sql_copy_runs[], sql_merge_runs[], sql_copy_attempts[], sql_merge_attempts[],
-    sql_copy_gaps[], sql_copy_quarantine[], sql_merge_quarantine[], sql_advance_offsets[],
-    sql_notify[];
+extern const char sql_evict_frozen[], sql_ensure_days[], sql_read_runs[], sql_copy_events[],
+    sql_copy_gaps[], sql_copy_quarantine[], sql_merge_quarantine[];
+
+/* Prepared in the session, for EXECUTE: several go in one message with BEGIN or COMMIT. */
+#define EXEC_MAKE    "sink_make"    /* topics, partitions, next */
+#define EXEC_LOCK    "sink_lock"    /* topics, partitions */
+#define EXEC_ADVANCE "sink_advance" /* topics, partitions, was, next */
+#define EXEC_RUNS    "sink_runs"    /* rows as JSON */
+#define EXEC_ATTEMPT "sink_attempts"
+#define EXEC_NOTIFY  "sink_notify" /* payloads */
 
 #endif

@@ -10,7 +10,10 @@
 
 #include "common/banned.h"
 
-enum { PARAM_MAX = 16 << 20 /* bytes of one array parameter */ };
+enum {
+    PARAM_MAX = 16 << 20, /* bytes of one array parameter */
+    SCRIPT_MAX = 1 << 30  /* a batch is far below: its rows and bytes have ceilings */
+};
 
 struct params {
     struct buf v[4];
@@ -85,88 +88,154 @@ static enum err_code days_send(struct writer *w, struct err *err)
     return send_with(w, sql_ensure_days, &p, 1, err);
 }
 
+/* --- several statements in one message ------------------------------------------------ */
+
+struct script {
+    struct buf sql, value; /* value: of the argument under way */
+    bool open;             /* an EXECUTE has an argument already */
+};
+
+#define SCRIPT_INIT {.sql = BUF_INIT(SCRIPT_MAX), .value = BUF_INIT(SCRIPT_MAX)}
+
+static void script_release(struct script *s)
+{
+    buf_release(&s->sql);
+    buf_release(&s->value);
+}
+
+static void execute(struct script *s, const char *name)
+{
+    buf_addf(&s->sql, "EXECUTE %s (", name);
+    s->open = false;
+}
+
+/* s->value as the next argument: a literal, its quotes doubled. */
+static void argument(struct script *s)
+{
+    struct str left = buf_str(&s->value);
+
+    buf_adds(&s->sql, s->open ? ", '" : "'");
+    while (left.n > 0) {
+        const char *quote = memchr(left.p, '\'', left.n);
+        size_t n = quote ? (size_t)(quote - left.p) + 1 : left.n;
+
+        buf_add(&s->sql, left.p, n);
+        if (quote)
+            buf_addc(&s->sql, '\'');
+        left = (struct str){left.p + n, left.n - n};
+    }
+    buf_addc(&s->sql, '\'');
+    if (s->value.rc != ERR_OK)
+        s->sql.rc = s->value.rc;
+    buf_clear(&s->value);
+    s->open = true;
+}
+
+static void execute_end(struct script *s)
+{
+    buf_adds(&s->sql, ");");
+}
+
+static void execute_spans(struct script *s, const struct slice *slice, const char *name,
+                          enum span_field last, bool only_new)
+{
+    execute(s, name);
+    for (int f = SPAN_TOPIC; f <= (int)last; f++) {
+        slice_spans(slice, (enum span_field)f, only_new, &s->value);
+        argument(s);
+    }
+    execute_end(s);
+}
+
+static void execute_rows(struct script *s, const struct slice *slice, const char *name,
+                         void (*rows)(const struct slice *slice, struct buf *out))
+{
+    rows(slice, &s->value);
+    if (s->value.len <= 2 && s->value.rc == ERR_OK) { /* "[]", "{}" */
+        buf_clear(&s->value);
+        return;
+    }
+    execute(s, name);
+    argument(s);
+    execute_end(s);
+}
+
+static enum err_code send_script(struct writer *w, struct script *s, struct err *err)
+{
+    if (s->sql.rc != ERR_OK)
+        return err_set(err, ERR_NOMEM, "statements of a batch");
+    return pg_send(w->pg, &(struct pg_cmd){.sql = s->sql.p}, writer_on_result, w, err);
+}
+
+/* --- the steps -------------------------------------------------------------------------- */
+
+/* Locks the positions, then moves them: whoever stands elsewhere moves fewer of them. */
 static enum err_code begin_send(struct writer *w, struct err *err)
 {
-    return pg_send(w->pg, &(struct pg_cmd){.sql = "BEGIN"}, writer_on_result, w, err);
+    AUTO(script_release) struct script s = SCRIPT_INIT;
+
+    buf_adds(&s.sql, "BEGIN;");
+    if (slice_has_new(&w->slice))
+        execute_spans(&s, &w->slice, EXEC_MAKE, SPAN_FROM, true);
+    execute_spans(&s, &w->slice, EXEC_LOCK, SPAN_PARTITION, false);
+    execute_spans(&s, &w->slice, EXEC_ADVANCE, SPAN_NEXT, false);
+    return send_script(w, &s, err);
 }
 
-static bool new_wanted(const struct writer *w)
+static enum err_code begin_done(struct writer *w, const PGresult *res, struct err *err)
 {
-    return slice_has_new(&w->slice);
-}
+    const char *n = PQcmdTuples((PGresult *)(uintptr_t)res); /* libpq does not change it */
 
-static enum err_code new_send(struct writer *w, struct err *err)
-{
-    AUTO(params_release) struct params p = PARAMS_INIT;
-
-    slice_spans(&w->slice, SPAN_TOPIC, true, &p.v[0]);
-    slice_spans(&w->slice, SPAN_PARTITION, true, &p.v[1]);
-    slice_spans(&w->slice, SPAN_FROM, true, &p.v[2]);
-    return send_with(w, sql_make_offsets, &p, 3, err);
-}
-
-static enum err_code lock_send(struct writer *w, struct err *err)
-{
-    AUTO(params_release) struct params p = PARAMS_INIT;
-
-    slice_spans(&w->slice, SPAN_TOPIC, false, &p.v[0]);
-    slice_spans(&w->slice, SPAN_PARTITION, false, &p.v[1]);
-    return send_with(w, sql_lock_offsets, &p, 2, err);
-}
-
-static enum err_code moved(struct writer *w, struct err *err)
-{
+    if (strtoull(n, NULL, 10) == w->slice.n_spans)
+        return ERR_OK;
     w->moved = true;
     return err_set(err, ERR_GONE, "the database stands at another position");
 }
 
-static enum err_code lock_done(struct writer *w, const PGresult *res, struct err *err)
+static bool read_wanted(const struct writer *w)
 {
-    return slice_comes_next(&w->slice, res) ? ERR_OK : moved(w, err);
+    return slice_has_unknown(&w->slice);
 }
 
 static enum err_code read_send(struct writer *w, struct err *err)
 {
     AUTO(params_release) struct params p = PARAMS_INIT;
 
-    slice_run_ids(&w->slice, &p.v[0]);
+    slice_unknown_ids(&w->slice, &p.v[0]);
     return send_with(w, sql_read_runs, &p, 1, err);
 }
 
 static enum err_code read_done(struct writer *w, const PGresult *res, struct err *err)
 {
-    if (slice_load(&w->slice, res, err) != ERR_OK)
-        return err->code;
-    return slice_fold(&w->slice, err);
+    return slice_load(&w->slice, res, err);
 }
 
-static enum err_code advance_send(struct writer *w, struct err *err)
+static bool events_wanted(const struct writer *w)
 {
-    AUTO(params_release) struct params p = PARAMS_INIT;
-
-    for (int f = SPAN_TOPIC; f <= SPAN_NEXT; f++)
-        slice_spans(&w->slice, (enum span_field)f, false, &p.v[f]);
-    return send_with(w, sql_advance_offsets, &p, 4, err);
+    return w->slice.has_events;
 }
 
-static enum err_code advance_done(struct writer *w, const PGresult *res, struct err *err)
+static enum err_code events_more(void *ctx, struct buf *piece, struct err *err)
 {
-    const char *n = PQcmdTuples((PGresult *)(uintptr_t)res); /* libpq does not change it */
+    struct writer *w = ctx;
 
-    return strtoull(n, NULL, 10) == w->slice.n_spans ? ERR_OK : moved(w, err);
+    return slice_fold_some(&w->slice, piece, err);
 }
 
-static enum err_code notify_send(struct writer *w, struct err *err)
+static enum err_code events_send(struct writer *w, struct err *err)
 {
-    AUTO(params_release) struct params p = PARAMS_INIT;
-
-    slice_payloads(&w->slice, &p.v[0]);
-    return send_with(w, sql_notify, &p, 1, err);
+    return pg_copy_from(w->pg, sql_copy_events, events_more, writer_on_result, w, err);
 }
 
 static enum err_code commit_send(struct writer *w, struct err *err)
 {
-    return pg_send(w->pg, &(struct pg_cmd){.sql = "COMMIT"}, writer_on_result, w, err);
+    AUTO(script_release) struct script s = SCRIPT_INIT;
+
+    execute_rows(&s, &w->slice, EXEC_RUNS, slice_runs);
+    execute_rows(&s, &w->slice, EXEC_ATTEMPT, slice_attempts);
+    execute_rows(&s, &w->slice, EXEC_NOTIFY, slice_payloads);
+    buf_adds(&s.sql, "COMMIT");
+    return send_script(w, &s, err);
 }
 
 /* A COMMIT of a failed transaction succeeds, as a ROLLBACK. */
@@ -183,21 +252,13 @@ static enum err_code commit_done(struct writer *w, const PGresult *res, struct e
 // clang-format off
 const struct step writer_steps[] = {
     {.name = "make partitions",   .wanted = days_wanted, .send = days_send},
-    {.name = "begin",             .send = begin_send},
-    {.name = "make positions",    .wanted = new_wanted, .send = new_send},
-    {.name = "lock positions",    .send = lock_send, .done = lock_done},
-    {.name = "read runs",         .send = read_send, .done = read_done},
-    {.name = "copy events",       COPY(COPY_EVENTS, sql_copy_events)},
-    {.name = "copy runs",         COPY(COPY_RUNS, sql_copy_runs)},
-    {.name = "merge runs",        COPY(COPY_RUNS, sql_merge_runs), .merge = true},
-    {.name = "copy attempts",     COPY(COPY_ATTEMPTS, sql_copy_attempts)},
-    {.name = "merge attempts",    COPY(COPY_ATTEMPTS, sql_merge_attempts), .merge = true},
+    {.name = "begin",             .send = begin_send, .done = begin_done},
+    {.name = "read runs",         .wanted = read_wanted, .send = read_send, .done = read_done},
+    {.name = "copy events",       .wanted = events_wanted, .send = events_send, .data = true},
     {.name = "copy gaps",         COPY(COPY_GAPS, sql_copy_gaps)},
     {.name = "copy quarantine",   COPY(COPY_QUARANTINE, sql_copy_quarantine)},
     {.name = "merge quarantine",  COPY(COPY_QUARANTINE, sql_merge_quarantine), .merge = true},
-    {.name = "advance positions", .send = advance_send, .done = advance_done},
-    {.name = "notify",            .send = notify_send},
-    {.name = "commit",            .send = commit_send, .done = commit_done},
+    {.name = "merge and commit",  .send = commit_send, .done = commit_done, .data = true},
 };
 // clang-format on
 const size_t writer_steps_n = COUNTOF(writer_steps);

@@ -16,9 +16,9 @@ sdk_javascript() {
     echo "$folder"
 }
 
-# sdk_python: prints the folder of a virtual environment; its interpreter is bin/python.
+# sdk_python [LOCK]: prints the folder of a virtual environment; its interpreter is bin/python.
 sdk_python() {
-    local folder lock=$SDK_LOCKS/python/requirements.txt
+    local folder lock=${1:-$SDK_LOCKS/python/requirements.txt}
     folder=$(sdk_folder python "$lock" <(python3 --version))
     [ -d "$folder" ] || sdk_fetch "$folder" sdk_pip "$lock"
     echo "$folder"
@@ -28,11 +28,11 @@ sdk_python() {
 sdk_fetch() {
     local folder=$1 how=$2 lock=$3 new=$1.new.$$
     "$ROOT/ops/install" --sdks >&2
-    step "fetching the vendor's SDK (${how#sdk_}, once)" >&2
+    step "fetching what ${lock#"$ROOT"/} asks for (once)" >&2
     mkdir -p "$new"
     if ! "$how" "$new" "$lock"; then
         rm -rf "$new"
-        die "the vendor's SDK did not come" "the log: $CACHE/sdks.log"
+        die "not all of ${lock#"$ROOT"/} came" "the log: $CACHE/sdks.log"
     fi
     if ! mv -T "$new" "$folder" 2>/dev/null; then rm -rf "$new"; fi # somebody else was first
 }
