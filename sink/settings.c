@@ -24,7 +24,7 @@ const struct opt settings_rows[] = {
      .arg = "<n>", .help = "Records that one transaction takes at most."},
     {.name = "batch-bytes", .type = OPT_BYTES, .at = AT(batch_bytes), .def = "8MiB", .min = 1024, .max = INT64_C(1) << 30,
      .arg = "<size>", .help = "Bytes of records that one transaction takes at most; two batches are in memory."},
-    {.name = "batch-age", .type = OPT_MS, .at = AT(batch_age_ms), .def = "2ms", .min = 0, .max = 10000,
+    {.name = "batch-age", .type = OPT_MS, .at = AT(batch_age_ms), .def = "1ms", .min = 0, .max = 10000,
      .arg = "<duration>", .help = "Longest that a record waits for others while the database is idle."},
     {.name = "prefetch-bytes", .type = OPT_BYTES, .at = AT(prefetch_bytes), .def = "16MiB", .min = 1 << 20, .max = INT64_C(1) << 30,
      .arg = "<size>", .help = "Records kept at hand while the database is the slower side."},

@@ -33,6 +33,7 @@ enum {
     READ_PIECE = 1 << 20,
     LINGER_MS = 5, /* the worker's */
     TICK_MS = 1,
+    WARM_MS = 1500, /* a fleet's connections do not begin with its events */
     LATE_MS = 10000 /* the last events of `follow` have so long to become visible */
 };
 
@@ -357,6 +358,10 @@ static void on_tick(void *ctx)
     int64_t now = clock_us(CLOCK_MONOTONIC), due = (now - b.began_us) * opt.rate / 1000000;
 
     (void)ctx;
+    if (b.began_us == 0) { /* connections are there, the partitions' positions are known */
+        b.began_us = now;
+        due = 0;
+    }
     for (; b.sent < due && b.sent < opt.events; b.sent++) {
         b.sent_us[b.sent] = clock_us(CLOCK_MONOTONIC);
         produce_event(b.sent % opt.runs, b.sent / opt.runs + 1);
@@ -373,8 +378,7 @@ static void on_listening(void *ctx, PGresult *res, const struct err *e)
     (void)ctx;
     (void)res;
     must(e->code, e);
-    b.began_us = clock_us(CLOCK_MONOTONIC);
-    timer_start(b.tick, 0);
+    timer_start(b.tick, WARM_MS);
 }
 
 static void on_up(void *ctx)
@@ -404,6 +408,9 @@ static void follow(void)
     for (size_t i = 0; i < n; i++)
         b.late_us[i] = -1;
     open_producer();
+    for (int64_t run = 0; run < 2 * opt.runs; run++) /* the ones to come, and as many others */
+        produce_event(opt.runs + run, 1);
+    flush();
     b.tick = timer_new(b.loop, on_tick, NULL);
     must(pg_new(b.loop, &(struct pg_opts){.conninfo = opt.database, .name = "bench"}, &ev, NULL,
                 &b.pg, &err),
