@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Linters of contracts, as ops/lint/package-lock.json pins them with their digests, in the user's cache.
+
+LINT=$ROOT/ops/lint
+
+# lint_tools: prints the folder with node_modules/; fails where npm cannot have it.
+lint_tools() {
+    local folder new
+    folder=$CACHE/lint-$(sha256sum <"$LINT/package-lock.json" | cut -c1-16)
+    if [ ! -d "$folder" ]; then
+        new=$folder.new.$$
+        mkdir -p "$new"
+        cp "$LINT/package.json" "$LINT/package-lock.json" "$new"
+        if ! npm ci --prefix "$new" --ignore-scripts --no-audit --no-fund >"$CACHE/lint.log" 2>&1 </dev/null ||
+            ! mv -T "$new" "$folder" 2>/dev/null; then
+            rm -rf "$new" # no registry, or somebody else was first; what npm has to say stands in the log
+        fi
+    fi
+    [ -d "$folder" ] && echo "$folder"
+}
+
+# Those that ran on somebody's database stay as they are: their checksums are stored. Left out:
+# a file is one transaction and runs once, so nothing in it needs IF NOT EXISTS; and int is wide
+# enough for an attempt.
+lint_migrations() {
+    find "$ROOT/schema/migrations" -name '*.sql' | sort | awk -F/ '$NF >= "0005"' |
+        xargs "$1"/node_modules/@squawk-cli/linux-x64/bin/squawk --assume-in-transaction --pg-version 15 --reporter gcc \
+            --exclude prefer-robust-stmts,prefer-bigint-over-int
+}
+
+lint_asyncapi() { (cd "$1" && node "$LINT/asyncapi.mjs" "$ROOT/schema"); }
