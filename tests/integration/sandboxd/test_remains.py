@@ -79,6 +79,12 @@ class Remains(unittest.TestCase):
         return {"descriptors": count(f"/proc/{pid}/fd"), "children": children(pid),
                 "folders": count(f"{data}/sandboxes"), "cgroups": len(ours)}
 
+    def await_as(self, before):
+        try:
+            await_true(lambda: self.now() == before, "as before")
+        except AssertionError:
+            self.assertEqual(self.now(), before, os.listdir(f"{self.server.data}/sandboxes"))
+
     def test_nothing_remains(self):
         self.server = Sandboxd()
         self.addCleanup(self.server.discard)
@@ -86,11 +92,11 @@ class Remains(unittest.TestCase):
         before = self.now()
         for _ in range(WARM_ROUNDS):
             self.a_round()
-        await_true(lambda: self.now() == before, f"as before: {before}")
+        self.await_as(before)
         warm = rss_kib(self.server.process.pid)
         for _ in range(ROUNDS):
             self.a_round()
-        await_true(lambda: self.now() == before, f"as before: {before}")
+        self.await_as(before)
         maps = pathlib.Path(f"/proc/{self.server.process.pid}/maps").read_text("utf-8")
         if "asan" not in maps:  # that one keeps what was freed; it looks for leaks itself
             self.assertLess(rss_kib(self.server.process.pid), warm + RSS_KIB)
