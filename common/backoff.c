@@ -16,10 +16,9 @@ static int64_t ceiling(const struct backoff *b)
 
 int64_t backoff_delay_ms(const struct backoff *b, uint32_t random)
 {
-    int64_t high = ceiling(b), low = high / 2;
-    unsigned __int128 span = (unsigned __int128)(high - low) + 1;
+    int64_t high = ceiling(b);
 
-    return low + (int64_t)(span * random >> 32);
+    return high < 1 ? high : 1 + (int64_t)((unsigned __int128)high * random >> 32);
 }
 
 int64_t backoff_next_ms(struct backoff *b)

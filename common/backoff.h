@@ -13,7 +13,7 @@ struct backoff {
 #define BACKOFF_INIT(base, cap) ((struct backoff){.base_ms = (base), .cap_ms = (cap)})
 
 /* Milliseconds to wait before try number `tries` + 1: uniform in
- * [ceil/2, ceil], ceil = min(cap, base * 2^tries). `random` is any 32-bit number. */
+ * [1, ceil], ceil = min(cap, base * 2^tries). `random` is any 32-bit number. */
 int64_t backoff_delay_ms(const struct backoff *b, uint32_t random);
 
 /* The same with libsodium's random number, and counts the failure. */

@@ -217,10 +217,11 @@ enum outcome outcome_of_error(const struct err *e)
 /* --- what is done about it -------------------------------------------------- */
 static int64_t delay_ms(enum outcome o, int64_t tries, int64_t hold_ms, uint32_t random)
 {
-    struct backoff b = {.base_ms = rows[o].base_ms,
-                        .cap_ms = rows[o].cap_ms,
-                        .tries = tries > 30 ? 30 : (unsigned)tries};
-    int64_t own = backoff_delay_ms(&b, random);
+    /* An attempt costs more than a call: half of the wait is certain, half by chance. */
+    struct backoff half = {.base_ms = rows[o].base_ms / 2,
+                           .cap_ms = rows[o].cap_ms / 2,
+                           .tries = tries > 30 ? 30 : (unsigned)tries};
+    int64_t own = backoff_delay_ms(&half, UINT32_MAX) + backoff_delay_ms(&half, random);
 
     if (hold_ms <= 0)
         return own;
