@@ -78,9 +78,10 @@ sandboxd_words() {
         --data "$(data_dir)/sandboxd" --claude "$CLAUDE" $(sandboxd_isolation) $(sandboxd_run_as))
 }
 
-sandboxd_prepare() {
-    ports_need sandboxd sandboxd
-    proc_gone sandboxd || return 0
+sandboxd_prepare() { ports_need sandboxd sandboxd; }
+
+# Said at each start: a restart may have come with another level.
+sandboxd_says() {
     case $ISOLATION in
     none) warn "sandboxes are not isolated: what Claude runs in them can do all that its user can on this machine" ;;
     weak) warn "sandboxes are isolated weakly: they see this machine's processes and reach its network services" ;;
@@ -95,6 +96,7 @@ sandboxd_digest() {
 }
 
 sandboxd_start() {
+    sandboxd_says
     sandboxd_words
     fleet_start sandboxd "$1" "${WORDS[@]}"
 }
