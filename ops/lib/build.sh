@@ -26,6 +26,6 @@ build_programs() {
     [ -z "${SANDFLEET_BIN:-}" ] || return 0
     begun=$(now_ms)
     build_preset "$PRESET" "$DIR/log/build.log" "${programs[@]}" ||
-        die "the build failed" "if a library is missing: ops/install"
+        die "the build failed" "if a tool or a library is missing: ops/install"
     note "built ($PRESET) after $(elapsed "$begun")"
 }
