@@ -202,9 +202,9 @@ static void the_pool_is_freed_while_draining(void **state)
 
 /* --- a flood ------------------------------------------------------------------ */
 
-enum { FLOOD_BYTES = 48 << 20 };
+enum { FLOOD_BYTES = 8 << 20 };
 
-/* Another process, so that there is always more to read. */
+/* Another process, so that there is always more to read: of the first stream without an end. */
 static pid_t flood(struct world *w)
 {
     struct pollfd fds[STREAMS];
@@ -217,7 +217,7 @@ static pid_t flood(struct world *w)
     for (;;) {
         poll(fds, STREAMS, -1);
         for (size_t i = 0; i < STREAMS; i++)
-            if (fds[i].revents && (sent[i] > FLOOD_BYTES || push(w, i, PUSH_BYTES) < 0))
+            if (fds[i].revents && ((i > 0 && sent[i] > FLOOD_BYTES) || push(w, i, PUSH_BYTES) < 0))
                 fds[i].fd = -1;
     }
 }
@@ -239,14 +239,10 @@ static void a_flood_is_shared_and_lets_others_run(void **state)
     pid_t pid = flood(w);
     writer = timer_new(w->l, count_turn, w);
     timer_start(writer, 1);
-    until_bytes(w, &streams[0], FLOOD_BYTES / 2);
-    for (int i = 1; i < STREAMS; i++)      /* how much is the kernel's share: one that it stalls */
-        if (streams[i].bytes < PUSH_BYTES) /* for a resent segment is still not starved by us */
-            fail_msg("one stream has %d bytes, another %zu", FLOOD_BYTES / 2, streams[i].bytes);
-    for (int i = 0; i < STREAMS; i++) {
+    for (int i = 1; i < STREAMS; i++) /* for ever, if the first one kept them from their turn */
         until_bytes(w, &streams[i], FLOOD_BYTES);
+    for (int i = 0; i < STREAMS; i++)
         assert_int_equal(streams[i].disorder, 0);
-    }
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     timer_free(writer);
