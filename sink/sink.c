@@ -83,6 +83,8 @@ void sink_try(struct sink *s)
 {
     if (s->stopping)
         return;
+    if (s->session_broken && pg_is_up(s->pg))
+        pg_reset(s->pg);
     if (!s->consumer)
         start_consumer(s);
     else if (!s->loaded)

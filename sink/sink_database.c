@@ -17,10 +17,13 @@ static bool session_failed(struct sink *s, const struct err *e)
 {
     if (e->code == ERR_OK)
         return false;
-    if (e->code == ERR_CONFIG)
+    log_event(LOG_DEBUG, "sink.session_failed", LF_ERR(e));
+    if (e->code == ERR_CONFIG) {
         sink_fail(s, e);
-    else if (e->code != ERR_UNAVAILABLE) /* that one comes with down() */
-        pg_reset(s->pg);
+    } else { /* half a session is none; when it is gone already, another one comes by itself */
+        s->session_broken = true;
+        sink_retry_later(s);
+    }
     return true;
 }
 
@@ -29,7 +32,7 @@ static void on_prepared(void *ctx, PGresult *res, const struct err *e)
     struct sink *s = ctx;
 
     (void)res;
-    if (session_failed(s, e))
+    if (session_failed(s, e) || s->session_broken)
         return;
     s->session_ready = true;
     sink_try(s);
@@ -73,6 +76,7 @@ static void on_up(void *ctx)
     struct err err = ERR_INIT;
 
     log_event(LOG_INFO, "sink.database_up");
+    s->session_broken = false;
     if (pg_send(s->pg, &(struct pg_cmd){.sql = migrate_version_sql}, on_version, s, &err) != ERR_OK)
         (void)session_failed(s, &err);
 }
@@ -82,7 +86,7 @@ static void on_down(void *ctx, const struct err *e)
     struct sink *s = ctx;
 
     log_event(LOG_WARN, "sink.database_down", LF_ERR(e));
-    s->session_ready = false;
+    s->session_ready = s->session_broken = false;
     s->asking = false;
     sink_forget(s);
     if (s->consumer)

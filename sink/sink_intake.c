@@ -190,6 +190,8 @@ static void on_ended(void *ctx, enum writer_end how, const struct err *e)
         break;
     case WRITER_LOST:
         log_event(LOG_WARN, "sink.batch_lost", LF_ERR(e));
+        if (e->code == ERR_INTERNAL) /* what this session has is not what we think */
+            s->session_broken = true;
         sink_forget(s);
         sink_retry_later(s);
         break;

@@ -30,6 +30,7 @@ struct sink {
     struct backoff backoff;
     int refusals;         /* starts that failed for a reason that waiting hardly cures */
     bool session_ready;   /* connected, right schema, prepared */
+    bool session_broken;  /* connected, but one of its first commands failed */
     bool assigned;        /* the group gave us partitions, perhaps none */
     bool loaded;          /* positions are known, records count */
     bool asking;          /* a question about positions is under way */

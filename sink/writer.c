@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 
+#include "sink/fault.h"
 #include "sink/writer_internal.h"
 
 #include "common/banned.h"
@@ -182,6 +183,8 @@ static void next_step(struct writer *w)
     }
     if (err.code != ERR_OK || send_step(w, &writer_steps[w->step], &err) != ERR_OK)
         fail(w, &err);
+    else
+        fault_pass(writer_steps[w->step].name, "sent");
 }
 
 void writer_on_result(void *ctx, PGresult *res, const struct err *e)
@@ -200,6 +203,7 @@ void writer_on_result(void *ctx, PGresult *res, const struct err *e)
         fail(w, &err);
         return;
     }
+    fault_pass(s->name, "answered");
     if (++w->step < writer_steps_n)
         next_step(w);
     else

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 
+#include "sink/fault.h"
 #include "sink/writer_internal.h"
 #include "sink/writer_sql.h"
 
@@ -219,6 +220,7 @@ static enum err_code events_more(void *ctx, struct buf *piece, struct err *err)
 {
     struct writer *w = ctx;
 
+    fault_pass("copy events", "piece");
     return slice_fold_some(&w->slice, piece, err);
 }
 

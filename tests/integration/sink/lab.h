@@ -247,7 +247,8 @@ static inline void lab_sink(struct lab *lab, size_t i, const char *const *args)
                             "--prefix", lab->prefix, "--log-level", "debug"};
     size_t n = 9;
 
-    snprintf(path, sizeof(path), "%s/sandfleet-sink", lab_server("SANDFLEET_BIN"));
+    snprintf(path, sizeof(path), "%s/%s", lab_server("SANDFLEET_BIN"),
+             getenv("SANDFLEET_FAULT") ? "../tests/sink.faults" : "sandfleet-sink");
     for (; args && *args && n < COUNTOF(argv) - 1; args++)
         argv[n++] = *args;
     lab->sinks[i] = fork();
