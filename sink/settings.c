@@ -30,6 +30,8 @@ const struct opt settings_rows[] = {
      .arg = "<size>", .help = "Records kept at hand while the database is the slower side."},
     {.name = "offsets-check", .type = OPT_MS, .at = AT(offsets_check_ms), .def = "500ms", .min = 10, .max = 600000,
      .arg = "<duration>", .help = "How often an idle sink asks whether the database still has its last commit."},
+    {.name = "accept-loss", .type = OPT_BOOL, .at = AT(accept_loss), .flags = OPT_NO_ENV,
+     .help = "Goes on where a topic begins although records before that were never read; they are told in fleet.losses."},
     {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",
      .arg = "<level>", .help = "Least level that is logged: error, warn, info or debug."},
     {.name = "log-format", .type = OPT_STRING, .at = AT(log_format), .def = "text",

@@ -159,7 +159,8 @@ static void on_loaded(void *ctx, PGresult *res, const struct err *e)
         return; /* revoked meanwhile */
     } else {
         offsets_take(&s->offsets, res);
-        start_there(s);
+        if (!sink_accepts_loss(s))
+            start_there(s);
     }
 }
 

@@ -132,10 +132,13 @@ static void on_failed(void *ctx, const struct err *e)
 {
     struct sink *s = ctx;
 
-    if (err_action(e->code) == ERR_DO_RETRY)
+    if (err_action(e->code) == ERR_DO_RETRY) {
         log_event(LOG_WARN, "sink.kafka_trouble", LF_ERR(e));
-    else
-        sink_fail(s, e);
+        return;
+    }
+    log_event(LOG_ERROR, "sink.kafka_refused",
+              LF("next", "if records are gone for good, start it once with --accept-loss"));
+    sink_fail(s, e);
 }
 
 const struct consumer_events sink_consumer_events = {

@@ -51,6 +51,10 @@ void sink_forget(struct sink *s); /* drops what is collected; positions are to b
 void sink_pause(struct sink *s, bool paused);
 void sink_on_age(void *ctx);
 
+/* sink_loss.c */
+/* True: the positions that were read are not where to begin; they are moved, and read anew. */
+bool sink_accepts_loss(struct sink *s);
+
 /* sink_database.c */
 extern const struct pg_events sink_pg_events;
 void sink_load(struct sink *s);         /* reads the positions and starts there */
