@@ -11,7 +11,8 @@ enum { ASK_MS = 3000, ARRAY_MAX = 1 << 20 };
 
 static const char sql_accept[] =
     "WITH moved AS (UPDATE fleet.sink_offsets AS o SET next = l.next, updated_at = now()"
-    " FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS l(topic, partition, was, next)"
+    " FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS l(topic, partition, was, "
+    "next)"
     " WHERE (o.topic, o.partition, o.next) = (l.topic, l.partition, l.was)"
     " RETURNING l.topic, l.partition, l.was, l.next)"
     " INSERT INTO fleet.losses (topic, partition, from_offset, to_offset)"
@@ -81,7 +82,8 @@ static void on_accepted(void *ctx, PGresult *res, const struct err *e)
 
 bool sink_accepts_loss(struct sink *s)
 {
-    AUTO(losses_release) struct losses l = {
+    AUTO(losses_release)
+    struct losses l = {
         .v = {BUF_INIT(ARRAY_MAX), BUF_INIT(ARRAY_MAX), BUF_INIT(ARRAY_MAX), BUF_INIT(ARRAY_MAX)}};
     struct pg_cmd cmd = {.sql = sql_accept, .n = COUNTOF(l.v)};
     struct err err = ERR_INIT;

@@ -28,3 +28,5 @@ BEGIN
 EXCEPTION WHEN feature_not_supported THEN
     RAISE NOTICE 'this server has no lz4: fleet.events keeps its compression';
 END $$;
+
+SELECT fleet.grant_readers();
