@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Records that were gone from a topic before the sink had read them, and that somebody told it
 -- to go on without (sandfleet-sink --accept-loss).
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = '60s';
+
 CREATE TABLE fleet.losses (
     topic       text NOT NULL,
     partition   int NOT NULL,
