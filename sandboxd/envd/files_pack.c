@@ -45,18 +45,11 @@ static ssize_t pack(struct packing *p, char *to, size_t max)
 static ssize_t on_read(void *ctx, uint64_t pos, char *to, size_t max)
 {
     struct packing *p = ctx;
+    ssize_t answer;
 
     (void)pos;
-    switch (gate_ask(p->gate, &max)) {
-    case GATE_PASS:
-        break;
-    case GATE_WAIT:
-        return 0;
-    case GATE_END:
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    case GATE_CUT:
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
+    if (!gate_ask(p->gate, &max, &answer))
+        return answer;
     ssize_t n = pack(p, to, max);
     if (n > 0)
         gate_passed(p->gate, (size_t)n);

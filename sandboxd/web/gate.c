@@ -88,7 +88,7 @@ static int64_t pause_ms(const struct gate *g)
     return g->effect.bytes_per_s * DRIP_MS >= 1000 ? DRIP_MS : 1000 / g->effect.bytes_per_s;
 }
 
-static enum gate_says hold(struct gate *g)
+static void hold(struct gate *g)
 {
     g->holding = true;
     g->held.shut = on_shut;
@@ -96,12 +96,11 @@ static enum gate_says hold(struct gate *g)
     MHD_suspend_connection(g->conn);
     if (g->effect.kind == FAULT_DRIP) {
         timer_start(g->timer, pause_ms(g));
-        return GATE_WAIT;
+        return;
     }
     g->watch = watch_new(web_loop(g->web), socket_of(g->conn), on_client, g);
     if (g->watch != NULL)
         watch_set(g->watch, WATCH_READ);
-    return GATE_WAIT;
 }
 
 /* --- asking ---------------------------------------------------------------------- */
@@ -125,22 +124,26 @@ struct gate *gate_new(struct request *r)
     return NULL;
 }
 
-enum gate_says gate_ask(struct gate *g, size_t *max)
+bool gate_ask(struct gate *g, size_t *max, ssize_t *answer)
 {
     if (g == NULL)
-        return GATE_PASS;
-    if (g->shut)
-        return GATE_CUT;
-    if (g->left > 0) {
+        return true;
+    if (g->left > 0 && !g->shut) {
         *max = (int64_t)*max > g->left ? (size_t)g->left : *max;
-        return GATE_PASS;
+        return true;
     }
-    if (g->effect.kind == FAULT_NO_END)
-        return GATE_END;
-    if (g->effect.kind != FAULT_CUT)
-        return hold(g);
-    reset(g->conn);
-    return GATE_CUT;
+    *answer = MHD_CONTENT_READER_END_WITH_ERROR;
+    if (g->shut)
+        return false;
+    if (g->effect.kind == FAULT_CUT) {
+        reset(g->conn);
+    } else if (g->effect.kind == FAULT_NO_END) {
+        *answer = MHD_CONTENT_READER_END_OF_STREAM;
+    } else {
+        *answer = 0;
+        hold(g);
+    }
+    return false;
 }
 
 void gate_passed(struct gate *g, size_t n)
@@ -185,18 +188,10 @@ struct body {
 static ssize_t read_body(void *ctx, uint64_t pos, char *to, size_t max)
 {
     struct body *b = ctx;
-    ssize_t n;
+    ssize_t n, answer;
 
-    switch (gate_ask(b->gate, &max)) {
-    case GATE_PASS:
-        break;
-    case GATE_WAIT:
-        return 0;
-    case GATE_END:
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    case GATE_CUT:
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
+    if (!gate_ask(b->gate, &max, &answer))
+        return answer;
     if (pos >= b->n)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (max > b->n - pos)

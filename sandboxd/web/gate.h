@@ -8,16 +8,11 @@
 
 struct gate;
 
-enum gate_says {
-    GATE_PASS, /* up to *max bytes */
-    GATE_WAIT, /* none now: the connection is suspended, return 0; the gate resumes it */
-    GATE_END,  /* MHD_CONTENT_READER_END_OF_STREAM */
-    GATE_CUT   /* MHD_CONTENT_READER_END_WITH_ERROR */
-};
-
 /* NULL: the request met no fault of that kind; the calls below then let all pass. */
 struct gate *gate_new(struct request *r);
-enum gate_says gate_ask(struct gate *g, size_t *max);
+/* True: up to *max bytes may pass. False: return *answer to libmicrohttpd. That is 0 when the
+ * connection is suspended; the gate resumes it. */
+bool gate_ask(struct gate *g, size_t *max, ssize_t *answer);
 void gate_passed(struct gate *g, size_t n); /* as many were handed over */
 void gate_free(struct gate *g);
 

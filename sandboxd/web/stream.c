@@ -48,20 +48,13 @@ static ssize_t on_read(void *ctx, uint64_t pos, char *to, size_t max)
 {
     struct stream *s = ctx;
     bool was_full = stream_full(s);
+    ssize_t answer;
 
     (void)pos;
     if (s->cut || s->out.rc != ERR_OK)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    switch (gate_ask(s->gate, &max)) {
-    case GATE_PASS:
-        break;
-    case GATE_WAIT:
-        return 0;
-    case GATE_END:
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    case GATE_CUT:
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
+    if (!gate_ask(s->gate, &max, &answer))
+        return answer;
     if (waiting(s) > 0) {
         size_t n = take(s, to, max);
 
