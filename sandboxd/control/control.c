@@ -11,22 +11,6 @@
 
 #include "common/banned.h"
 
-void control_error(struct request *r, int status, const char *error_code, const char *fmt, ...)
-{
-    AUTO_BUF text = BUF_INIT(4096), body = BUF_INIT(8192);
-    va_list ap;
-
-    va_start(ap, fmt);
-    buf_vaddf(&text, fmt, ap);
-    va_end(ap);
-    buf_adds(&body, "{");
-    json_kv_int(&body, "code", status);
-    json_kv(&body, "error_code", error_code);
-    json_kv_str(&body, "message", buf_str(&text));
-    buf_adds(&body, "}");
-    request_json(r, status, &body);
-}
-
 void control_not_found(struct request *r, struct str id)
 {
     request_error(r, 404, "Sandbox \"" STR_FMT "\" doesn't exist or you don't have access to it",

@@ -7,10 +7,6 @@
 #include "sandboxd/control/snapshots.h"
 #include "sandboxd/server.h"
 
-/* {"code":status,"error_code":…,"message":…} */
-void control_error(struct request *r, int status, const char *error_code, const char *fmt, ...)
-    PRINTF(4, 5);
-
 /* "Sandbox … doesn't exist or you don't have access to it". */
 void control_not_found(struct request *r, struct str id);
 

@@ -69,7 +69,8 @@ static void fail(struct creation *c, const char *reason)
     log_event(LOG_WARN, "sandbox.create", LF("sandbox", c->sb->id), LF("failed", reason));
     creation_free(c);
     if (r != NULL)
-        control_error(r, 500, "sandbox_create_failed", "cannot create the sandbox: %s", reason);
+        request_error_code(r, 500, "sandbox_create_failed", "cannot create the sandbox: %s",
+                           reason);
 }
 
 static void give_up(struct creation *c, const char *reason)
@@ -291,7 +292,7 @@ static void create(struct request *r, bool v2, struct str key)
     if (status == 413)
         request_error(r, 413, "the body is over %d bytes", CREATE_BODY_MAX);
     else if (status == 500)
-        control_error(r, 500, "sandbox_create_failed", "cannot create the sandbox: %s", e.msg);
+        request_error_code(r, 500, "sandbox_create_failed", "cannot create the sandbox: %s", e.msg);
     else
         request_error(r, status, "%s", e.msg);
 }
@@ -325,12 +326,12 @@ void handle_create_v2(struct request *r)
         request_json(r, 201, &answer);
         break;
     case IDEM_OTHER_BODY:
-        control_error(r, 422, "idempotency_request_mismatch",
-                      "the Idempotency-Key was used for another request");
+        request_error_code(r, 422, "idempotency_request_mismatch",
+                           "the Idempotency-Key was used for another request");
         break;
     case IDEM_IN_PROGRESS:
-        control_error(r, 409, "idempotency_in_progress",
-                      "the request with this Idempotency-Key is still under way");
+        request_error_code(r, 409, "idempotency_in_progress",
+                           "the request with this Idempotency-Key is still under way");
         break;
     }
 }

@@ -114,6 +114,9 @@ void request_json(struct request *r, int status, struct buf *body);
 void request_empty(struct request *r, int status);
 /* {"code":status,"message":…} */
 void request_error(struct request *r, int status, const char *fmt, ...) PRINTF(3, 4);
+/* The same, with "error_code":error_code in it. */
+void request_error_code(struct request *r, int status, const char *error_code, const char *fmt, ...)
+    PRINTF(4, 5);
 /* An answer of one's own making; takes `response`; NULL is out of memory: 500. */
 void request_respond(struct request *r, int status, struct MHD_Response *response);
 /* A response of n bytes of a file from an offset on; takes fd; for request_respond(). Files go

@@ -123,19 +123,38 @@ void request_empty(struct request *r, int status)
     request_respond(r, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
-void request_error(struct request *r, int status, const char *fmt, ...)
+static void answer_error(struct request *r, int status, const char *error_code, const char *fmt,
+                         va_list ap) PRINTF(4, 0);
+static void answer_error(struct request *r, int status, const char *error_code, const char *fmt,
+                         va_list ap)
 {
     AUTO_BUF text = BUF_INIT(ERROR_TEXT_MAX), body = BUF_INIT(6 * ERROR_TEXT_MAX + 128);
-    va_list ap;
 
-    va_start(ap, fmt);
     buf_vaddf(&text, fmt, ap);
-    va_end(ap);
     buf_adds(&body, "{");
     json_kv_int(&body, "code", status);
+    json_kv(&body, "error_code", error_code);
     json_kv_str(&body, "message", buf_str(&text));
     buf_adds(&body, "}");
     request_json(r, status, &body);
+}
+
+void request_error(struct request *r, int status, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    answer_error(r, status, NULL, fmt, ap);
+    va_end(ap);
+}
+
+void request_error_code(struct request *r, int status, const char *error_code, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    answer_error(r, status, error_code, fmt, ap);
+    va_end(ap);
 }
 
 /* The body, unpacked into `room` if it was compressed. */
