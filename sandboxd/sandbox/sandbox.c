@@ -34,9 +34,8 @@ static void make_names(struct sandbox *sb)
 
 static void close_egress(struct sandbox *sb)
 {
-    if (sb->egress)
+    if (sb->door != NULL)
         sb->fleet->egress_close(sb->fleet->egress, sb);
-    sb->egress = false;
 }
 
 static void sandbox_free(struct sandbox *sb)
@@ -99,7 +98,7 @@ static enum err_code start_init(struct sandbox *sb, struct err *err)
                                   .home = sb->home,
                                   .template = sb->source,
                                   .max_files = sb->fleet->max_files,
-                                  .egress = sb->egress,
+                                  .egress = sb->door != NULL,
                                   .sweep = sb->sweeping,
                                   .complaints = -1};
     enum err_code rc = init_launch(&l, &sb->init_pid, &sb->init_fd, err);
@@ -255,9 +254,7 @@ static enum err_code open_egress(struct sandbox *sb, struct err *err)
 
     if (f->egress_open == NULL || !(f->isolation->mechanisms & MECH_NETWORK))
         return ERR_OK;
-    enum err_code rc = f->egress_open(f->egress, sb, err);
-    sb->egress = rc == ERR_OK;
-    return rc;
+    return f->egress_open(f->egress, sb, err);
 }
 
 enum err_code sandbox_create(struct fleet *f, const struct sandbox_want *want, struct sandbox **out,

@@ -69,7 +69,6 @@ struct sandbox {
     pid_t init_pid;    /* of init, or of the bubblewrap around it; 0: reaped */
     int init_fd;       /* -1: it has ended */
     bool sweeping;     /* init is one that only takes the folder away */
-    bool egress;       /* the proxy was opened for it */
     struct door *door; /* egress/hook.c's; NULL: none */
     struct watch *watch;
     struct timer *expiry;
@@ -97,8 +96,8 @@ struct fleet { /* all of them, oldest first */
     LIST_HEAD(, sandbox) buckets[FLEET_BUCKETS]; /* by id */
     LIST_HEAD(, child) children;
     /* The way out of sandboxes that have no network (isolation strong); both NULL: there is
-     * none. On return of the first, a socket at sandbox_egress_path() takes connections, and the
-     * sandboxes' user may connect to it. The second comes once for each first that went well. */
+     * none. On return of the first, sb->door is set and a socket in its folder takes connections,
+     * at INIT_PROXY_SOCKET inside. The second comes once for each and takes it away. */
     enum err_code (*egress_open)(void *egress, struct sandbox *sb, struct err *err);
     void (*egress_close)(void *egress, struct sandbox *sb);
     void *egress;
@@ -135,9 +134,6 @@ const char *sandbox_bin(const struct sandbox *sb); /* its template's programs */
 /* NAME, value, NAME, value, …, NULL: what its commands find in their environment
  * unless they or the sandbox were given something else. Borrowed until the next call. */
 const char *const *sandbox_environ(const struct sandbox *sb);
-
-/* "<folder>/egress.sock" on this machine; at INIT_PROXY_SOCKET in the sandbox. */
-void sandbox_egress_path(const struct sandbox *sb, char out[SANDBOX_PATH_ROOM + 16]);
 
 /* --- what it has, and uses ------------------------------------------------------------ */
 

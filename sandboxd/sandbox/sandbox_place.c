@@ -74,11 +74,6 @@ const char *sandbox_bin(const struct sandbox *sb)
     return sb->bin;
 }
 
-void sandbox_egress_path(const struct sandbox *sb, char out[SANDBOX_PATH_ROOM + 16])
-{
-    (void)snprintf(out, SANDBOX_PATH_ROOM + 16, "%s/egress.sock", sb->folder);
-}
-
 const char *const *sandbox_environ(const struct sandbox *sb)
 {
     static const char proxy[] = "http://127.0.0.1:3128", local[] = "127.0.0.1,localhost";
@@ -92,12 +87,12 @@ const char *const *sandbox_environ(const struct sandbox *sb)
         {true, "USER", "user"},
         {true, "LOGNAME", "user"},
         {(sb->fleet->isolation->mechanisms & MECH_FENCE) != 0, "TMPDIR", sb->temp},
-        {sb->egress, "HTTP_PROXY", proxy},
-        {sb->egress, "HTTPS_PROXY", proxy},
-        {sb->egress, "http_proxy", proxy},
-        {sb->egress, "https_proxy", proxy},
-        {sb->egress, "NO_PROXY", local},
-        {sb->egress, "no_proxy", local},
+        {sb->door != NULL, "HTTP_PROXY", proxy},
+        {sb->door != NULL, "HTTPS_PROXY", proxy},
+        {sb->door != NULL, "http_proxy", proxy},
+        {sb->door != NULL, "https_proxy", proxy},
+        {sb->door != NULL, "NO_PROXY", local},
+        {sb->door != NULL, "no_proxy", local},
     };
     size_t n = 0;
 
