@@ -68,7 +68,8 @@ static bool in_net(const struct net *n, const uint8_t addr[16])
     return rest == 0 || (n->addr[whole] ^ addr[whole]) >> (8 - rest) == 0;
 }
 
-bool net_address(const struct sockaddr *a, uint8_t out[16])
+/* The 16 bytes of an address, as in struct net. False for other families. */
+static bool net_address(const struct sockaddr *a, uint8_t out[16])
 {
     if (a->sa_family == AF_INET6) {
         struct sockaddr_in6 in6;

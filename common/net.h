@@ -23,8 +23,6 @@ bool net_has(const struct net *n, const struct sockaddr *a); /* false for other 
  * carry such an IPv4 address inside (mapped, NAT64, 6to4, Teredo). Unknown families, too. */
 bool net_private(const struct sockaddr *a);
 
-/* The 16 bytes of an address, as in struct net. False for other families. */
-bool net_address(const struct sockaddr *a, uint8_t out[16]);
 int net_port(const struct sockaddr *a); /* 0 for other families */
 
 #endif

@@ -122,10 +122,7 @@ static enum err_code make_sandbox(struct sandbox_service *s, const struct sandbo
         return err_set(err, ERR_NOMEM, "sandbox");
     sb->service = s;
     memcpy(sb->id, made->id, sizeof(sb->id));
-    sb->traffic_token = made->traffic_token[0] ? str_dup(str_of(made->traffic_token)) : NULL;
-    if (made->traffic_token[0] && !sb->traffic_token)
-        (void)err_set(err, ERR_NOMEM, "sandbox");
-    else if (make_envd(sb, made, err) == ERR_OK) {
+    if (make_envd(sb, made, err) == ERR_OK) {
         *out = sb;
         return ERR_OK;
     }
@@ -150,11 +147,6 @@ const char *sandbox_id(const struct sandbox *sb)
     return sb->id;
 }
 
-const char *sandbox_traffic_token(const struct sandbox *sb)
-{
-    return sb->traffic_token;
-}
-
 struct envd *sandbox_envd(const struct sandbox *sb)
 {
     return sb->envd;
@@ -175,8 +167,5 @@ void sandbox_free(struct sandbox *sb)
     if (!sb)
         return;
     envd_free(sb->envd);
-    if (sb->traffic_token)
-        sodium_memzero(sb->traffic_token, strlen(sb->traffic_token));
-    free(sb->traffic_token);
     free(sb);
 }

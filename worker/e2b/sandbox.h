@@ -122,8 +122,6 @@ enum err_code sandbox_list(struct sandbox_service *s, const struct sandbox_query
 void sandbox_list_cancel(struct sandbox_list *l); /* also from inside each(); NULL is fine */
 
 const char *sandbox_id(const struct sandbox *sb); /* borrowed */
-/* For ports other than the daemon's, as the header e2b-traffic-access-token; NULL: not needed. */
-const char *sandbox_traffic_token(const struct sandbox *sb);
 struct envd;
 struct envd *sandbox_envd(const struct sandbox *sb); /* its daemon; lives as long as sb */
 struct loop *sandbox_loop(const struct sandbox *sb);

@@ -26,7 +26,6 @@ struct sandbox_service {
 struct sandbox {
     struct sandbox_service *service;
     struct envd *envd;
-    char *traffic_token; /* NULL: none */
     char id[SANDBOX_ID_MAX_BYTES];
 };
 
