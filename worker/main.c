@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/std_fds.h"
 #include "common/loop.h"
-#include "worker/fleet.h"
+#include "worker/fleet/fleet.h"
 #include "common/banned.h"
 
 enum { CHECK_MS = 5000 };

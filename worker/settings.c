@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "worker/pool.h"
+#include "worker/sandbox/pool.h"
 #include "common/banned.h"
 
 #define AT(field) offsetof(struct settings, field)

@@ -19,7 +19,7 @@
 #include "common/option.h"
 #include "worker/e2b/envd.h"
 #include "worker/e2b/sandbox.h"
-#include "worker/lines.h"
+#include "worker/capture/lines.h"
 
 #include "common/banned.h"
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "worker/intake_batch.h"
+#include "worker/fleet/intake_batch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

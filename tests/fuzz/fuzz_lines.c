@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "worker/lines.h"
+#include "worker/capture/lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

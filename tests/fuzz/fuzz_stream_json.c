@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "worker/outcome.h"
-#include "worker/stream_json.h"
+#include "worker/run/outcome.h"
+#include "worker/run/stream_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "worker/terminal.h"
+#include "worker/publish/terminal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

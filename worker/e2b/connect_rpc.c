@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "worker/json_walk.h"
+#include "worker/run/json_walk.h"
 
 #include "common/banned.h"
 

@@ -6,7 +6,7 @@
 
 #include "common/clock.h"
 #include "common/json.h"
-#include "worker/json_walk.h"
+#include "worker/run/json_walk.h"
 
 #include "common/banned.h"
 

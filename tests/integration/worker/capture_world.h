@@ -5,7 +5,7 @@
 
 #include "fixture.h"
 
-#include "worker/capture.h"
+#include "worker/capture/capture.h"
 
 struct got {
     struct capture *c;

@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "schema/migrate.h"
-#include "worker/ledger.h"
-#include "worker/ledger_sql.h"
-#include "worker/sandbox_row.h"
-#include "worker/sandbox_sql.h"
+#include "worker/ledger/ledger.h"
+#include "worker/ledger/ledger_sql.h"
+#include "worker/sandbox/sandbox_row.h"
+#include "worker/sandbox/sandbox_sql.h"
 
 #define RUN(n) "00000000-0000-7000-8000-00000000000" #n
 

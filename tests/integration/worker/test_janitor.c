@@ -4,7 +4,7 @@
  * finding is awaited, and what must stay is looked for behind it. */
 #include "tests/integration/worker/keeping.h"
 
-#include "worker/janitor.h"
+#include "worker/sandbox/janitor.h"
 #include "common/banned.h"
 
 enum { EVERY_MS = 60, GRACE_MS = 150 };

@@ -4,7 +4,7 @@
  * a real ledger and a real sandboxd. */
 #include "tests/integration/worker/keeping.h"
 
-#include "worker/pool.h"
+#include "worker/sandbox/pool.h"
 #include "common/banned.h"
 
 static struct {

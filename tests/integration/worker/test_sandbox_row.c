@@ -5,7 +5,7 @@
 #include "tests/integration/worker/ledger_db.h"
 
 #include "common/attrs.h"
-#include "worker/sandbox_life.h"
+#include "worker/sandbox/sandbox_life.h"
 #include "common/banned.h"
 
 /* --- the statements against the table ------------------------------------------ */

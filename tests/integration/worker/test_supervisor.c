@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "worker/capture_internal.h"
+#include "worker/capture/capture_internal.h"
 
 enum { WAIT_MS = 30 * 1000 };
 

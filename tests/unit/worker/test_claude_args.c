@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "worker/claude_args.h"
+#include "worker/run/claude_args.h"
 #include "common/banned.h"
 
 #define ID "\"v\":1,\"run_id\":\"0197a0b4-0000-7000-8000-000000000001\",\"prompt\":\"secret words\""

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/intake_batch.h"
+#include "worker/fleet/intake_batch.h"
 #include "common/banned.h"
 
 #define ID "0197a0b4-0000-7000-8000-000000000001"

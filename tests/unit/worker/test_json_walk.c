@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "worker/json_walk.h"
+#include "worker/run/json_walk.h"
 
 static struct row {
     const char *name, *text, *want; /* members as "key=value;", elements as "value;" */

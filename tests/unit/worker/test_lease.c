@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#include "worker/lease.h"
+#include "worker/ledger/lease.h"
 #include "common/banned.h"
 
 enum { LEASE = 10000 };

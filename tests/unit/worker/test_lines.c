@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/lines.h"
+#include "worker/capture/lines.h"
 
 enum { MAX = 16, LINES_ROOM = 16 };
 

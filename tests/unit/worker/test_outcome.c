@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "worker/outcome.h"
+#include "worker/run/outcome.h"
 
 static struct end {
     const char *name;

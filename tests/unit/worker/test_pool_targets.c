@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#include "worker/pool.h"
-#include "worker/sandbox_sizes.h"
+#include "worker/sandbox/pool.h"
+#include "worker/sandbox/sandbox_sizes.h"
 #include "common/banned.h"
 
 static struct row {

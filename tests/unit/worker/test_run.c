@@ -16,11 +16,11 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "worker/capture.h"
-#include "worker/claude_update.h"
-#include "worker/eviction.h"
-#include "worker/run.h"
-#include "worker/sandbox_row.h"
+#include "worker/capture/capture.h"
+#include "worker/run/claude_update.h"
+#include "worker/sandbox/eviction.h"
+#include "worker/run/run.h"
+#include "worker/sandbox/sandbox_row.h"
 #include "common/banned.h"
 
 #define ID    "0197a0b4-0000-7000-8000-000000000001"

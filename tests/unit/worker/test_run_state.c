@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "common/attrs.h"
-#include "worker/run_state.h"
+#include "worker/run/run_state.h"
 #include "common/banned.h"
 
 static struct row {

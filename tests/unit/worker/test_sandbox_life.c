@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "common/attrs.h"
-#include "worker/sandbox_life.h"
+#include "worker/sandbox/sandbox_life.h"
 #include "common/banned.h"
 
 static struct row {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/attrs.h"
-#include "worker/slots.h"
+#include "worker/fleet/slots.h"
 #include "common/banned.h"
 
 static struct row {

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "worker/lines.h"
-#include "worker/outcome.h"
-#include "worker/stream_json.h"
+#include "worker/capture/lines.h"
+#include "worker/run/outcome.h"
+#include "worker/run/stream_json.h"
 
 #define FIXTURES SF_SOURCE_DIR "/tests/fixtures/claude/"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "worker/stream_json.h"
+#include "worker/run/stream_json.h"
 
 enum { LINE_NO = 7, OFFSET = 1234 };
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/attrs.h"
-#include "worker/suspects.h"
+#include "worker/sandbox/suspects.h"
 #include "common/banned.h"
 
 static int64_t look(struct suspects *s, int64_t now_ms, const char *kind, const char *name)

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/attrs.h"
-#include "worker/terminal.h"
+#include "worker/publish/terminal.h"
 #include "common/banned.h"
 
 static void there_and_back(void **state)

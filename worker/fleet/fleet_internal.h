@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the fleet: shared by fleet.c, fleet_ledger.c, fleet_runs.c, fleet_take.c, fleet_lease.c
+ * and fleet_keep.c. */
+#ifndef SANDFLEET_WORKER_FLEET_INTERNAL_H
+#define SANDFLEET_WORKER_FLEET_INTERNAL_H
+
+#include "worker/fleet/fleet.h"
+#include "worker/fleet/intake.h"
+#include "worker/sandbox/janitor.h"
+#include "worker/ledger/lease.h"
+#include "worker/publish/outbox.h"
+#include "worker/sandbox/pool.h"
+#include "worker/run/run.h"
+#include "worker/fleet/slots.h"
+
+enum {
+    FLEET_TICK_MS = 500,      /* looks for due runs and dead workers */
+    FLEET_POSITIONS_MS = 250, /* acknowledged positions into the ledger */
+    FLEET_OUTBOX_MS = 5000,
+    FLEET_KEEP_MS = 1000,  /* applies to lead; as a leader, fills the warm pool */
+    FLEET_CALM_MS = 60000, /* the pool is not refilled for so long after an eviction */
+    FLEET_OUTBOX_LIMIT = 50,
+    FLEET_FLUSH_MS = 2000,   /* at the end, for the broker's acknowledgements */
+    FLEET_LEAVE_MS = 3000,   /* at the end, for the ledger's answer */
+    FLEET_BACKLOG_SLOTS = 2, /* a lane with so many startable claims a slot is not read */
+    FLEET_ORPHANS_SLOTS = 2, /* runs of the dead may fill so many times the slots */
+    FLEET_UNREADABLE_MS = 60000
+};
+
+struct fleet {
+    struct loop *loop;
+    const struct settings *set;
+    const struct topics *topics;
+    const struct kafka_conf *kafka;
+    char host_name[64], worker_id[LEASE_ID_TEXT];
+    int64_t pid;
+
+    struct ledger *ledger;
+    struct publish_hub *hub;
+    struct sandbox_service *sandboxes;
+    struct intake *intake;
+    struct outbox *outbox;
+    char ledger_id[UUID_TEXT]; /* "" until the ledger told it */
+    struct sandbox_sizes sizes;
+    struct pool_targets pool_targets;
+    struct pool *pool;
+    struct janitor *janitor;
+    bool leads, asked_to_lead;
+    struct run_host host;
+    struct secret *secrets[3]; /* borrowed from the settings */
+
+    struct run **runs;
+    size_t n_runs, cap_runs;
+    struct slots slots;
+    int64_t backlog[LANES]; /* startable claims as far as we know */
+    int64_t reserved;       /* slots that takings under way may fill */
+    int takings;            /* under way */
+
+    struct lease lease;
+    int64_t beat_sent_ms, look_sent_ms; /* 0: none under way */
+    bool muted;     /* the lease lapsed: nothing is published until the runs are confirmed */
+    bool reconcile; /* compare with the ledger at the next beat */
+    bool judged;    /* the ledger's schema is ours */
+    bool ready;     /* registered; the ready line is out */
+
+    struct timer *tick, *beat, *positions, *outbox_timer, *drain, *keep;
+    bool saving; /* positions are under way */
+    bool stopping, finishing;
+    int exit_status;
+};
+
+/* fleet_stop.c */
+void fleet_fatal(struct fleet *f, const char *what, const struct err *e); /* ends the process */
+void fleet_publish_failed(void *ctx, const struct err *e);
+void fleet_service_refused(void *ctx, const struct err *e); /* the sandbox service, our key */
+void fleet_finish(struct fleet *f); /* hands over what runs, and stops the loop */
+
+/* fleet.c */
+
+void fleet_become_ready(struct fleet *f); /* the ledger has our first beat */
+
+/* fleet_ledger.c */
+enum err_code fleet_open_ledger(struct fleet *f, struct err *err);
+
+/* fleet_runs.c */
+void fleet_add_run(struct fleet *f, struct claim *claim, bool resumed); /* takes *claim */
+void fleet_run_gone(void *ctx, struct run *r);
+size_t fleet_active(const struct fleet *f);
+struct run *fleet_find(const struct fleet *f, const char *run_id, int64_t epoch);
+/* Is the claim still its? A run that only waits for its sandbox's end may be back already. */
+bool fleet_owns(const struct run *r);
+void fleet_save_positions(struct fleet *f);
+/* "{id,…}" of all that is worked on here; the outbox's, too. */
+void fleet_known_ids(const struct fleet *f, struct buf *out);
+
+/* fleet_take.c */
+void fleet_take(struct fleet *f); /* as many due runs as there are slots */
+void fleet_adopt(struct fleet *f);
+void fleet_take_over(struct fleet *f, const struct lease_peer *dead);
+void fleet_work_outbox(struct fleet *f);
+void fleet_look_backlog(struct fleet *f);
+void fleet_claimed(struct fleet *f, const int64_t claimed[LANES]);
+
+/* fleet_keep.c */
+void fleet_keep(struct fleet *f);
+void fleet_lead_no_more(struct fleet *f, bool connected); /* another worker may, at once */
+
+/* fleet_lease.c */
+bool fleet_may_publish(void *ctx);
+void fleet_check_lease(struct fleet *f);
+void fleet_beat(struct fleet *f);
+void fleet_look_peers(struct fleet *f);
+
+#endif

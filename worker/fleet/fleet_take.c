@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Takings: due runs, released ones, a dead worker's, and what the outbox owes. */
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "worker/fleet/fleet_internal.h"
+#include "common/banned.h"
+
+enum taking_kind { TAKE_DUE, TAKE_OVER, TAKE_ADOPT, TAKE_OUTBOX };
+
+struct taking {
+    struct fleet *fleet;
+    enum taking_kind kind;
+    enum run_lane lane;
+    int64_t limit;
+    int64_t singles; /* TAKE_DUE: further takings of one row each */
+};
+
+static void take_lane(struct fleet *f, enum run_lane lane, int64_t limit, int64_t singles);
+
+/* --- answers ----------------------------------------------------------------- */
+
+static void add_rows(const struct taking *t, const PGresult *res)
+{
+    struct fleet *f = t->fleet;
+
+    for (int row = 0; row < PQntuples(res); row++) {
+        struct claim claim;
+        struct err err = ERR_INIT;
+        if (ledger_claim_read(res, row, &claim, &err) != ERR_OK)
+            log_event(LOG_ERROR, "ledger.row", LF_ERR(&err));
+        else if (t->kind == TAKE_OUTBOX)
+            outbox_add(f->outbox, &claim);
+        else
+            fleet_add_run(f, &claim, t->kind != TAKE_DUE);
+    }
+}
+
+/* A session's run was started by another worker at the same time: the statement took
+ * nothing. One by one, only that run is left out. */
+static void conflict(const struct taking *t)
+{
+    if (t->limit > 1)
+        take_lane(t->fleet, t->lane, 1, t->limit - 1);
+    else if (t->singles > 0)
+        take_lane(t->fleet, t->lane, 1, t->singles - 1);
+}
+
+static void after(const struct taking *t, int rows, const struct err *e)
+{
+    struct fleet *f = t->fleet;
+
+    if (t->kind != TAKE_DUE)
+        return;
+    if (e->code == ERR_CONFLICT)
+        conflict(t);
+    else if (e->code == ERR_OK && rows < t->limit)
+        f->backlog[t->lane] = 0;
+    else if (e->code == ERR_OK && t->singles > 0)
+        take_lane(f, t->lane, 1, t->singles - 1);
+}
+
+static void on_taken(void *ctx, PGresult *res, const struct err *e)
+{
+    struct taking *t = ctx;
+    struct fleet *f = t->fleet;
+    int rows = e->code == ERR_OK ? PQntuples(res) : 0;
+
+    f->takings--;
+    if (t->kind != TAKE_OUTBOX)
+        f->reserved -= t->limit;
+    if (t->kind == TAKE_DUE)
+        f->backlog[t->lane] -= rows < f->backlog[t->lane] ? rows : f->backlog[t->lane];
+    if (e->code == ERR_OK)
+        add_rows(t, res);
+    else if (e->code != ERR_CONFLICT)
+        f->reconcile = true; /* it may have taken effect */
+    after(t, rows, e);
+    free(t);
+    if (e->code == ERR_OK)
+        fleet_take(f);
+}
+
+/* --- questions --------------------------------------------------------------- */
+
+static bool may_take(const struct fleet *f)
+{
+    return f->ready && !f->stopping && !f->muted && lease_holds(&f->lease, clock_boot_ms());
+}
+
+static int64_t room(const struct fleet *f)
+{
+    return slots_free(&f->slots) - f->reserved;
+}
+
+/* A run that another worker left is at work in its sandbox, whose time is limited: it is
+ * followed even where there is no slot for a new one. */
+static int64_t room_for_orphans(const struct fleet *f)
+{
+    struct slots s = f->slots;
+    s.total *= FLEET_ORPHANS_SLOTS;
+    return slots_free(&s) - f->reserved;
+}
+
+static struct taking *begin(struct fleet *f, enum taking_kind kind, int64_t limit)
+{
+    struct taking *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    *t = (struct taking){.fleet = f, .kind = kind, .limit = limit};
+    f->takings++;
+    if (kind != TAKE_OUTBOX)
+        f->reserved += limit;
+    return t;
+}
+
+static void end_unless_sent(struct taking *t, enum err_code rc)
+{
+    if (rc == ERR_OK)
+        return;
+    t->fleet->takings--;
+    if (t->kind != TAKE_OUTBOX)
+        t->fleet->reserved -= t->limit;
+    free(t);
+}
+
+static void take_lane(struct fleet *f, enum run_lane lane, int64_t limit, int64_t singles)
+{
+    struct err err = ERR_INIT;
+    struct taking *t = may_take(f) ? begin(f, TAKE_DUE, limit) : NULL;
+
+    if (!t)
+        return;
+    t->lane = lane;
+    t->singles = singles;
+    end_unless_sent(t, ledger_take(f->ledger, lane, limit, on_taken, t, &err));
+}
+
+void fleet_take(struct fleet *f)
+{
+    int64_t take[LANES];
+
+    if (!may_take(f) || f->reserved > 0) /* an answer is awaited, and takes again */
+        return;
+    slots_share(&f->slots, f->backlog, take);
+    for (int lane = 0; lane < LANES; lane++)
+        if (take[lane] > 0)
+            take_lane(f, (enum run_lane)lane, take[lane], 0);
+}
+
+void fleet_adopt(struct fleet *f)
+{
+    struct err err = ERR_INIT;
+    int64_t limit = room_for_orphans(f);
+    struct taking *t = may_take(f) && limit > 0 ? begin(f, TAKE_ADOPT, limit) : NULL;
+
+    if (t)
+        end_unless_sent(t, ledger_adopt(f->ledger, limit, on_taken, t, &err));
+}
+
+void fleet_take_over(struct fleet *f, const struct lease_peer *dead)
+{
+    struct err err = ERR_INIT;
+    int64_t limit = room_for_orphans(f);
+    struct taking *t = may_take(f) && limit > 0 ? begin(f, TAKE_OVER, limit) : NULL;
+
+    if (t)
+        end_unless_sent(t, ledger_take_over(f->ledger, dead->worker_id, dead->counter, limit,
+                                            on_taken, t, &err));
+}
+
+void fleet_work_outbox(struct fleet *f)
+{
+    struct err err = ERR_INIT;
+    struct taking *t = f->ready && !f->muted && !f->finishing && outbox_is_empty(f->outbox)
+                           ? begin(f, TAKE_OUTBOX, FLEET_OUTBOX_LIMIT)
+                           : NULL;
+
+    if (t)
+        end_unless_sent(t, ledger_outbox(f->ledger, t->limit, on_taken, t, &err));
+}
+
+/* --- backlog ----------------------------------------------------------------- */
+
+static int64_t backlog_limit(const struct fleet *f)
+{
+    return FLEET_BACKLOG_SLOTS * f->slots.total;
+}
+
+static void judge_backlog(struct fleet *f)
+{
+    for (int lane = 0; lane < LANES && f->intake; lane++)
+        intake_pause(f->intake, (enum run_lane)lane, f->backlog[lane] > backlog_limit(f));
+}
+
+static void on_backlog(void *ctx, PGresult *res, const struct err *e)
+{
+    struct fleet *f = ctx;
+
+    if (e->code != ERR_OK || f->finishing)
+        return;
+    for (int lane = 0; lane < LANES; lane++)
+        f->backlog[lane] = pg_int(res, 0, lane);
+    judge_backlog(f);
+    fleet_take(f);
+}
+
+void fleet_look_backlog(struct fleet *f)
+{
+    struct err err = ERR_INIT;
+
+    if (may_take(f))
+        (void)!ledger_backlog(f->ledger, backlog_limit(f) + 1, on_backlog, f, &err);
+}
+
+static void ignore(void *ctx, PGresult *res, const struct err *e)
+{
+    (void)ctx, (void)res, (void)e;
+}
+
+/* More than we can start: others may. */
+static void wake_others(struct fleet *f)
+{
+    struct pg_cmd cmd = {.sql = "NOTIFY ledger_due"};
+    struct err err = ERR_INIT;
+    (void)!ledger_send(f->ledger, &cmd, ignore, NULL, &err);
+}
+
+void fleet_claimed(struct fleet *f, const int64_t claimed[LANES])
+{
+    int64_t sum = 0;
+
+    for (int lane = 0; lane < LANES; lane++) {
+        f->backlog[lane] += claimed[lane];
+        sum += f->backlog[lane];
+    }
+    judge_backlog(f);
+    if (sum > room(f))
+        wake_others(f);
+    fleet_take(f);
+}

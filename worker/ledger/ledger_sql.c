@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/ledger/ledger_sql.h"
+
+#include "worker/sandbox/sandbox_sql.h"
+#include "common/banned.h"
+
+/* Of claim c: it may start now. A session runs one at a time and in order: an earlier
+ * run of it that waits (unless it is scheduled for later) goes first. */
+#define DUE                                                                                        \
+    "c.state = 'waiting' AND c.hold_until <= now()"                                                \
+    " AND (c.session_id IS NULL OR ("                                                              \
+    "NOT EXISTS (SELECT FROM ledger.claims o WHERE o.tenant = c.tenant"                            \
+    " AND o.session_id = c.session_id AND o.state = 'running')"                                    \
+    " AND NOT EXISTS (SELECT FROM ledger.claims o WHERE o.tenant = c.tenant"                       \
+    " AND o.session_id = c.session_id AND o.state = 'waiting'"                                     \
+    " AND o.created_at < c.created_at AND o.hold_reason IS DISTINCT FROM 'scheduled')))"
+
+/* What ledger_claim_read() reads. Ages are by the database's clock alone. */
+#define CLAIM                                                                                      \
+    "t.run_id, t.lane, t.request, t.attempt, t.failures, t.uncounted, t.epoch, t.started,"         \
+    " t.log_line, t.cost_usd, t.input_tokens, t.output_tokens, t.cache_read_tokens,"               \
+    " t.cache_write_tokens, t.sandbox_ms, t.sandbox_usd, t.terminal, t.published,"                 \
+    " (extract(epoch FROM clock_timestamp() - t.started_at) * 1000)::bigint,"                      \
+    " (extract(epoch FROM clock_timestamp() - t.created_at) * 1000)::bigint FROM taken t"
+
+/* Arrays, one element a record: $1 run_id $2 tenant $3 lane $4 session_id $5 credential
+ * $6 priority $7 body hash in hex $8 request $9 not_before, Unix ms */
+const char ledger_sql_insert[] =
+    "INSERT INTO ledger.claims (run_id, tenant, lane, session_id, credential, priority,"
+    " body_hash, request, state, hold_reason, hold_until, created_at)"
+    " SELECT r.run_id, r.tenant, r.lane, r.session_id, r.credential, r.priority,"
+    " decode(r.hash, 'hex'), r.request, 'waiting',"
+    " CASE WHEN to_timestamp(r.not_before / 1000.0) > now() THEN 'scheduled' END,"
+    " greatest(now(), to_timestamp(r.not_before / 1000.0)), clock_timestamp()"
+    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[],"
+    " $7::text[], $8::text[], $9::bigint[])"
+    " AS r(run_id, tenant, lane, session_id, credential, priority, hash, request, not_before)"
+    " ON CONFLICT (run_id) DO NOTHING RETURNING lane";
+
+/* $1 run_id[] $2 body hash in hex[]: the numbers, from 1, of those whose row says otherwise */
+const char ledger_sql_conflicts[] =
+    "SELECT r.n FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS r(run_id, hash, n)"
+    " JOIN ledger.claims c USING (run_id) WHERE c.body_hash <> decode(r.hash, 'hex')";
+
+/* $1 worker $2 lane $3 limit. A new attempt, counted before its work starts. */
+const char ledger_sql_take[] =
+    "WITH due AS (SELECT c.run_id FROM ledger.claims c WHERE c.lane = $2 AND " DUE
+    " ORDER BY c.priority DESC, c.hold_until LIMIT $3::bigint FOR UPDATE OF c SKIP LOCKED),"
+    " taken AS (UPDATE ledger.claims c SET state = 'running', epoch = c.epoch + 1,"
+    " attempt = c.attempt + 1, worker_id = $1, started = false, started_at = NULL,"
+    " log_offset = 0, log_line = 0, hold_reason = NULL, updated_at = now()"
+    " FROM due WHERE c.run_id = due.run_id RETURNING c.*) SELECT " CLAIM;
+
+/* $1 worker $2 dead worker $3 the counter it stood still at $4 limit. The same attempt under
+ * a new epoch. One that was not yet started counts as failed, and one that was as an
+ * uncounted failure: a run that kills each worker ends some day. */
+const char ledger_sql_take_over[] =
+    "WITH lost AS (SELECT c.run_id FROM ledger.claims c WHERE c.state = 'running'"
+    " AND c.worker_id = $2 AND EXISTS (SELECT FROM ledger.workers w"
+    " WHERE w.worker_id = $2 AND w.counter = $3::bigint)"
+    " LIMIT $4::bigint FOR UPDATE OF c SKIP LOCKED),"
+    " taken AS (UPDATE ledger.claims c SET epoch = c.epoch + 1, worker_id = $1,"
+    " failures = c.failures + (NOT c.started)::int, uncounted = c.uncounted + c.started::int,"
+    " updated_at = now() FROM lost WHERE c.run_id = lost.run_id RETURNING c.*) SELECT " CLAIM;
+
+/* $1 worker $2 limit: what a worker released when it went, or a vanished one left. */
+const char ledger_sql_adopt[] =
+    "WITH lost AS (SELECT c.run_id FROM ledger.claims c WHERE c.state = 'running'"
+    " AND (c.worker_id IS NULL OR NOT EXISTS (SELECT FROM ledger.workers w"
+    " WHERE w.worker_id = c.worker_id)) LIMIT $2::bigint FOR UPDATE OF c SKIP LOCKED),"
+    " taken AS (UPDATE ledger.claims c SET epoch = c.epoch + 1, worker_id = $1,"
+    " updated_at = now() FROM lost WHERE c.run_id = lost.run_id RETURNING c.*) SELECT " CLAIM;
+
+/* $1 worker $2 limit: ended runs whose terminal is not published, and that nobody works on;
+ * in turn, so that what cannot be published holds nobody up. The epoch stays: the terminal
+ * record keeps it. */
+const char ledger_sql_outbox[] =
+    "WITH owed AS (SELECT c.run_id FROM ledger.claims c WHERE c.state = 'ended'"
+    " AND NOT c.published AND (c.worker_id IS NULL"
+    " OR NOT EXISTS (SELECT FROM ledger.workers w WHERE w.worker_id = c.worker_id))"
+    " ORDER BY c.updated_at LIMIT $2::bigint FOR UPDATE OF c SKIP LOCKED),"
+    " taken AS (UPDATE ledger.claims c SET worker_id = $1, updated_at = now()"
+    " FROM owed WHERE c.run_id = owed.run_id RETURNING c.*) SELECT " CLAIM;
+
+/* $1 at most so many: runs that could start now, interactive and batch */
+const char ledger_sql_backlog[] =
+    "SELECT (SELECT count(*) FROM (SELECT FROM ledger.claims c WHERE c.lane = 'interactive' "
+    "AND " DUE " LIMIT $1::bigint) i), (SELECT count(*) FROM (SELECT FROM ledger.claims c"
+    " WHERE c.lane = 'batch' AND " DUE " LIMIT $1::bigint) b)";
+
+/* $1 run $2 epoch */
+const char ledger_sql_started[] =
+    "UPDATE ledger.claims SET started = true, started_at = coalesce(started_at, now()),"
+    " updated_at = now() WHERE run_id = $1 AND epoch = $2::int AND state = 'running'"
+    " RETURNING run_id";
+
+/* Arrays: $1 run_id $2 epoch $3 log_offset $4 log_line, behind acknowledged lines only */
+const char ledger_sql_positions[] =
+    "UPDATE ledger.claims c SET log_offset = p.log_offset, log_line = p.log_line,"
+    " updated_at = now() FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[])"
+    " AS p(run_id, epoch, log_offset, log_line)"
+    " WHERE c.run_id = p.run_id AND c.epoch = p.epoch AND c.state = 'running'"
+    " RETURNING c.run_id";
+
+/* Shared by the two ends of an attempt: the sandbox follows in the same transaction. $3
+ * Claude's conversation in it, and it is the session's from here on, $4 'parked' or 'paused',
+ * for $5 ms; an older one of the session makes room. $3 NULL: nobody's, to be killed. */
+#define SANDBOX_FOLLOWS                                                                            \
+    " kept AS (UPDATE ledger.sandboxes s SET session_id = b.session_id, claude_session = $3,"      \
+    " until = clock_timestamp() + $5::bigint * interval '1 ms', " SANDBOX_TO(                      \
+        "$4") " FROM before b JOIN done USING (run_id) WHERE s.run_id = b.run_id"                  \
+              " AND s.state IN ('busy', 'lost') AND $3::text IS NOT NULL AND b.session_id IS NOT " \
+              "NULL"                                                                               \
+              " RETURNING s.key, s.tenant, s.session_id),"                                         \
+              " older AS (UPDATE ledger.sandboxes s SET " SANDBOX_TO(                              \
+                  "'dead'") " FROM kept k"                                                         \
+                            " WHERE s.tenant = k.tenant AND s.session_id = k.session_id AND "      \
+                            "s.key <> k.key"                                                       \
+                            " AND s.state IN ('parked', 'paused')),"                               \
+                            " let_go AS (UPDATE ledger.sandboxes s SET " SANDBOX_TO(               \
+                                "'dead'") " FROM before b"                                         \
+                                          " JOIN done USING (run_id) WHERE s.run_id = b.run_id "   \
+                                          "AND (s.state = 'creating' OR"                           \
+                                          " s.state IN ('busy', 'lost') AND ($3::text IS NULL OR " \
+                                          "b.session_id IS NULL)))"                                \
+                                          " SELECT run_id FROM done"
+
+/* $6 hold_reason $7 delay ms $8 failures $9 uncounted $10 cost $11..$14 tokens $15 sandbox, ms
+ * $16 sandbox, USD. Running only or, repeated, waiting. */
+const char ledger_sql_requeue[] =
+    "WITH before AS (SELECT * FROM ledger.claims WHERE run_id = $1 AND epoch = $2::int"
+    " AND state IN ('running', 'waiting') FOR UPDATE),"
+    " done AS (UPDATE ledger.claims c SET state = 'waiting', worker_id = NULL,"
+    " started = false, hold_reason = $6, hold_until = now() + $7::bigint * interval '1 ms',"
+    " failures = $8::int, uncounted = $9::int, cost_usd = $10::float8,"
+    " input_tokens = $11::bigint, output_tokens = $12::bigint, cache_read_tokens = $13::bigint,"
+    " cache_write_tokens = $14::bigint, sandbox_ms = $15::bigint, sandbox_usd = $16::float8,"
+    " updated_at = now() FROM before b WHERE c.run_id = b.run_id"
+    " RETURNING c.run_id)," SANDBOX_FOLLOWS;
+
+/* $6 terminal $7 cost $8..$11 tokens $12 sandbox, ms $13 sandbox, USD */
+const char ledger_sql_close[] =
+    "WITH before AS (SELECT * FROM ledger.claims WHERE run_id = $1 AND epoch = $2::int"
+    " AND state IN ('running', 'ended') FOR UPDATE),"
+    " done AS (UPDATE ledger.claims c SET state = 'ended', terminal = $6, cost_usd = $7::float8,"
+    " input_tokens = $8::bigint, output_tokens = $9::bigint, cache_read_tokens = $10::bigint,"
+    " cache_write_tokens = $11::bigint, sandbox_ms = $12::bigint, sandbox_usd = $13::float8,"
+    " updated_at = now() FROM before b WHERE c.run_id = b.run_id"
+    " RETURNING c.run_id)," SANDBOX_FOLLOWS;
+
+/* $1 run $2 epoch */
+const char ledger_sql_published[] =
+    "UPDATE ledger.claims SET published = true, updated_at = now()"
+    " WHERE run_id = $1 AND epoch = $2::int AND state = 'ended' RETURNING run_id";
+
+/* $1 run $2 epoch: what is still owed of an ended run is anybody's */
+const char ledger_sql_hand_out[] =
+    "UPDATE ledger.claims SET worker_id = NULL WHERE run_id = $1 AND epoch = $2::int"
+    " AND state = 'ended' RETURNING run_id";
+
+/* $1 worker $2 host $3 pid $4 version $5 slots */
+const char ledger_sql_beat[] =
+    "INSERT INTO ledger.workers (worker_id, host, pid, version, slots)"
+    " VALUES ($1, $2, $3::int, $4, $5::int)"
+    " ON CONFLICT (worker_id) DO UPDATE SET counter = ledger.workers.counter + 1,"
+    " beat_at = now() RETURNING counter";
+
+/* $1 worker: all the others */
+const char ledger_sql_peers[] =
+    "SELECT worker_id, counter FROM ledger.workers WHERE worker_id <> $1";
+
+/* $1 dead worker $2 its counter: once nothing of it is left */
+const char ledger_sql_bury[] =
+    "DELETE FROM ledger.workers w WHERE w.worker_id = $1 AND w.counter = $2::bigint"
+    " AND NOT EXISTS (SELECT FROM ledger.claims c WHERE c.worker_id = $1"
+    " AND c.state = 'running') RETURNING worker_id";
+
+/* $1 worker: what the ledger says is ours */
+const char ledger_sql_mine[] = "SELECT run_id, epoch FROM ledger.claims WHERE worker_id = $1"
+                               " AND (state = 'running' OR state = 'ended' AND NOT published)";
+
+/* $1 worker $2 run_id[] known here: a taking whose answer got lost is given back */
+const char ledger_sql_disown[] =
+    "UPDATE ledger.claims SET worker_id = NULL, updated_at = now() WHERE worker_id = $1"
+    " AND (state = 'running' OR state = 'ended' AND NOT published)"
+    " AND run_id <> ALL ($2::uuid[]) RETURNING run_id";
+
+/* $1 worker: it goes; others go on at the recorded offsets, at once */
+const char ledger_sql_leave[] =
+    "WITH gone AS (UPDATE ledger.claims SET worker_id = NULL, updated_at = now()"
+    " WHERE worker_id = $1 AND state = 'running')"
+    " DELETE FROM ledger.workers WHERE worker_id = $1 RETURNING pg_notify('ledger_due', '')";

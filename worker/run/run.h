@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run's life in this worker, from the claim to its terminal or to another owner:
+ * one struct, driven by events (run_state.h). Single-threaded; nothing here blocks. */
+#ifndef SANDFLEET_WORKER_RUN_H
+#define SANDFLEET_WORKER_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/loop.h"
+#include "common/secret.h"
+#include "worker/ledger/ledger.h"
+#include "worker/publish/publish.h"
+#include "worker/run/run_state.h"
+#include "worker/sandbox/sandbox_sizes.h"
+#include "worker/e2b/sandbox.h"
+
+struct run; /* opaque */
+
+struct run_sandboxes {     /* what all runs' sandboxes share */
+    const char *ledger_id; /* in their metadata; "" until the ledger told it */
+    int64_t park_ms;       /* so long a session's sandbox waits for the next run */
+    bool pause;            /* …paused */
+    bool update_claude;    /* once in a new sandbox */
+    struct sandbox_sizes *sizes;
+};
+
+struct run_host { /* what all runs share; outlives them */
+    struct loop *loop;
+    struct ledger *ledger;
+    struct publish_hub *hub;
+    struct sandbox_service *sandboxes;
+    struct run_sandboxes life;
+    const char *worker_id;
+    const struct secret *credential; /* the one named "default"; NULL: none */
+    const char *credential_env;      /* the variable that names its descriptor */
+    const char *base_url;            /* ANTHROPIC_BASE_URL; NULL: the agent's default */
+    struct secret *const *secrets;   /* cut out of every line */
+    size_t n_secrets;
+    bool (*may_publish)(void *ctx); /* does our lease hold? */
+    /* The sandbox service refuses our key: no run can go on here, and none is at fault. */
+    void (*refused)(void *ctx, const struct err *e);
+    void (*gone)(void *ctx, struct run *r); /* last call, from the loop: run_free() it */
+    void *ctx;
+};
+
+/* Takes *claim (left empty). resumed: taken over from another worker. ERR_INVALID: this
+ * program cannot read the request; ERR_NOMEM. */
+enum err_code run_new(const struct run_host *host, struct claim *claim, bool resumed,
+                      struct run **out, struct err *err) MUST_USE;
+void run_start(struct run *r);
+void run_free(struct run *r); /* after gone(), or when the process ends; NULL is fine */
+
+const char *run_id(const struct run *r);
+int64_t run_epoch(const struct run *r);
+enum run_lane run_lane(const struct run *r);
+enum run_state run_state(const struct run *r);
+
+/* What the worker learnt about its lease and its claims. */
+void run_lapse(struct run *r);   /* publish nothing until run_confirm() or run_depose() */
+void run_confirm(struct run *r); /* the ledger says it is ours */
+void run_depose(struct run *r);  /* another owner has it: gone() follows, nothing is touched */
+void run_release(struct run *r); /* we leave: as above; the agent goes on without us */
+
+/* The acknowledged position, when the ledger does not have it yet. */
+bool run_position_due(const struct run *r, struct publish_position *out);
+void run_position_saved(struct run *r, int64_t line);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside a run: shared by run.c and its parts run_boot.c, run_start.c, run_stream.c,
+ * run_end.c, run_clean.c. */
+#ifndef SANDFLEET_WORKER_RUN_INTERNAL_H
+#define SANDFLEET_WORKER_RUN_INTERNAL_H
+
+#include "worker/capture/capture.h"
+#include "worker/run/claude_update.h"
+#include "worker/sandbox/eviction.h"
+#include "worker/run/outcome.h"
+#include "worker/run/run.h"
+#include "worker/sandbox/sandbox_row.h"
+
+enum {
+    RUN_TTL_MARGIN_S = 600,           /* the sandbox outlives the hard limit by so much */
+    RUN_BACKSTOP_S = 60,              /* the worker ends what outlives it by so much */
+    RUN_PARK_MARGIN_MS = 60 * 1000,   /* the janitor ends it, not its own time limit */
+    RUN_TAIL_MAX_BYTES = 50 * 1024,   /* of the rendered output, in the terminal record */
+    RUN_RESULT_MAX_BYTES = 64 * 1024, /* of the final text, likewise */
+    RUN_UNACKED_MAX_BYTES = 4 << 20,  /* the capture pauses above… */
+    RUN_UNACKED_LOW_BYTES = 1 << 20,  /* …and goes on below */
+    RUN_REASON_TEXT = 200
+};
+
+struct attempt_end { /* how the agent's process ended */
+    enum outcome outcome;
+    char reason[RUN_REASON_TEXT]; /* "" none */
+    bool exited;                  /* the fields below are known */
+    int exit_status;
+    int64_t bytes, lines, blank_lines;
+    char *stderr_tail; /* ours; masked; NULL: none */
+    int64_t hold_ms;   /* a known waiting time */
+};
+
+struct run {
+    const struct run_host *host;
+    struct claim claim;
+    struct run_request request;
+    struct event_run about;
+    enum run_state state;
+    bool resumed;  /* from another worker */
+    bool reattach; /* the supervisor may be running */
+    bool refused;  /* ends without an agent */
+    bool made;     /* the sandbox is new, and not yet told of */
+    bool looked;   /* the service was asked for its size */
+    bool parked;   /* the sandbox is its session's from the next write on… */
+    bool frozen;   /* …paused */
+    bool reported; /* attempt.ended is published */
+    bool paused;   /* the capture, for want of acknowledgements */
+    int64_t control_n;
+
+    struct publish_log *log;
+    struct ledger_op *op, *started_op; /* at most one awaited; `started` runs beside it */
+    int calls; /* of the sandbox service, under way: each comes back to this struct */
+    struct sandbox_place place; /* key "": none yet */
+    int64_t placed_ms;          /* boot clock: when the ledger told it */
+    int64_t busy_ms;            /* boot clock: since then it is ours; 0: it is not */
+    int64_t alive_ms;           /* boot clock: so long it lives at least */
+    struct sandbox *sandbox;
+    struct claude_update *update;
+    struct eviction *eviction;
+    struct capture *capture;
+    struct timer *timer;
+    int tries, evictions; /* of opening or making the sandbox; for it */
+
+    int64_t began_ms;   /* boot clock of the attempt's start; 0: not started */
+    int64_t sent_line;  /* published, acknowledged or not */
+    int64_t saved_line; /* in the ledger */
+    size_t warned;      /* soft warnings given */
+    struct stream_state stream;
+    struct buf tail, result; /* rendered output; the last result's text */
+    struct attempt_end end;
+    struct outcome_plan plan;
+    struct event terminal; /* as the ledger has it; its data is in terminal_data */
+    struct buf terminal_data;
+};
+
+/* run.c */
+void run_apply(struct run *r, enum run_event e);
+struct ledger_run run_who(const struct run *r);
+/* First thing in the answer to a call: false when the run is gone and must not be touched. */
+bool run_answered(struct run *r) MUST_USE;
+/* Publishes a control event; *data is an object, its braces included. */
+void run_say(struct run *r, enum event_type type, struct buf *data);
+/* The answer to a conditional write: SAVED, DEPOSED, or the end of the attempt. */
+void run_saved(struct run *r, bool held, const struct err *e);
+void run_end_with(struct run *r, enum outcome o, const char *reason, int64_t hold_ms);
+
+/* Entry actions, one a state. */
+void run_enter_claimed(struct run *r);
+void run_enter_placing(struct run *r);
+void run_enter_booting(struct run *r);
+void run_enter_owning(struct run *r);
+void run_enter_updating(struct run *r);
+void run_enter_starting(struct run *r);
+void run_enter_streaming(struct run *r);
+void run_enter_suspended(struct run *r);
+void run_enter_settling(struct run *r);
+void run_enter_requeueing(struct run *r);
+void run_enter_parking(struct run *r);
+void run_enter_closing(struct run *r);
+void run_enter_publishing(struct run *r);
+void run_enter_marking(struct run *r);
+void run_enter_cleaning(struct run *r);
+
+/* run_boot.c: the sandbox */
+int64_t run_sandbox_ms(const struct run *r); /* so long it is this attempt's */
+void run_say_sandbox(struct run *r, enum event_type type, const char *reason);
+void run_keep_alive(struct run *r); /* the sandbox, beyond the hard limit */
+struct sandbox_size run_sandbox_size(const struct run *r);
+void run_learn_size(struct run *r);
+
+/* run_stream.c */
+extern const struct capture_events run_capture_events; /* ctx: struct run */
+void run_stream_reset(struct run *r);
+void run_stream_moved(struct run *r); /* something was acknowledged */
+void run_stream_timer(struct run *r); /* warnings, backstop */
+int64_t run_elapsed_ms(const struct run *r);
+struct usage run_attempt_usage(const struct run *r);
+
+/* run_end.c */
+void run_settle(struct run *r); /* goes on as far as acknowledgements and the lease allow */
+
+/* run_data.c: the members of control events' data */
+void run_data_usage(struct buf *b, const struct usage *u);
+void run_data_attempt_end(const struct run *r, struct buf *b);
+void run_data_terminal(const struct run *r, struct buf *b);
+void run_data_sandbox(const struct run *r, const char *reason, struct buf *b);
+
+#endif

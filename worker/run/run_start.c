@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run's own two ends of getting started: CLAIMED and STARTING. */
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/run/claude_args.h"
+#include "worker/run/run_internal.h"
+#include "common/banned.h"
+
+enum { DATA_MAX_BYTES = 8192, TAKEOVERS_MAX = 20 /* of a run, in all */ };
+
+/* --- claimed ----------------------------------------------------------------- */
+
+static bool refuse(struct run *r, enum outcome o, const char *reason)
+{
+    run_end_with(r, o, reason, 0);
+    r->refused = true;
+    return true;
+}
+
+/* Does it end without an agent? A run that took its workers down with it, again and again,
+ * does: its takings were counted before the work began (ledger_sql_take_over). Each taking
+ * raises the epoch, and each that begins an attempt the attempt, too: the rest are take-overs. */
+static bool refused(struct run *r)
+{
+    const struct run_request *q = &r->request;
+
+    if (!r->claim.started && q->expires_ms > 0 && clock_wall_ms() >= q->expires_ms)
+        return refuse(r, OUTCOME_EXPIRED, "expires_at has passed");
+    if (strcmp(q->credential, "default") != 0)
+        return refuse(r, OUTCOME_CREDENTIAL_NOT_FOUND, "this fleet has no such credential");
+    if (r->claim.failures >= q->max_attempts)
+        return refuse(r, OUTCOME_INTERNAL, "worker_lost: no worker got as far as its start");
+    if (r->claim.epoch - r->claim.attempt > TAKEOVERS_MAX)
+        return refuse(r, OUTCOME_INTERNAL, "worker_lost: too many workers were lost under it");
+    return false;
+}
+
+static void say_starting(struct run *r)
+{
+    AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
+
+    buf_addc(&data, '{');
+    json_kv(&data, "worker", r->host->worker_id);
+    if (r->resumed) {
+        json_kv_int(&data, "line", r->claim.log_line);
+    } else {
+        json_kv(&data, "lane", run_lane_name(r->claim.lane));
+        json_kv(&data, "template", r->request.template);
+        json_kv(&data, "model", r->request.model);
+    }
+    buf_addc(&data, '}');
+    run_say(r, r->resumed ? EVENT_RUN_RESUMED : EVENT_ATTEMPT_STARTING, &data);
+}
+
+void run_enter_claimed(struct run *r)
+{
+    if (refused(r)) {
+        run_apply(r, RUN_EV_REFUSED);
+        return;
+    }
+    say_starting(r);
+    run_apply(r, RUN_EV_GO);
+}
+
+/* --- starting ---------------------------------------------------------------- */
+
+/* The conversation lies in the sandbox it was kept with. */
+static const char *conversation(const struct run *r)
+{
+    return r->place.claude_session[0] ? r->place.claude_session : NULL;
+}
+
+static enum err_code start_capture(struct run *r, struct err *err)
+{
+    const struct run_host *h = r->host;
+    struct claude_want want = {.request = &r->request,
+                               .attempt = r->claim.attempt,
+                               .resume = conversation(r),
+                               .base_url = h->base_url};
+    AUTO(claude_args_release) struct claude_args a = {0};
+    enum err_code rc = claude_args_make(&want, &a, err);
+    if (rc != ERR_OK)
+        return rc;
+
+    /* Always from the file's beginning: what earlier lines told (cost, verdict, tail) is
+     * not in the ledger. Lines that were published are read, but not published again. */
+    struct capture_spec spec = {.run_id = r->claim.run_id,
+                                .attempt = r->claim.attempt,
+                                .prompt = str_of(r->request.prompt),
+                                .args = (const char *const *)a.args,
+                                .env = (const char *const *)a.env,
+                                .credential_env = h->credential ? h->credential_env : NULL,
+                                .credential = h->credential,
+                                .working_dir = r->request.working_dir,
+                                .timeout_s = r->request.timeout_s,
+                                .resume = r->reattach};
+    return capture_start(r->sandbox, &spec, &run_capture_events, r, &r->capture, err);
+}
+
+void run_enter_starting(struct run *r)
+{
+    struct err err = ERR_INIT;
+
+    if (r->made)
+        run_say_sandbox(r, EVENT_SANDBOX_CREATED, NULL);
+    r->made = false;
+    run_stream_reset(r);
+    if (start_capture(r, &err) != ERR_OK) {
+        run_end_with(r, outcome_of_error(&err), err.msg, 0);
+        run_apply(r, RUN_EV_ENDED);
+    }
+    r->reattach = true;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* While the agent prints: lines to events, warnings, back-pressure. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/run/run_internal.h"
+#include "common/banned.h"
+
+enum { RESULT_MEMBERS = 64, DATA_MAX_BYTES = 4096, HOLD_MAX_MS = 8 * 86400 * 1000 };
+
+void run_stream_reset(struct run *r)
+{
+    r->stream = (struct stream_state){0};
+    buf_clear(&r->tail);
+    buf_clear(&r->result);
+    r->paused = false;
+}
+
+int64_t run_elapsed_ms(const struct run *r)
+{
+    return r->began_ms ? clock_boot_ms() - r->began_ms : 0;
+}
+
+struct usage run_attempt_usage(const struct run *r)
+{
+    const struct stream_state *s = &r->stream;
+    struct sandbox_size size = run_sandbox_size(r);
+
+    return (struct usage){.cost_usd = s->cost_usd,
+                          .input_tokens = s->input_tokens,
+                          .output_tokens = s->output_tokens,
+                          .cache_read_tokens = s->cache_read_tokens,
+                          .cache_write_tokens = s->cache_write_tokens,
+                          .sandbox_ms = run_sandbox_ms(r),
+                          .sandbox_usd = sandbox_size_cost(&size, run_sandbox_ms(r))};
+}
+
+/* When not, all runs are lapsed and confirmed before it is true again, and read anew: what
+ * is passed over meanwhile is not lost. */
+static bool may_publish(const struct run *r)
+{
+    return r->host->may_publish(r->host->ctx);
+}
+
+/* --- time -------------------------------------------------------------------- */
+
+/* When the next warning or the backstop is due, in ms since the start. */
+static int64_t next_due_ms(const struct run *r)
+{
+    int64_t due = (r->request.timeout_s + RUN_BACKSTOP_S) * 1000;
+    if (r->warned < r->request.n_warn && r->request.warn_at_s[r->warned] * 1000 < due)
+        due = r->request.warn_at_s[r->warned] * 1000;
+    return due;
+}
+
+static void set_timer(struct run *r)
+{
+    timer_start(r->timer, next_due_ms(r) - run_elapsed_ms(r));
+}
+
+static void warn(struct run *r)
+{
+    AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
+
+    buf_addc(&data, '{');
+    json_kv_int(&data, "elapsed_s", run_elapsed_ms(r) / 1000);
+    json_kv_num(&data, "cost_usd", r->claim.used.cost_usd + r->stream.cost_usd);
+    buf_addc(&data, '}');
+    run_say(r, EVENT_RUN_WARNING, &data);
+    log_event(LOG_WARN, "run.long", LF("run", r->claim.run_id),
+              LF_INT("elapsed_s", run_elapsed_ms(r) / 1000));
+}
+
+void run_stream_timer(struct run *r)
+{
+    int64_t elapsed = run_elapsed_ms(r);
+
+    if (elapsed >= (r->request.timeout_s + RUN_BACKSTOP_S) * 1000) {
+        capture_free(r->capture);
+        r->capture = NULL;
+        run_end_with(r, OUTCOME_TIMED_OUT, "the hard limit inside the sandbox did not hold", 0);
+        run_apply(r, RUN_EV_ENDED);
+        return;
+    }
+    if (r->warned < r->request.n_warn && elapsed >= r->request.warn_at_s[r->warned] * 1000) {
+        r->warned++;
+        if (may_publish(r))
+            warn(r);
+    }
+    run_keep_alive(r);
+    set_timer(r);
+}
+
+/* --- started ----------------------------------------------------------------- */
+
+static void on_started_saved(void *ctx, bool held, const struct err *e)
+{
+    struct run *r = ctx;
+
+    r->started_op = NULL;
+    if (!held && e->code == ERR_OK)
+        run_depose(r);
+}
+
+static const char *origin(const struct run *r)
+{
+    return r->place.claude_session[0] ? "session" : r->place.warm ? "warm" : "new";
+}
+
+static void say_started(struct run *r)
+{
+    AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
+
+    buf_addc(&data, '{');
+    json_kv(&data, "worker", r->host->worker_id);
+    json_kv(&data, "sandbox_id", r->place.sandbox_id);
+    json_kv(&data, "sandbox_origin", origin(r));
+    buf_addc(&data, '}');
+    run_say(r, EVENT_ATTEMPT_STARTED, &data);
+}
+
+static void on_started(void *ctx)
+{
+    struct run *r = ctx;
+    bool first = !r->claim.started;
+
+    if (r->state != RUN_STARTING || !may_publish(r))
+        return;
+    r->claim.started = true;
+    if (r->began_ms == 0)
+        r->began_ms = clock_boot_ms() - r->claim.age_ms;
+    if (first) {
+        r->started_op = ledger_set_started(r->host->ledger, run_who(r), on_started_saved, r);
+        say_started(r);
+    }
+    run_apply(r, RUN_EV_STARTED);
+}
+
+/* Warnings that an earlier owner gave are not given again. */
+void run_enter_streaming(struct run *r)
+{
+    while (r->resumed && r->warned < r->request.n_warn &&
+           r->request.warn_at_s[r->warned] * 1000 <= r->claim.age_ms)
+        r->warned++;
+    set_timer(r);
+    run_keep_alive(r);
+    run_learn_size(r);
+}
+
+/* The lease lapsed: nothing more may be said, so nothing more is read. What was sent and
+ * not acknowledged may still arrive; the epoch in it says what it is worth. */
+void run_enter_suspended(struct run *r)
+{
+    timer_stop(r->timer);
+    capture_free(r->capture);
+    claude_update_free(r->update);
+    sandbox_free(r->sandbox);
+    r->capture = NULL;
+    r->update = NULL;
+    r->sandbox = NULL;
+}
+
+/* --- lines ------------------------------------------------------------------- */
+
+/* A long line is rendered beside the tail, which so stays small. */
+static void keep_tail(struct run *r, struct str line, const struct stream_line *kind)
+{
+    AUTO_BUF rendered = BUF_INIT(2 * CAPTURE_LINE_MAX_BYTES);
+
+    stream_json_render(line, kind, &rendered);
+    if (rendered.len > RUN_TAIL_MAX_BYTES)
+        buf_drop(&rendered, rendered.len - RUN_TAIL_MAX_BYTES);
+    buf_addstr(&r->tail, buf_str(&rendered));
+    if (r->tail.len > 2 * RUN_TAIL_MAX_BYTES)
+        buf_drop(&r->tail, r->tail.len - RUN_TAIL_MAX_BYTES);
+}
+
+/* The text of the last result line is the run's result. */
+static void keep_result(struct run *r, struct str line)
+{
+    struct json_member members[RESULT_MEMBERS];
+    struct json_scan scan;
+    struct err err = ERR_INIT;
+
+    buf_clear(&r->result);
+    if (json_scan(line, members, COUNTOF(members), &scan, &err) != ERR_OK)
+        return;
+    size_t n = scan.n_members < COUNTOF(members) ? scan.n_members : COUNTOF(members);
+    struct str quoted = json_member(members, n, "result");
+    if (quoted.n == 0 || json_unquote(quoted, &r->result, &err) != ERR_OK)
+        buf_clear(&r->result);
+}
+
+static void publish_line(struct run *r, const struct capture_line *line,
+                         const struct stream_line *kind, size_t masked)
+{
+    AUTO_BUF data = BUF_INIT(EVENT_DATA_MAX_BYTES);
+    struct err err = ERR_INIT;
+    struct event e = {.type = kind->type,
+                      .attempt = r->claim.attempt,
+                      .epoch = r->claim.epoch,
+                      .n = line->n,
+                      .offset = line->end_offset,
+                      .time_ms = clock_wall_ms(),
+                      .tool = kind->tool,
+                      .model = kind->model,
+                      .input_tokens = kind->input_tokens,
+                      .output_tokens = kind->output_tokens,
+                      .cost_usd = kind->cost_usd};
+    /* Views in `kind` point into the line, whose length sanitizing keeps. */
+    enum err_code rc = stream_json_data(line->mutable_text, line->text.n, kind, line->n,
+                                        line->end_offset, line->true_bytes, masked, &data, &err);
+    if (rc == ERR_OK) {
+        e.data = buf_str(&data);
+        rc = publish_event(r->log, &e, &err);
+    }
+    if (rc != ERR_OK)
+        log_event(LOG_ERROR, "run.line_lost", LF("run", r->claim.run_id), LF_INT("line", line->n),
+                  LF_ERR(&err));
+    r->sent_line = line->n;
+}
+
+static void on_line(void *ctx, const struct capture_line *line)
+{
+    struct run *r = ctx;
+    struct stream_line kind = {0};
+
+    if (r->state == RUN_STARTING)
+        on_started(r);
+    if (r->state != RUN_STREAMING || !may_publish(r))
+        return;
+    size_t masked =
+        secret_mask(line->mutable_text, line->text.n, r->host->secrets, r->host->n_secrets);
+    stream_json_line(&r->stream, line->text, &kind);
+    keep_tail(r, line->text, &kind);
+    if (kind.type == EVENT_AGENT_RESULT)
+        keep_result(r, line->text);
+    if (line->n > r->sent_line)
+        publish_line(r, line, &kind, masked);
+    if (!r->paused && publish_log_unacked(r->log) > RUN_UNACKED_MAX_BYTES) {
+        r->paused = true;
+        capture_pause(r->capture, true);
+    }
+}
+
+void run_stream_moved(struct run *r)
+{
+    if (r->paused && r->capture && publish_log_unacked(r->log) < RUN_UNACKED_LOW_BYTES) {
+        r->paused = false;
+        capture_pause(r->capture, false);
+    }
+}
+
+/* --- the end ----------------------------------------------------------------- */
+
+static char *masked_copy(const struct run *r, struct str s)
+{
+    char *copy = s.n ? str_dup(s) : NULL;
+    if (copy)
+        secret_mask(copy, s.n, r->host->secrets, r->host->n_secrets);
+    return copy;
+}
+
+/* What the agent said of it, the most precise word first. */
+static const char *reason_of(const struct stream_state *s, enum outcome o)
+{
+    if (o == OUTCOME_SUCCESS)
+        return "";
+    const char *words[] = {s->error, s->last.api_error, s->last.terminal_reason, s->last.subtype};
+    for (size_t i = 0; i < COUNTOF(words); i++)
+        if (words[i][0] && strcmp(words[i], "completed") != 0 && strcmp(words[i], "success") != 0)
+            return words[i];
+    return "";
+}
+
+/* No limit lasts longer than a week, whatever a line says. */
+static int64_t hold_ms_of(const struct stream_state *s)
+{
+    int64_t ms = s->limit_rejected ? s->limit_resets_at_s * 1000 - clock_wall_ms() : 0;
+    return ms < 0 ? 0 : ms < HOLD_MAX_MS ? ms : HOLD_MAX_MS;
+}
+
+static void on_ended(void *ctx, const struct capture_end *end)
+{
+    struct run *r = ctx;
+
+    if (r->state == RUN_STARTING)
+        on_started(r);
+    if (r->state != RUN_STREAMING || !may_publish(r))
+        return;
+    enum outcome o = end->log_ceiling
+                         ? OUTCOME_LOG_CEILING
+                         : outcome_of_exit(&r->stream, end->exit_status, end->stderr_tail);
+    run_end_with(r, o, reason_of(&r->stream, o), hold_ms_of(&r->stream));
+    r->end.exited = true;
+    r->end.exit_status = end->exit_status;
+    r->end.bytes = end->bytes;
+    r->end.lines = end->lines;
+    r->end.blank_lines = end->blank_lines;
+    free(r->end.stderr_tail);
+    r->end.stderr_tail = masked_copy(r, end->stderr_tail);
+    run_apply(r, RUN_EV_ENDED);
+}
+
+static void on_failed(void *ctx, const struct err *e)
+{
+    struct run *r = ctx;
+
+    log_event(LOG_WARN, "capture.failed", LF("run", r->claim.run_id), LF_ERR(e));
+    if (e->code == ERR_GONE && may_publish(r))
+        run_say_sandbox(r, EVENT_SANDBOX_LOST, "gone");
+    run_end_with(r, e->code == ERR_GONE ? OUTCOME_SANDBOX_LOST : outcome_of_error(e), e->msg,
+                 e->retry_ms);
+    run_apply(r, RUN_EV_ENDED);
+}
+
+const struct capture_events run_capture_events = {
+    .started = on_started, .line = on_line, .ended = on_ended, .failed = on_failed};
