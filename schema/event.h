@@ -38,6 +38,7 @@ enum {
     X(RUN_RETRYING, "sandfleet.run.retrying", false, false)                                        \
     X(RUN_RESUMED, "sandfleet.run.resumed", false, false)                                          \
     X(RUN_WARNING, "sandfleet.run.warning", false, false)                                          \
+    X(RUN_HEARTBEAT, "sandfleet.run.heartbeat", false, false)                                      \
     X(RUN_CANCELLING, "sandfleet.run.cancelling", false, false)                                    \
     X(RUN_COMPLETED, "sandfleet.run.completed", false, true)                                       \
     X(RUN_FAILED, "sandfleet.run.failed", false, true)                                             \

@@ -49,6 +49,10 @@ enum run_state run_state_next(enum run_state s, enum event_type t);
 enum attempt_state { ATTEMPT_STARTING, ATTEMPT_RUNNING, ATTEMPT_ENDED, ATTEMPT_STATES };
 const char *attempt_state_name(enum attempt_state s);
 
+/* Of what an attempt was given. */
+enum hash_kind { HASH_ARGUMENTS, HASH_PROMPT, HASH_SYSTEM_PROMPT, HASH_FILES, HASHES };
+extern const char *const hash_names[HASHES]; /* members of events' data, and columns */
+
 enum token_kind { TOKENS_INPUT, TOKENS_OUTPUT, TOKENS_CACHE_READ, TOKENS_CACHE_WRITE, TOKENS };
 
 /* A row of fleet.runs. Texts and times hold only what this batch says: an empty
@@ -83,6 +87,7 @@ struct attempt_row {
     int64_t attempt;
     enum attempt_state state;
     struct str worker, sandbox, model, claude_version, outcome, reason;
+    struct str template, arguments, hashes[HASHES]; /* arguments: JSON text */
     bool has_exit_code;
     int64_t exit_code, lines, bytes;
     double cost_usd;

@@ -15,12 +15,31 @@ static const char *const token_names[TOKENS] = {
     [TOKENS_CACHE_WRITE] = "cache_write_tokens",
 };
 
+const char *const hash_names[HASHES] = {
+    [HASH_ARGUMENTS] = "arguments_hash",
+    [HASH_PROMPT] = "prompt_hash",
+    [HASH_SYSTEM_PROMPT] = "system_prompt_hash",
+    [HASH_FILES] = "files_hash",
+};
+
 /* A string member replaces *to; a missing one leaves it. */
 static void text(const cJSON *data, const char *member, struct str *to)
 {
     const char *s = json_get_string(data, member);
     if (s)
         *to = str_of(s);
+}
+
+/* The same for a member of any type: its JSON text, which lives in the tree. null is none. */
+static void json_text(cJSON *data, const char *member, struct str *to)
+{
+    const cJSON *value = json_get(data, member);
+    char *printed = value && !cJSON_IsNull(value) ? cJSON_PrintUnformatted(value) : NULL;
+    const cJSON *kept = printed ? cJSON_AddStringToObject(data, "", printed) : NULL;
+
+    if (kept)
+        *to = str_of(kept->valuestring);
+    free(printed);
 }
 
 static void not_below(const cJSON *data, const char *member, int64_t *to)
@@ -77,6 +96,15 @@ static void fold_place(const struct fold *f)
     text(f->data, "worker", &f->attempt->worker);
     text(f->data, "sandbox_id", &f->attempt->sandbox);
     text(f->data, "model", &f->attempt->model);
+    text(f->data, "template", &f->attempt->template);
+}
+
+/* What the agent was given, word by word or as a hash. */
+static void fold_given(const struct fold *f)
+{
+    json_text(f->data, "arguments", &f->attempt->arguments);
+    for (size_t i = 0; i < HASHES; i++)
+        text(f->data, hash_names[i], &f->attempt->hashes[i]);
 }
 
 static void fold_attempt_starting(const struct fold *f)
@@ -90,8 +118,10 @@ static void fold_attempt_started(const struct fold *f)
 {
     fold_place(f);
     first(&f->run->started_ms, f->event->time_ms);
-    if (f->attempt)
-        first(&f->attempt->started_ms, f->event->time_ms);
+    if (!f->attempt)
+        return;
+    first(&f->attempt->started_ms, f->event->time_ms);
+    fold_given(f);
 }
 
 /* An attempt's end adds to the run's sums; the terminal has the last word on them. */
@@ -114,6 +144,7 @@ static void fold_attempt_ended(const struct fold *f)
     text(f->data, "reason", &a->reason);
     text(f->data, "model", &a->model);
     text(f->data, "claude_version", &a->claude_version);
+    fold_given(f);
     not_below(f->data, "lines", &a->lines);
     not_below(f->data, "bytes", &a->bytes);
     a->has_exit_code |= json_get_int(f->data, "exit_code", &a->exit_code);
@@ -122,24 +153,15 @@ static void fold_attempt_ended(const struct fold *f)
     a->ended_ms = f->event->time_ms;
 }
 
-/* A result that is no string is kept as its JSON text, which lives in the tree. */
+/* A result that is no string is kept as its JSON text. */
 static void fold_result(const struct fold *f)
 {
     const cJSON *result = json_get(f->data, "result");
-    char *printed;
 
-    if (!result || cJSON_IsNull(result))
-        return;
-    if (cJSON_IsString(result)) {
+    if (cJSON_IsString(result))
         f->run->result = str_of(result->valuestring);
-        return;
-    }
-    printed = cJSON_PrintUnformatted(result);
-    if (!printed)
-        return;
-    if (cJSON_AddStringToObject(f->data, "result as text", printed))
-        text(f->data, "result as text", &f->run->result);
-    free(printed);
+    else
+        json_text(f->data, "result", &f->run->result);
 }
 
 static void fold_terminal(const struct fold *f)

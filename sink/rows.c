@@ -195,6 +195,11 @@ void rows_attempt(struct buf *b, const struct run_row *run, const struct attempt
     kv(b, "sandbox_id", a->sandbox);
     kv(b, "model", a->model);
     kv(b, "claude_version", a->claude_version);
+    kv(b, "template", a->template);
+    if (a->arguments.p)
+        json_kv_raw(b, "arguments", a->arguments);
+    for (size_t i = 0; i < HASHES; i++)
+        kv(b, hash_names[i], a->hashes[i]);
     kv(b, "outcome", a->outcome);
     kv(b, "reason", a->reason);
     if (a->has_exit_code && a->exit_code >= INT32_MIN && a->exit_code <= INT32_MAX)

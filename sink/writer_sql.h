@@ -64,6 +64,12 @@
     X(sandbox_id, LAST)                                                                            \
     X(model, LAST)                                                                                 \
     X(claude_version, LAST)                                                                        \
+    X(template, LAST)                                                                              \
+    X(arguments, LAST)                                                                             \
+    X(arguments_hash, LAST)                                                                        \
+    X(prompt_hash, LAST)                                                                           \
+    X(system_prompt_hash, LAST)                                                                    \
+    X(files_hash, LAST)                                                                            \
     X(outcome, LAST)                                                                               \
     X(reason, LAST)                                                                                \
     X(exit_code, LAST)                                                                             \

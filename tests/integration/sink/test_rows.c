@@ -39,8 +39,10 @@ static void send_spoilt(struct lab *lab, const char *header, struct str value, c
 static void tell(struct lab *lab)
 {
     lab_control(lab, RUN, EVENT_ATTEMPT_STARTING, 1, 1, 1, "{\"worker\":\"w1\"}");
-    lab_control(lab, RUN, EVENT_ATTEMPT_STARTED, 1, 1, 2,
-                "{\"worker\":\"w1\",\"sandbox_id\":\"sb\"}");
+    lab_control(
+        lab, RUN, EVENT_ATTEMPT_STARTED, 1, 1, 2,
+        "{\"worker\":\"w1\",\"sandbox_id\":\"sb\",\"template\":\"t\",\"arguments\":[\"-p\",\"é\"],"
+        "\"arguments_hash\":\"aa\",\"prompt_hash\":\"bb\"}");
     lab_line(lab, RUN, 1, 1, 1);
     lab_line(lab, RUN, 1, 1, 2);
     lab_line(lab, RUN, 1, 1, 2); /* repeat */
@@ -110,6 +112,10 @@ static const struct {
     {"SELECT concat_ws('|', state, worker_id, sandbox_id, outcome, exit_code, lines, bytes,"
      " cost_usd) FROM fleet.attempts",
      "ended|w1|sb|completed|0|6|600|0.1"},
+    {"SELECT concat_ws('|', template, arguments->>1, arguments_hash, prompt_hash, "
+     "system_prompt_hash)"
+     " FROM fleet.attempts",
+     "t|é|aa|bb"},
     {"SELECT concat_ws('|', state, sequence, lane, prompt) FROM fleet.runs WHERE run_id = '" OTHER
      "'",
      "queued|0|batch|say hi"},

@@ -237,6 +237,42 @@ static void example_of_a_sandbox_s_end(void **state)
     check_event("sandbox_ended.json", &e);
 }
 
+static void example_of_a_start(void **state)
+{
+    struct event e = {
+        .type = EVENT_ATTEMPT_STARTED,
+        .attempt = 1,
+        .epoch = 1,
+        .n = 3,
+        .time_ms = INT64_C(1795222926350),
+        .data = STR("{\"worker\":\"w-1\",\"sandbox_id\":\"i0123456789abcdefghij\",\"sandbox_"
+                    "origin\":\"new\","
+                    "\"template\":\"claude\",\"arguments\":[\"--output-format\",\"stream-json\",\"-"
+                    "-verbose\"],"
+                    "\"arguments_hash\":"
+                    "\"0f8e3e4b0b2f8b8fb3d1a6b8f0ad0f0d7e6b6a3fb0e1dca3a0c9f3b6f7b1f2aa\","
+                    "\"prompt_hash\":"
+                    "\"6c1f7d0e4b0a55fd0aa1c2d94a8b7ce35b7a9d22d1f2a3b4c5d6e7f8091a2b3c\"}")};
+
+    (void)state;
+    check_event("attempt_started.json", &e);
+}
+
+static void example_of_a_heartbeat(void **state)
+{
+    struct event e = {
+        .type = EVENT_RUN_HEARTBEAT,
+        .attempt = 1,
+        .epoch = 1,
+        .n = 4,
+        .time_ms = INT64_C(1795222986350),
+        .data = STR("{\"elapsed_ms\":60000,\"idle_ms\":4100,\"lines\":118,\"bytes\":90512,"
+                    "\"cost_usd\":0.0104,\"sandbox_cost_usd\":0.00092}")};
+
+    (void)state;
+    check_event("heartbeat.json", &e);
+}
+
 static void example_of_a_terminal(void **state)
 {
     struct event e = {
@@ -284,6 +320,8 @@ static const struct CMUnitTest singles[] = {
     cmocka_unit_test(event_schema_has_the_attributes),
     cmocka_unit_test(example_of_a_line),
     cmocka_unit_test(example_of_a_sandbox_s_end),
+    cmocka_unit_test(example_of_a_start),
+    cmocka_unit_test(example_of_a_heartbeat),
     cmocka_unit_test(example_of_a_terminal),
 };
 

@@ -22,7 +22,11 @@ static const struct event whole_run[] = {
     CONTROL(RUN_HELD, 0, 1, 1, "{\"reason\":\"session_busy\",\"until\":\"2026-11-21T02:00:00Z\"}"),
     CONTROL(ATTEMPT_STARTING, 1, 1, 2, "{\"worker\":\"w1\",\"template\":\"claude\"}"),
     CONTROL(SANDBOX_CREATED, 1, 1, 3, "{\"sandbox_id\":\"sb1\"}"),
-    CONTROL(ATTEMPT_STARTED, 1, 1, 4, "{\"worker\":\"w1\",\"sandbox_id\":\"sb1\"}"),
+    CONTROL(
+        ATTEMPT_STARTED, 1, 1, 4,
+        "{\"worker\":\"w1\",\"sandbox_id\":\"sb1\",\"template\":\"t\",\"arguments\":[\"-p\",\"é\"],"
+        "\"arguments_hash\":\"aa\",\"prompt_hash\":\"bb\"}"),
+    CONTROL(RUN_HEARTBEAT, 1, 1, 5, "{\"elapsed_ms\":60000}"),
     {.type = EVENT_AGENT_INIT,
      .attempt = 1,
      .epoch = 1,
@@ -31,16 +35,16 @@ static const struct event whole_run[] = {
      .model = {"claude-x", 8}},
     LINE(1, 1, 2),
     CONTROL(
-        ATTEMPT_ENDED, 1, 1, 5,
+        ATTEMPT_ENDED, 1, 1, 6,
         "{\"outcome\":\"overloaded\",\"exit_code\":1,\"lines\":2,\"bytes\":20,\"cost_usd\":0.25,"
         "\"input_tokens\":10,\"output_tokens\":5}"),
-    CONTROL(RUN_RETRYING, 1, 1, 6, "{\"outcome\":\"overloaded\",\"delay_ms\":4000}"),
+    CONTROL(RUN_RETRYING, 1, 1, 7, "{\"outcome\":\"overloaded\",\"delay_ms\":4000}"),
     CONTROL(ATTEMPT_STARTING, 2, 2, 1, "{\"worker\":\"w2\"}"),
     CONTROL(ATTEMPT_STARTED, 2, 2, 2, "{\"worker\":\"w2\",\"sandbox_id\":\"sb2\"}"),
     LINE(2, 2, 1),
     CONTROL(ATTEMPT_ENDED, 2, 2, 3,
             "{\"outcome\":\"completed\",\"exit_code\":0,\"cost_usd\":0.5,\"input_tokens\":7,"
-            "\"claude_session\":\"s-1\",\"claude_version\":\"2.1\"}"),
+            "\"claude_session\":\"s-1\",\"claude_version\":\"2.1\",\"files_hash\":\"cc\"}"),
     CONTROL(RUN_COMPLETED, 2, 2, 4,
             "{\"state\":\"completed\",\"outcome\":\"completed\",\"cost_usd\":0.75,"
             "\"input_tokens\":17,\"result\":\"done\",\"output_tail\":\"…done\"}"),
@@ -151,6 +155,12 @@ static void check_story(struct world *w)
     assert_true(str_is(a1->outcome, "overloaded"));
     assert_true(str_is(a1->model, "claude-x"));
     assert_true(a1->has_exit_code && a1->exit_code == 1);
+    assert_true(str_is(a1->template, "t"));
+    assert_true(str_is(a1->arguments, "[\"-p\",\"é\"]"));
+    assert_true(str_is(a1->hashes[HASH_ARGUMENTS], "aa"));
+    assert_true(str_is(a1->hashes[HASH_PROMPT], "bb"));
+    assert_null(a1->hashes[HASH_SYSTEM_PROMPT].p);
+    assert_true(str_is(a2->hashes[HASH_FILES], "cc")); /* who took it over says it at the end */
     assert_int_equal(a2->lines, 1);
     assert_true(str_is(a2->claude_version, "2.1"));
     assert_true(a2->cost_usd == 0.5);
