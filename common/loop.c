@@ -43,6 +43,12 @@ struct watch {
     void *ctx;
 };
 
+struct work {
+    uv_work_t uv;
+    loop_fn work, done;
+    void *ctx;
+};
+
 struct signal_handle {
     uv_signal_t uv;
     loop_fn fn;
@@ -172,6 +178,38 @@ void loop_free(struct loop *l)
 int64_t loop_now_ms(const struct loop *l)
 {
     return (int64_t)uv_now(&l->uv);
+}
+
+/* --- beside the loop --- */
+
+static void work_run(uv_work_t *uv)
+{
+    struct work *w = CONTAINER_OF(uv, struct work, uv);
+    w->work(w->ctx);
+}
+
+static void work_done(uv_work_t *uv, int status)
+{
+    struct work *w = CONTAINER_OF(uv, struct work, uv);
+    loop_fn done = w->done;
+    void *ctx = w->ctx;
+    (void)status; /* nothing is ever cancelled */
+    free(w);
+    done(ctx);
+}
+
+enum err_code loop_work(struct loop *l, loop_fn work, loop_fn done, void *ctx, struct err *err)
+{
+    struct work *w = calloc(1, sizeof *w);
+    if (!w)
+        return err_set(err, ERR_NOMEM, "work beside the loop");
+    *w = (struct work){.work = work, .done = done, .ctx = ctx};
+    int rc = uv_queue_work(&l->uv, &w->uv, work_run, work_done);
+    if (rc) {
+        free(w);
+        return err_errno(err, -rc, "work beside the loop");
+    }
+    return ERR_OK;
 }
 
 /* --- signals: they do not keep the loop alive --- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The event loop of a process: libuv behind three handles that need no care
  * when freed. Single-threaded: everything is called on the loop's thread, and
- * a callback may free any handle, its own included. */
+ * a callback may free any handle, its own included. Only loop_work() goes elsewhere. */
 #ifndef SANDFLEET_COMMON_LOOP_H
 #define SANDFLEET_COMMON_LOOP_H
 
@@ -25,6 +25,11 @@ int64_t loop_now_ms(const struct loop *l); /* monotonic, read once per turn */
 
 /* Calls fn once, later in this turn or the next, never from inside this call. */
 enum err_code loop_defer(struct loop *l, loop_fn fn, void *ctx, struct err *err) MUST_USE;
+
+/* Calls work(ctx) on another thread, for what would block (files), then done(ctx) on the loop's,
+ * always: in loop_free() at the latest. work() touches nothing that the loop's thread does. */
+enum err_code loop_work(struct loop *l, loop_fn work, loop_fn done, void *ctx,
+                        struct err *err) MUST_USE;
 
 /* SIGTERM and SIGINT; count is 1 for the first, 2 for the second… Signals alone
  * do not keep loop_run() going. */

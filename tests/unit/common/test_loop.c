@@ -168,6 +168,28 @@ static void an_error_is_told_until_handled(void **state)
     assert_int_equal(w->calls, 2);
 }
 
+static void work_note_w(void *ctx)
+{
+    note(ctx, 'w');
+}
+
+static void work_runs_beside_the_loop_and_is_told_on_it(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(loop_work(w->l, work_note_w, note_b, w, NULL), ERR_OK);
+    loop_run(w->l);
+    assert_string_equal(w->order, "wb");
+}
+
+static void work_under_way_ends_before_the_loop_is_gone(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(loop_work(w->l, work_note_w, note_b, w, NULL), ERR_OK);
+    loop_free(w->l);
+    w->l = NULL;
+    assert_string_equal(w->order, "wb");
+}
+
 static void on_stop(void *ctx, int count)
 {
     struct world *w = ctx;
@@ -212,6 +234,8 @@ int main(void)
         TEST(a_zero_timer_starves_nobody),
         TEST(an_error_is_told_until_handled),
         TEST(the_second_stop_is_counted),
+        TEST(work_runs_beside_the_loop_and_is_told_on_it),
+        TEST(work_under_way_ends_before_the_loop_is_gone),
         TEST(what_is_left_is_closed),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
