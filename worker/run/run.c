@@ -89,6 +89,7 @@ enum err_code run_new(const struct run_host *host, struct claim *claim, bool res
     *r = (struct run){.host = host, .resumed = resumed, .reattach = resumed};
     r->tail = BUF_INIT(4 * RUN_TAIL_MAX_BYTES);
     r->result = BUF_INIT(CAPTURE_LINE_MAX_BYTES);
+    r->facts = BUF_INIT(RUN_FACTS_MAX_BYTES);
     r->terminal_data = BUF_INIT(EVENT_DATA_MAX_BYTES);
 
     enum err_code rc = run_request_parse(str_of(claim->request), &r->request, err);
@@ -147,6 +148,7 @@ void run_free(struct run *r)
     claim_release(&r->claim);
     buf_release(&r->tail);
     buf_release(&r->result);
+    buf_release(&r->facts);
     buf_release(&r->terminal_data);
     free(r->end.stderr_tail);
     free(r);

@@ -16,6 +16,16 @@ void run_data_usage(struct buf *b, const struct usage *u)
     json_kv_num(b, "sandbox_cost_usd", u->sandbox_usd);
 }
 
+void run_data_facts(const struct run *r, struct buf *b)
+{
+    struct str members = buf_str(&r->facts);
+
+    if (members.n <= 2) /* braces */
+        return;
+    buf_addc(b, ',');
+    buf_addstr(b, (struct str){members.p + 1, members.n - 2});
+}
+
 static const char *or_null(const char *s)
 {
     return s[0] ? s : NULL;
@@ -42,6 +52,7 @@ void run_data_attempt_end(const struct run *r, struct buf *b)
     json_kv_int(b, "duration_ms", run_elapsed_ms(r));
     if (r->stream.results == 0)
         json_kv_bool(b, "synthetic", true);
+    run_data_facts(r, b);
     buf_addc(b, '}');
 }
 

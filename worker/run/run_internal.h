@@ -19,6 +19,7 @@ enum {
     RUN_RESULT_MAX_BYTES = 64 * 1024, /* of the final text, likewise */
     RUN_UNACKED_MAX_BYTES = 4 << 20,  /* the capture pauses above… */
     RUN_UNACKED_LOW_BYTES = 1 << 20,  /* …and goes on below */
+    RUN_FACTS_MAX_BYTES = 64 * 1024,
     RUN_REASON_TEXT = 200
 };
 
@@ -67,6 +68,7 @@ struct run {
     int64_t sent_line;  /* published, acknowledged or not */
     int64_t saved_line; /* in the ledger */
     size_t warned;      /* soft warnings given */
+    struct buf facts;   /* what this attempt was given, as an object; "" once it is told */
     struct stream_state stream;
     struct buf tail, result; /* rendered output; the last result's text */
     struct attempt_end end;
@@ -122,6 +124,7 @@ struct usage run_attempt_usage(const struct run *r);
 void run_settle(struct run *r); /* goes on as far as acknowledgements and the lease allow */
 
 /* run_data.c: the members of control events' data */
+void run_data_facts(const struct run *r, struct buf *b); /* nothing, once they are told */
 void run_data_usage(struct buf *b, const struct usage *u);
 void run_data_attempt_end(const struct run *r, struct buf *b);
 void run_data_terminal(const struct run *r, struct buf *b);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "worker/run/attempt_facts.h"
 #include "worker/run/claude_args.h"
 #include "worker/run/run_internal.h"
 #include "common/banned.h"
@@ -71,6 +72,19 @@ static const char *conversation(const struct run *r)
     return r->place.claude_session[0] ? r->place.claude_session : NULL;
 }
 
+static void keep_facts(struct run *r, const struct claude_args *a)
+{
+    buf_clear(&r->facts);
+    buf_addc(&r->facts, '{');
+    attempt_facts_write(&r->request, a, &r->facts);
+    buf_addc(&r->facts, '}');
+    if (r->facts.rc == ERR_OK)
+        return;
+    log_event(LOG_WARN, "attempt.facts_lost", LF("run", r->claim.run_id),
+              LF("why", err_name(r->facts.rc)));
+    buf_clear(&r->facts);
+}
+
 static enum err_code start_capture(struct run *r, struct err *err)
 {
     const struct run_host *h = r->host;
@@ -82,6 +96,8 @@ static enum err_code start_capture(struct run *r, struct err *err)
     enum err_code rc = claude_args_make(&want, &a, err);
     if (rc != ERR_OK)
         return rc;
+
+    keep_facts(r, &a);
 
     /* Always from the file's beginning: what earlier lines told (cost, verdict, tail) is
      * not in the ledger. Lines that were published are read, but not published again. */

@@ -110,14 +110,16 @@ static const char *origin(const struct run *r)
 
 static void say_started(struct run *r)
 {
-    AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
+    AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES + RUN_FACTS_MAX_BYTES);
 
     buf_addc(&data, '{');
     json_kv(&data, "worker", r->host->worker_id);
     json_kv(&data, "sandbox_id", r->place.sandbox_id);
     json_kv(&data, "sandbox_origin", origin(r));
+    run_data_facts(r, &data);
     buf_addc(&data, '}');
     run_say(r, EVENT_ATTEMPT_STARTED, &data);
+    buf_release(&r->facts); /* who takes over tells them again, at the end */
 }
 
 static void on_started(void *ctx)

@@ -59,7 +59,7 @@ static struct {
     int64_t line, lines_sent;
     loop_fn deferred;
     void *deferred_ctx;
-    char data[512];   /* of the newest event */
+    char data[4096];  /* of the newest event */
     int64_t delay_ms; /* of the newest requeue */
     int64_t timer_ms; /* of the newest timer, and what it does */
     struct timer timer;
@@ -888,6 +888,31 @@ static void an_end_tells_cost_result_and_tail(void **state)
     end();
 }
 
+/* Whoever says that an attempt began says what it was given; else whoever says that it ended. */
+static void what_an_attempt_was_given_is_told_once(void **state)
+{
+    const struct row row = {.script = "new ready held started"};
+    const struct row taken = {.resumed = true, .begun = true, .script = "mine ready held started"};
+
+    (void)state;
+    play(&row);
+    assert_non_null(strstr(w.data, "\"sandbox_origin\":\"new\",\"template\":\"claude\""));
+    assert_non_null(strstr(w.data, "\"prompt_hash\":\""));
+    act(STR("result"));
+    act(STR("exit0"));
+    act(STR("ack"));
+    assert_non_null(strstr(w.data, "\"outcome\":\"success\""));
+    assert_null(strstr(w.data, "_hash"));
+    end();
+    play(&taken);
+    act(STR("result"));
+    act(STR("exit0"));
+    act(STR("ack"));
+    assert_non_null(strstr(w.data, "\"outcome\":\"success\""));
+    assert_non_null(strstr(w.data, "\"prompt_hash\":\""));
+    end();
+}
+
 static void no_hold_is_longer_than_a_limit_lasts(void **state)
 {
     const struct row row = {.script = TO_AGENT "limit exit0 ack ack"};
@@ -974,6 +999,7 @@ int main(void)
                                         cmocka_unit_test(no_secret_leaves_in_a_line),
                                         cmocka_unit_test(a_wait_that_was_asked_for_is_kept),
                                         cmocka_unit_test(no_hold_is_longer_than_a_limit_lasts),
+                                        cmocka_unit_test(what_an_attempt_was_given_is_told_once),
                                         cmocka_unit_test(an_end_tells_cost_result_and_tail)};
     struct err err = ERR_INIT;
     int failed;
