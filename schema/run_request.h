@@ -22,7 +22,14 @@ enum {
     RUN_BUDGET_MAX_USD = 10000,
     RUN_SYSTEM_PROMPT_MAX_BYTES = 64 * 1024,
     RUN_KEY_MAX_BYTES = 320, /* idempotency_key: a batch id, a custom_id and what joins them */
-    RUN_LIST_MAX = 64        /* entries of allowed_tools, tags, env */
+    RUN_LIST_MAX = 64,       /* entries of allowed_tools, tags, env */
+    RUN_FILES_MAX = 256,     /* all of them together fit into the record */
+    RUN_FILE_MAX_BYTES = 256 * 1024, /* of one, decoded */
+    RUN_URL_MAX_BYTES = 2048,
+    RUN_GLOBS_MAX = 32,
+    RUN_GLOB_MAX_BYTES = 256,
+    RUN_STRIP_MAX = 9,
+    RUN_DEPTH_MAX = 1000000
 };
 #define RUN_TIMEOUT_MAX_S (24 * 3600)
 #define RUN_AHEAD_MAX_MS  (INT64_C(366) * 24 * 3600 * 1000) /* of not_before, from created_ms */
@@ -58,9 +65,10 @@ struct run_request {
     const char *traceparent;
     /* Unix ms; 0: absent. created_ms is parsed as the time in a UUIDv7 run_id when absent. */
     int64_t created_ms, not_before_ms, expires_ms;
-    /* files, repo and webhook are not supported yet: refused by parse, so always NULL */
-    const cJSON *allowed_tools, *json_schema, *env, *files, *repo, *tags, *webhook, *metadata;
-    cJSON *tree; /* owned by run_request_parse's result */
+    /* webhook is not supported yet: refused by parse, so always NULL */
+    const cJSON *allowed_tools, *json_schema, *env, *tags, *webhook, *metadata;
+    const cJSON *files, *archive, *repo, *artifacts; /* as checked; read by the functions below */
+    cJSON *tree;                                     /* owned by run_request_parse's result */
 };
 
 #define RUN_REQUEST_INIT ((struct run_request){.priority = -1})
@@ -105,6 +113,29 @@ void run_request_hash(const struct run_request *r, uint8_t out[32]);
 void run_request_derive_id(const char *tenant, const char *idempotency_key, char *out);
 
 void run_request_release(struct run_request *r);
+
+/* --- the working directory: what goes in before the agent starts, what comes out behind its end.
+ * Of a request that parse accepted; all strings borrowed from it. --- */
+struct run_file {
+    const char *path;
+    const char *text, *base64; /* one of the two */
+    unsigned mode;             /* 0..0777 */
+};
+struct run_archive {    /* a tar.gz */
+    const char *url;    /* http:, https: or file:, without user and password */
+    const char *sha256; /* 64 small hexadecimal digits; NULL: whatever it is */
+    int64_t strip;      /* leading parts of its members' paths that are left out */
+};
+struct run_repo {
+    const char *url, *ref; /* ref NULL: what its HEAD names */
+    int64_t depth;         /* of history; 0: all */
+    const char *subdir;    /* of the working directory; NULL: itself */
+};
+void run_file_of(const cJSON *entry, struct run_file *out);                /* of r->files */
+bool run_archive_of(const struct run_request *r, struct run_archive *out); /* false: none */
+bool run_repo_of(const struct run_request *r, struct run_repo *out);       /* false: none */
+const cJSON *run_globs_of(const struct run_request *r); /* array of strings; NULL: none */
+bool run_wants_output(const struct run_request *r);     /* the agent's raw output, kept whole */
 
 /* The prompt's own rules, for the doors: empty (or only white space), over
  * RUN_PROMPT_MAX_BYTES, not UTF-8 (offset named), NUL. */

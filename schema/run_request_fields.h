@@ -18,6 +18,10 @@ enum field_kind {
     FIELD_TEXTS,      /* const cJSON *: array of texts; least..most entries */
     FIELD_ENV,        /* const cJSON *: object of NAME: text; least..most entries */
     FIELD_OBJECT,     /* const cJSON *: any object */
+    FIELD_FILES,      /* const cJSON *: run_request_work.c, as the three behind it */
+    FIELD_ARCHIVE,    /* const cJSON * */
+    FIELD_REPO,       /* const cJSON * */
+    FIELD_ARTIFACTS,  /* const cJSON * */
     FIELD_UNSUPPORTED /* known, and refused rather than ignored */
 };
 
@@ -52,6 +56,16 @@ enum err_code run_field_read(const struct field *f, const cJSON *item, struct ru
 /* "invalid_field: '<name>' <text>". */
 enum err_code run_field_refuse(const struct field *f, struct err *err, const char *fmt, ...)
     PRINTF(3, 4);
+
+/* run_request_work.c: what goes into the working directory, and what comes out of it. */
+enum err_code run_files_read(const struct field *f, const cJSON *item, struct run_request *r,
+                             struct err *err) MUST_USE;
+enum err_code run_archive_read(const struct field *f, const cJSON *item, struct run_request *r,
+                               struct err *err) MUST_USE;
+enum err_code run_repo_read(const struct field *f, const cJSON *item, struct run_request *r,
+                            struct err *err) MUST_USE;
+enum err_code run_artifacts_read(const struct field *f, const cJSON *item, struct run_request *r,
+                                 struct err *err) MUST_USE;
 
 bool run_secret_in_tree(const cJSON *tree); /* in any text, member names included */
 

@@ -122,6 +122,10 @@ static void add_field(crypto_generichash_state *h, const struct field *f,
     case FIELD_TEXTS:
     case FIELD_ENV:
     case FIELD_OBJECT:
+    case FIELD_FILES:
+    case FIELD_ARCHIVE:
+    case FIELD_REPO:
+    case FIELD_ARTIFACTS:
     case FIELD_UNSUPPORTED:
         add_pointer(h, f, at);
         return;

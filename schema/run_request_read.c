@@ -265,6 +265,8 @@ enum err_code run_field_read(const struct field *f, const cJSON *item, struct ru
         [FIELD_SESSION] = read_session, [FIELD_WARN] = read_warn,
         [FIELD_TEXTS] = read_texts,     [FIELD_ENV] = read_env,
         [FIELD_OBJECT] = read_object,   [FIELD_UNSUPPORTED] = read_unsupported,
+        [FIELD_FILES] = run_files_read, [FIELD_ARCHIVE] = run_archive_read,
+        [FIELD_REPO] = run_repo_read,   [FIELD_ARTIFACTS] = run_artifacts_read,
     };
 
     return read[f->kind](f, item, r, err);

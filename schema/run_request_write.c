@@ -87,6 +87,8 @@ enum err_code run_request_write(const struct run_request *r, struct buf *out, st
         [FIELD_SESSION] = write_session, [FIELD_WARN] = write_warn,
         [FIELD_TEXTS] = write_tree,      [FIELD_ENV] = write_tree,
         [FIELD_OBJECT] = write_tree,     [FIELD_UNSUPPORTED] = write_tree,
+        [FIELD_FILES] = write_tree,      [FIELD_ARCHIVE] = write_tree,
+        [FIELD_REPO] = write_tree,       [FIELD_ARTIFACTS] = write_tree,
     };
     size_t start = out->len;
 

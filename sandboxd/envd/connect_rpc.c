@@ -7,7 +7,7 @@
 
 #include "common/base64.h"
 #include "common/json.h"
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 
 #include "common/banned.h"
 

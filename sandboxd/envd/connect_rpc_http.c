@@ -3,7 +3,7 @@
 #include "sandboxd/envd/connect_rpc_http.h"
 
 #include "common/json.h"
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 
 #include "common/banned.h"
 

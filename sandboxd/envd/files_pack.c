@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "sandboxd/web/gate.h"
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 
 #include "common/banned.h"
 

@@ -7,7 +7,7 @@
 #include "sandboxd/envd/files_call.h"
 #include "sandboxd/envd/files_form.h"
 #include "sandboxd/envd/files_metadata.h"
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 
 enum {
     UPLOAD_PIECE_BYTES = 64 << 10, /* unpacked at a time */

@@ -6,7 +6,7 @@
 
 #include "sandboxd/envd/connect_rpc.h"
 #include "sandboxd/web/gate.h"
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 
 #include "common/banned.h"
 

@@ -6,7 +6,7 @@
 
 #include "common/json.h"
 #include "sandboxd/envd/connect_rpc_http.h"
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 
 #include "common/banned.h"
 

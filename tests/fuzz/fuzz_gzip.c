@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 
 enum { CEILING = 256 << 10 };
 

@@ -17,8 +17,10 @@ static void (*const enter[RUN_STATES])(struct run *r) = {
     [RUN_BOOTING] = run_enter_booting,
     [RUN_OWNING] = run_enter_owning,
     [RUN_UPDATING] = run_enter_updating,
+    [RUN_FILLING] = run_enter_filling,
     [RUN_STARTING] = run_enter_starting,
     [RUN_STREAMING] = run_enter_streaming,
+    [RUN_COLLECTING] = run_enter_collecting,
     [RUN_SUSPENDED] = run_enter_suspended,
     [RUN_SETTLING] = run_enter_settling,
     [RUN_RELEASING] = run_enter_parking,
@@ -284,7 +286,8 @@ void run_saved(struct run *r, bool held, const struct err *e)
 
 bool run_position_due(const struct run *r, struct publish_position *out)
 {
-    if (r->state != RUN_STREAMING && r->state != RUN_STARTING && r->state != RUN_SETTLING)
+    if (r->state != RUN_STREAMING && r->state != RUN_STARTING && r->state != RUN_COLLECTING &&
+        r->state != RUN_SETTLING)
         return false;
     *out = publish_log_position(r->log);
     return out->line > r->saved_line;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside a run: shared by run.c and its parts run_boot.c, run_start.c, run_stream.c,
- * run_end.c, run_clean.c. */
+/* Inside a run: shared by run.c and its parts run_boot.c, run_start.c, run_files.c,
+ * run_stream.c, run_end.c, run_clean.c. */
 #ifndef SANDFLEET_WORKER_RUN_INTERNAL_H
 #define SANDFLEET_WORKER_RUN_INTERNAL_H
 
@@ -94,8 +94,10 @@ void run_enter_placing(struct run *r);
 void run_enter_booting(struct run *r);
 void run_enter_owning(struct run *r);
 void run_enter_updating(struct run *r);
+void run_enter_filling(struct run *r);
 void run_enter_starting(struct run *r);
 void run_enter_streaming(struct run *r);
+void run_enter_collecting(struct run *r);
 void run_enter_suspended(struct run *r);
 void run_enter_settling(struct run *r);
 void run_enter_requeueing(struct run *r);

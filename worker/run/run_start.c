@@ -30,6 +30,8 @@ static bool refused(struct run *r)
         return refuse(r, OUTCOME_EXPIRED, "expires_at has passed");
     if (strcmp(q->credential, "default") != 0)
         return refuse(r, OUTCOME_CREDENTIAL_NOT_FOUND, "this fleet has no such credential");
+    if (q->files || q->archive || q->repo || q->artifacts)
+        return refuse(r, OUTCOME_INVALID, "this worker brings no files in or out yet");
     if (r->claim.failures >= q->max_attempts)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: no worker got as far as its start");
     if (r->claim.epoch - r->claim.attempt > TAKEOVERS_MAX)

@@ -15,8 +15,10 @@
     X(BOOTING, "that sandbox")                                                                     \
     X(OWNING, "the sandbox's id in the ledger")                                                    \
     X(UPDATING, "the agent program's update, in a new sandbox")                                    \
+    X(FILLING, "files, archive and repository in the working directory")                           \
     X(STARTING, "the supervisor's start")                                                          \
     X(STREAMING, "lines, and the agent's end")                                                     \
+    X(COLLECTING, "what the agent left, in the artifact store")                                    \
     X(SUSPENDED, "our lease: it lapsed, nothing may be published")                                 \
     X(SETTLING, "acknowledgements of all that was said so far")                                    \
     X(RELEASING, "the session's sandbox to get its parking time, before the next attempt")         \
@@ -36,8 +38,10 @@
     X(SAVED, "the ledger took the change")                                                         \
     X(VANISHED, "the sandbox it was to use is gone, and nothing of this attempt was in it")        \
     X(UPDATED, "the agent program is as new as it gets")                                           \
+    X(FILLED, "the working directory is as the request wants it")                                  \
     X(STARTED, "the supervisor started")                                                           \
     X(ENDED, "the agent ended, or could not be started or followed")                               \
+    X(COLLECTED, "the artifacts are stored, or it is known why they are not")                      \
     X(RETRY, "all is acknowledged; another attempt follows")                                       \
     X(END, "all is acknowledged; the run is over")                                                 \
     X(FREED, "the sandbox is killed, parked, or left to the janitor")                              \

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "sandboxd/envd/connect_rpc.h"
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 #include "tests/lib/table.h"
 
 /* printf {} | gzip -n, in an envelope */

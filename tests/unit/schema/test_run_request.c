@@ -214,7 +214,7 @@ static struct message {
     {"type", HEAD ",\"prompt\":5}", "invalid_field: 'prompt' must be a string"},
     {"range", TEXT("\"max_attempts\":0"),
      "invalid_field: 'max_attempts' must be a whole number in 1..20"},
-    {"not supported", TEXT("\"repo\":\"x\""), "invalid_field: 'repo' is not supported yet"},
+    {"not supported", TEXT("\"webhook\":\"x\""), "invalid_field: 'webhook' is not supported yet"},
     {"not supported", TEXT("\"session\":{\"id\":\"s\",\"on_busy\":\"reject\"}"),
      "invalid_field: 'session' on_busy \"reject\" is not supported yet"},
 };

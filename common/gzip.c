@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 
 #include <assert.h>
 #include <limits.h>

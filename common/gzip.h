@@ -2,8 +2,8 @@
 /* gzip in both directions, a piece at a time into the caller's room, so that no body
  * needs more memory than its pieces; and whole messages under a ceiling.
  * No I/O. Any thread, one at a time. */
-#ifndef SANDFLEET_SANDBOXD_WEB_GZIP_H
-#define SANDFLEET_SANDBOXD_WEB_GZIP_H
+#ifndef SANDFLEET_COMMON_GZIP_H
+#define SANDFLEET_COMMON_GZIP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
  * Proof: bytes made by gzip(1), each with one thing wrong; round trips through tiny rooms. */
 #include <string.h>
 
-#include "sandboxd/web/gzip.h"
+#include "common/gzip.h"
 #include "tests/lib/table.h"
 
 /* printf hello | gzip -n */
