@@ -113,35 +113,35 @@ static enum err_code read_all(int fd, const char *path, char *text, size_t room,
         else if (errno != EINTR)
             return err_errno(err, errno, "cannot read '%s'", path);
     }
-    return err_set(err, ERR_TOO_BIG, "'%s' is over %d bytes", path, SECRET_MAX_BYTES);
+    return err_set(err, ERR_TOO_BIG, "'%s' is over %zu bytes", path, room - 1);
 }
 
-static enum err_code read_secret(int fd, const char *path, struct secret **out, struct err *err)
-{
-    char text[SECRET_MAX_BYTES + 2]; /* a newline more, and one byte to see that it is too long */
-    enum err_code rc = check_file(fd, path, err);
-    size_t n;
-
-    if (rc != ERR_OK)
-        return rc;
-    rc = read_all(fd, path, text, sizeof text, &n, err);
-    if (rc == ERR_OK && n > 0 && text[n - 1] == '\n')
-        n--;
-    if (rc == ERR_OK)
-        rc = named(secret_new((struct str){text, n}, out, err), path, err);
-    sodium_memzero(text, sizeof text);
-    return rc;
-}
-
-enum err_code secret_from_file(const char *path, struct secret **out, struct err *err)
+enum err_code secret_read_file(const char *path, char *text, size_t room, size_t *n,
+                               struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     enum err_code rc;
 
     if (fd < 0)
         return err_errno(err, errno, "cannot open '%s'", path);
-    rc = read_secret(fd, path, out, err);
+    rc = check_file(fd, path, err);
+    if (rc == ERR_OK)
+        rc = read_all(fd, path, text, room, n, err);
     (void)close(fd);
+    return rc;
+}
+
+enum err_code secret_from_file(const char *path, struct secret **out, struct err *err)
+{
+    char text[SECRET_MAX_BYTES + 2]; /* a newline more, and one byte to see that it is too long */
+    size_t n = 0;
+    enum err_code rc = secret_read_file(path, text, sizeof text, &n, err);
+
+    if (rc == ERR_OK && n > 0 && text[n - 1] == '\n')
+        n--;
+    if (rc == ERR_OK)
+        rc = named(secret_new((struct str){text, n}, out, err), path, err);
+    sodium_memzero(text, sizeof text);
     return rc;
 }
 

@@ -17,6 +17,10 @@ enum err_code secret_init(struct err *err) MUST_USE;
 enum err_code secret_new(struct str value, struct secret **out, struct err *err) MUST_USE;
 /* From a regular file that group and others cannot read; one trailing newline is dropped. */
 enum err_code secret_from_file(const char *path, struct secret **out, struct err *err) MUST_USE;
+/* Such a file's bytes into the caller's memory, which is to be wiped. ERR_TOO_BIG unless it is
+ * shorter than `room`. */
+enum err_code secret_read_file(const char *path, char *text, size_t room, size_t *n,
+                               struct err *err) MUST_USE;
 /* From an environment variable, which is then overwritten and unset. *out NULL: not set. */
 enum err_code secret_from_env(const char *name, struct secret **out, struct err *err) MUST_USE;
 

@@ -60,6 +60,8 @@ static const struct opt rows[] = {
       "<token>", "The agents' credential, from `claude setup-token`; it is the one named \"default\"." },
     { "claude-api-key", 0, OPT_STRING, AT(api_key), NULL, 1, 4096, OPT_SECRET, "ANTHROPIC_API_KEY",
       "<key>", "The agents' credential, as an API key; not together with a token." },
+    { "credentials", 0, OPT_STRING, AT(credentials), NULL, 1, 4096, 0, NULL,
+      "<file>", "More credentials for the agents, one a line: name, oauth or api_key, pool or -, token; only its owner may read it." },
     { "claude-base-url", 0, OPT_STRING, AT(base_url), NULL, 0, 2048, 0, "ANTHROPIC_BASE_URL",
       "<url>", "Address of the model's API for the agents." },
     { "log-level", 0, OPT_STRING, AT(log_level), "info", 1, 16, 0, NULL,

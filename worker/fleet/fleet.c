@@ -115,10 +115,19 @@ static void name_worker(struct fleet *f)
              (unsigned)randombytes_random());
 }
 
+static void share_secrets(struct fleet *f)
+{
+    const struct credentials *c = &f->credentials;
+
+    f->secrets[f->host.n_secrets++] = (struct secret *)(uintptr_t)f->set->e2b_api_key;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->items[i].secret)
+            f->secrets[f->host.n_secrets++] = c->items[i].secret;
+}
+
 static void share(struct fleet *f)
 {
     const struct settings *s = f->set;
-    const struct secret *mine[] = {s->e2b_api_key, s->oauth_token, s->api_key};
 
     f->host = (struct run_host){.loop = f->loop,
                                 .ledger = f->ledger,
@@ -130,19 +139,14 @@ static void share(struct fleet *f)
                                          .update_claude = s->update_claude,
                                          .sizes = &f->sizes},
                                 .worker_id = f->worker_id,
-                                .credential = s->oauth_token ? s->oauth_token : s->api_key,
-                                .credential_env = s->oauth_token
-                                                      ? "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR"
-                                                      : "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
+                                .credentials = &f->credentials,
                                 .base_url = s->base_url,
                                 .secrets = f->secrets,
                                 .may_publish = fleet_may_publish,
                                 .refused = fleet_service_refused,
                                 .gone = fleet_run_gone,
                                 .ctx = f};
-    for (size_t i = 0; i < COUNTOF(mine); i++)
-        if (mine[i])
-            f->secrets[f->host.n_secrets++] = (struct secret *)(uintptr_t)mine[i];
+    share_secrets(f);
 }
 
 static enum err_code open_sandboxes(struct fleet *f, struct err *err)
@@ -220,6 +224,8 @@ static enum err_code open_all(struct fleet *f, struct err *err)
     if (rc == ERR_OK)
         rc = open_sandboxes(f, err);
     if (rc == ERR_OK)
+        rc = fleet_open_credentials(f, err);
+    if (rc == ERR_OK)
         rc = open_hub(f, err);
     if (rc == ERR_OK)
         rc = fleet_open_ledger(f, err);
@@ -277,6 +283,8 @@ void fleet_free(struct fleet *f)
     timer_free(f->drain);
     timer_free(f->keep);
     lease_release(&f->lease);
+    credentials_release(&f->credentials);
+    free(f->secrets);
     free(f->runs);
     free(f);
 }

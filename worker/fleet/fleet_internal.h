@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the fleet: shared by fleet.c, fleet_ledger.c, fleet_runs.c, fleet_take.c, fleet_lease.c
- * and fleet_keep.c. */
+/* Inside the fleet: shared by fleet.c, fleet_ledger.c, fleet_runs.c, fleet_take.c, fleet_lease.c,
+ * fleet_credentials.c and fleet_keep.c. */
 #ifndef SANDFLEET_WORKER_FLEET_INTERNAL_H
 #define SANDFLEET_WORKER_FLEET_INTERNAL_H
 
@@ -47,7 +47,8 @@ struct fleet {
     struct janitor *janitor;
     bool leads, asked_to_lead;
     struct run_host host;
-    struct secret *secrets[3]; /* borrowed from the settings */
+    struct credentials credentials;
+    struct secret **secrets; /* all that is cut out of the lines; borrowed */
 
     struct run **runs;
     size_t n_runs, cap_runs;
@@ -81,6 +82,10 @@ void fleet_become_ready(struct fleet *f); /* the ledger has our first beat */
 
 /* fleet_ledger.c */
 enum err_code fleet_open_ledger(struct fleet *f, struct err *err);
+
+/* fleet_credentials.c */
+enum err_code fleet_open_credentials(struct fleet *f, struct err *err);
+void fleet_tell_credentials(struct fleet *f); /* their names to the ledger */
 
 /* fleet_runs.c */
 void fleet_add_run(struct fleet *f, struct claim *claim, bool resumed); /* takes *claim */

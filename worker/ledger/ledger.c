@@ -128,6 +128,15 @@ struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_
     return mark(l, ledger_sql_hand_out, r, fn, ctx);
 }
 
+struct ledger_op *ledger_hold_credential(struct ledger *l, const char *name, int64_t hold_ms,
+                                         const char *reason, ledger_fn fn, void *ctx)
+{
+    struct number ms;
+    struct pg_cmd cmd = {
+        .sql = ledger_sql_hold_credential, .n = 3, .v = {name, num(hold_ms, &ms), reason}};
+    return ledger_op_start(l, &cmd, fn, ctx);
+}
+
 static const char *park_state(const struct ledger_end *e)
 {
     return sandbox_life_name(e->paused ? LIFE_PAUSED : LIFE_PARKED);
@@ -232,6 +241,13 @@ enum err_code ledger_bury(struct ledger *l, const char *dead_worker, int64_t cou
 {
     struct number n;
     struct pg_cmd cmd = {.sql = ledger_sql_bury, .n = 2, .v = {dead_worker, num(counter, &n)}};
+    return pg_send(l->pg, &cmd, fn, ctx, err);
+}
+
+enum err_code ledger_have_credentials(struct ledger *l, const char *names, const char *pools,
+                                      const char *kinds, pg_fn fn, void *ctx, struct err *err)
+{
+    struct pg_cmd cmd = {.sql = ledger_sql_have_credentials, .n = 3, .v = {names, pools, kinds}};
     return pg_send(l->pg, &cmd, fn, ctx, err);
 }
 

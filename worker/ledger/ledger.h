@@ -39,7 +39,8 @@ void usage_add(struct usage *sum, const struct usage *more);
 struct claim { /* a row as a taking returned it */
     char run_id[UUID_TEXT];
     enum run_lane lane;
-    char *request; /* the record's value as it came */
+    char *request;    /* the record's value as it came */
+    char *credential; /* the one to run with; NULL: there is none of the name that was asked for */
     int64_t attempt, failures, uncounted, epoch;
     bool started;
     int64_t log_line;
@@ -88,6 +89,11 @@ struct ledger_op *ledger_close(struct ledger *l, struct ledger_run r, const stru
 struct ledger_op *ledger_set_published(struct ledger *l, struct ledger_run r, ledger_fn fn,
                                        void *ctx);
 struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx);
+/* No run gets this credential for hold_ms (> 0) from now on, by the database's clock; those that
+ * name its pool get another one. An earlier hold that lasts longer stays. reason: usage_limit,
+ * auth, …; held is false where the ledger knows no such credential. */
+struct ledger_op *ledger_hold_credential(struct ledger *l, const char *name, int64_t hold_ms,
+                                         const char *reason, ledger_fn fn, void *ctx);
 void ledger_cancel(struct ledger_op *op); /* fn is not called; it may still take effect; NULL ok */
 
 /* --- once: the caller's timer repeats it; fn as in common/pg.h --------------- */
@@ -110,6 +116,10 @@ enum err_code ledger_mine(struct ledger *l, pg_fn fn, void *ctx, struct err *err
 /* known: "{id,id}" */
 enum err_code ledger_disown(struct ledger *l, const char *known, pg_fn fn, void *ctx,
                             struct err *err) MUST_USE;
+/* Arrays, one element a credential that this worker can open: name, pool or NULL, kind. */
+enum err_code ledger_have_credentials(struct ledger *l, const char *names, const char *pools,
+                                      const char *kinds, pg_fn fn, void *ctx,
+                                      struct err *err) MUST_USE;
 enum err_code ledger_leave(struct ledger *l, pg_fn fn, void *ctx, struct err *err) MUST_USE;
 /* Any statement, as pg_send. */
 enum err_code ledger_send(struct ledger *l, const struct pg_cmd *cmd, pg_fn fn, void *ctx,

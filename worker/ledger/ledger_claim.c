@@ -12,6 +12,7 @@ enum column {
     COL_RUN,
     COL_LANE,
     COL_REQUEST,
+    COL_CREDENTIAL,
     COL_ATTEMPT,
     COL_FAILURES,
     COL_UNCOUNTED,
@@ -72,6 +73,7 @@ enum err_code ledger_claim_read(const PGresult *res, int row, struct claim *out,
         return err_set(err, ERR_PROTOCOL, "a claim has %d columns", PQnfields(res));
 
     const char *lane = pg_text(res, row, COL_LANE), *terminal = pg_text(res, row, COL_TERMINAL);
+    const char *credential = pg_text(res, row, COL_CREDENTIAL);
     text(res, row, COL_RUN, out->run_id, sizeof(out->run_id));
     out->lane =
         lane && strcmp(lane, run_lane_name(LANE_BATCH)) == 0 ? LANE_BATCH : LANE_INTERACTIVE;
@@ -89,7 +91,9 @@ enum err_code ledger_claim_read(const PGresult *res, int row, struct claim *out,
     out->request = str_dup(str_of(pg_text(res, row, COL_REQUEST)));
     if (terminal)
         out->terminal = str_dup(str_of(terminal));
-    if (!out->request || (terminal && !out->terminal)) {
+    if (credential)
+        out->credential = str_dup(str_of(credential));
+    if (!out->request || (terminal && !out->terminal) || (credential && !out->credential)) {
         claim_release(out);
         return err_set(err, ERR_NOMEM, "claim of run %s", out->run_id);
     }
@@ -100,7 +104,8 @@ void claim_release(struct claim *c)
 {
     free(c->request);
     free(c->terminal);
-    c->request = c->terminal = NULL;
+    free(c->credential);
+    c->request = c->terminal = c->credential = NULL;
 }
 
 void usage_add(struct usage *sum, const struct usage *more)

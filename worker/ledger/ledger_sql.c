@@ -17,7 +17,8 @@
 
 /* What ledger_claim_read() reads. Ages are by the database's clock alone. */
 #define CLAIM                                                                                      \
-    "t.run_id, t.lane, t.request, t.attempt, t.failures, t.uncounted, t.epoch, t.started,"         \
+    "t.run_id, t.lane, t.request, t.credential_used, t.attempt, t.failures, t.uncounted, "         \
+    "t.epoch, t.started,"                                                                          \
     " t.log_line, t.cost_usd, t.input_tokens, t.output_tokens, t.cache_read_tokens,"               \
     " t.cache_write_tokens, t.sandbox_ms, t.sandbox_usd, t.terminal, t.published,"                 \
     " (extract(epoch FROM clock_timestamp() - t.started_at) * 1000)::bigint,"                      \
@@ -42,12 +43,21 @@ const char ledger_sql_conflicts[] =
     "SELECT r.n FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS r(run_id, hash, n)"
     " JOIN ledger.claims c USING (run_id) WHERE c.body_hash <> decode(r.hash, 'hex')";
 
+/* Of claim c: the credential to run with. One of the name goes before a pool of that name; of a
+ * pool's members, the free one that fewest runs have. */
+#define CREDENTIAL_FOR                                                                             \
+    "(SELECT m.name FROM ledger.credentials m WHERE m.name = c.credential OR m.pool = "            \
+    "c.credential ORDER BY m.name <> c.credential, m.hold_until > now() IS TRUE,"                  \
+    " (SELECT count(*) FROM ledger.claims o WHERE o.state = 'running'"                             \
+    " AND o.credential_used = m.name), m.name LIMIT 1)"
+
 /* $1 worker $2 lane $3 limit. A new attempt, counted before its work starts. */
 const char ledger_sql_take[] =
     "WITH due AS (SELECT c.run_id FROM ledger.claims c WHERE c.lane = $2 AND " DUE
     " ORDER BY c.priority DESC, c.hold_until LIMIT $3::bigint FOR UPDATE OF c SKIP LOCKED),"
     " taken AS (UPDATE ledger.claims c SET state = 'running', epoch = c.epoch + 1,"
     " attempt = c.attempt + 1, worker_id = $1, started = false, started_at = NULL,"
+    " credential_used = " CREDENTIAL_FOR ","
     " log_offset = 0, log_line = 0, hold_reason = NULL, updated_at = now()"
     " FROM due WHERE c.run_id = due.run_id RETURNING c.*) SELECT " CLAIM;
 
@@ -157,6 +167,21 @@ const char ledger_sql_published[] =
 const char ledger_sql_hand_out[] =
     "UPDATE ledger.claims SET worker_id = NULL WHERE run_id = $1 AND epoch = $2::int"
     " AND state = 'ended' RETURNING run_id";
+
+/* Arrays, one element a credential that a worker has: $1 name $2 pool $3 kind */
+const char ledger_sql_have_credentials[] =
+    "INSERT INTO ledger.credentials AS c (name, pool, kind)"
+    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[])"
+    " ON CONFLICT (name) DO UPDATE SET pool = EXCLUDED.pool, kind = EXCLUDED.kind, seen_at = now()"
+    " RETURNING name";
+
+/* $1 name $2 ms from now on $3 reason. The longer of two holds stays. */
+const char ledger_sql_hold_credential[] =
+    "UPDATE ledger.credentials SET"
+    " hold_reason = CASE WHEN hold_until > now() + $2::bigint * interval '1 ms' THEN hold_reason"
+    " ELSE $3 END,"
+    " hold_until = greatest(hold_until, now() + $2::bigint * interval '1 ms')"
+    " WHERE name = $1 RETURNING name";
 
 /* $1 worker $2 host $3 pid $4 version $5 slots */
 const char ledger_sql_beat[] =

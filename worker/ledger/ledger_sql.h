@@ -22,6 +22,9 @@ extern const char ledger_sql_requeue[];
 extern const char ledger_sql_close[];
 extern const char ledger_sql_published[];
 extern const char ledger_sql_hand_out[];
+/* credentials */
+extern const char ledger_sql_have_credentials[];
+extern const char ledger_sql_hold_credential[];
 /* this worker and its peers */
 extern const char ledger_sql_beat[];
 extern const char ledger_sql_peers[];

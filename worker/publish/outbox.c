@@ -111,7 +111,7 @@ void outbox_add(struct outbox *o, struct claim *claim)
     }
     *w = (struct owed){.box = o, .next = o->first, .claim = *claim};
     w->request = RUN_REQUEST_INIT;
-    claim->request = claim->terminal = NULL;
+    claim->request = claim->terminal = claim->credential = NULL;
     o->first = w;
     if (publish(w, &err) != ERR_OK)
         give_back(w, &err);

@@ -9,6 +9,7 @@
 
 #include "common/loop.h"
 #include "common/secret.h"
+#include "worker/run/credentials.h"
 #include "worker/ledger/ledger.h"
 #include "worker/publish/publish.h"
 #include "worker/run/run_state.h"
@@ -32,10 +33,9 @@ struct run_host { /* what all runs share; outlives them */
     struct sandbox_service *sandboxes;
     struct run_sandboxes life;
     const char *worker_id;
-    const struct secret *credential; /* the one named "default"; NULL: none */
-    const char *credential_env;      /* the variable that names its descriptor */
-    const char *base_url;            /* ANTHROPIC_BASE_URL; NULL: the agent's default */
-    struct secret *const *secrets;   /* cut out of every line */
+    const struct credentials *credentials; /* a claim names which of them */
+    const char *base_url;                  /* ANTHROPIC_BASE_URL; NULL: the agent's default */
+    struct secret *const *secrets;         /* cut out of every line */
     size_t n_secrets;
     bool (*may_publish)(void *ctx); /* does our lease hold? */
     /* The sandbox service refuses our key: no run can go on here, and none is at fault. */

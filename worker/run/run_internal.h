@@ -38,6 +38,7 @@ struct run {
     struct claim claim;
     struct run_request request;
     struct event_run about;
+    const struct credential *credential; /* borrowed from the host; NULL: not found */
     enum run_state state;
     bool resumed;  /* from another worker */
     bool reattach; /* the supervisor may be running */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The run's own two ends of getting started: CLAIMED and STARTING. */
-#include <string.h>
-
 #include "common/log.h"
 #include "worker/run/attempt_facts.h"
 #include "worker/run/claude_args.h"
@@ -28,7 +26,8 @@ static bool refused(struct run *r)
 
     if (!r->claim.started && q->expires_ms > 0 && clock_wall_ms() >= q->expires_ms)
         return refuse(r, OUTCOME_EXPIRED, "expires_at has passed");
-    if (strcmp(q->credential, "default") != 0)
+    r->credential = credentials_find(r->host->credentials, r->claim.credential);
+    if (!r->credential)
         return refuse(r, OUTCOME_CREDENTIAL_NOT_FOUND, "this fleet has no such credential");
     if (q->files || q->archive || q->repo || q->artifacts)
         return refuse(r, OUTCOME_INVALID, "this worker brings no files in or out yet");
@@ -51,6 +50,7 @@ static void say_starting(struct run *r)
         json_kv(&data, "lane", run_lane_name(r->claim.lane));
         json_kv(&data, "template", r->request.template);
         json_kv(&data, "model", r->request.model);
+        json_kv(&data, "credential", r->credential->name);
     }
     buf_addc(&data, '}');
     run_say(r, r->resumed ? EVENT_RUN_RESUMED : EVENT_ATTEMPT_STARTING, &data);
@@ -108,8 +108,8 @@ static enum err_code start_capture(struct run *r, struct err *err)
                                 .prompt = str_of(r->request.prompt),
                                 .args = (const char *const *)a.args,
                                 .env = (const char *const *)a.env,
-                                .credential_env = h->credential ? h->credential_env : NULL,
-                                .credential = h->credential,
+                                .credential_env = credential_kind_env(r->credential->kind),
+                                .credential = r->credential->secret,
                                 .working_dir = r->request.working_dir,
                                 .timeout_s = r->request.timeout_s,
                                 .resume = r->reattach};

@@ -85,7 +85,8 @@ static inline int close_database(void **state)
 static inline int empty(void **state)
 {
     (void)state;
-    run_sql(db.conn, "TRUNCATE ledger.claims, ledger.workers, ledger.sandboxes");
+    run_sql(db.conn, "TRUNCATE ledger.claims, ledger.workers, ledger.sandboxes,"
+                     " ledger.credentials");
     return 0;
 }
 
@@ -138,6 +139,16 @@ static inline int insert_one(const char *id, const char *session)
     snprintf(ids, sizeof(ids), "{%s}", id);
     snprintf(sessions, sizeof(sessions), "{%s}", session);
     return ROWS(ledger_sql_insert, ids, "{t}", "{batch}", sessions, "{t}", "{5}", "{aa}", "{t}",
+                "{NULL}");
+}
+
+/* The same of one without a session, and with a credential that it names. */
+static inline int insert_wanting(const char *id, const char *credential)
+{
+    char ids[64], names[64];
+    snprintf(ids, sizeof(ids), "{%s}", id);
+    snprintf(names, sizeof(names), "{%s}", credential);
+    return ROWS(ledger_sql_insert, ids, "{t}", "{batch}", "{NULL}", names, "{5}", "{aa}", "{t}",
                 "{NULL}");
 }
 

@@ -652,10 +652,13 @@ static void on_refused(void *ctx, const struct err *e)
     run_release(w.run);
 }
 
+static struct credential only = {.name = (char[]){"default"}};
+static const struct credentials credentials = {.items = &only, .n = 1};
 static struct secret *secrets[1];
 static struct sandbox_sizes sizes;
 static struct run_host host = {.worker_id = "w1",
                                .life = {.ledger_id = "l1", .sizes = &sizes},
+                               .credentials = &credentials,
                                .secrets = secrets,
                                .n_secrets = COUNTOF(secrets),
                                .may_publish = may_publish,
@@ -666,6 +669,7 @@ struct row {
     const char *name, *request;
     bool pause, update;  /* settings */
     bool resumed, begun; /* taken over; its agent was started */
+    bool unknown_credential;
     int64_t failures, uncounted, takeovers, line;
     const char *script, *trace;
 };
@@ -678,7 +682,8 @@ static void begin(const struct row *row)
                           .uncounted = row->uncounted,
                           .log_line = row->line,
                           .started = row->begun,
-                          .request = str_dup(str_of(row->request ? row->request : PLAIN))};
+                          .request = str_dup(str_of(row->request ? row->request : PLAIN)),
+                          .credential = row->unknown_credential ? NULL : str_dup(STR("default"))};
     struct err err = ERR_INIT;
 
     memset(&w, 0, sizeof(w));
@@ -747,9 +752,8 @@ static struct row rows[] = {
      .script = TO_AGENT "init result exit0 ack ack held ack held broken",
      .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close "
                          "say:run.completed mark:published kill:sb1"},
-    {"no such credential: no sandbox",
-     "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"credential\":\"nope\"}",
-     .script = "held ack held", .trace = "close say:run.failed mark:published"},
+    {"no such credential: no sandbox", .unknown_credential = true, .script = "held ack held",
+     .trace = "close say:run.failed mark:published"},
     {"a run that kills its workers ends", .resumed = true, .failures = 3, .begun = true,
      .script = "held ack held", .trace = "close say:run.failed mark:published"},
     {"a run that kills its workers behind its start ends", .resumed = true, .takeovers = 20,
