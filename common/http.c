@@ -158,6 +158,7 @@ static void settle(struct http *h)
 {
     http_enter(h);
     drop_cancelled(h);
+    http_flow_wake(h);
     finish_done(h);
     start_waiting(h);
     http_leave(h);
@@ -200,6 +201,8 @@ static void on_silence(void *ctx)
 {
     struct http_req *r = ctx;
     struct http *h = r->h;
+    if (r->held || r->starved)
+        r->last_byte_ms = loop_now_ms(h->loop);
     int64_t left = r->last_byte_ms + r->silence_ms - loop_now_ms(h->loop);
     if (left > 0) {
         timer_start(r->silence, left);
@@ -301,7 +304,8 @@ enum err_code http_start(struct http *h, const struct http_call *call, const str
     *r = (struct http_req){.h = h, .state = REQ_DONE, .ev = *ev, .ctx = ctx, .name = name};
     r->body = BUF_INIT(call->max_body ? call->max_body : HTTP_MAX_BODY);
     r->silence_ms = call->silence_ms;
-    r->drains = call->stream && h->sockets.drain_ms > 0 && h->version != HTTP_VERSION_2;
+    r->drains =
+        call->stream && !call->bulk && h->sockets.drain_ms > 0 && h->version != HTTP_VERSION_2;
     r->last_byte_ms = loop_now_ms(h->loop);
     r->easy = curl_easy_init();
     if (call->silence_ms > 0)

@@ -57,7 +57,11 @@ struct http_events { /* called from the loop */
      * whatever status; else a->status is what was seen before the failure, or 0.
      * The request is gone when this returns. */
     void (*done)(void *ctx, const struct http_answer *a, const struct err *e);
+    /* More of a body that is sent piece by piece (http_call.pulls): at most `room` bytes to p, and
+     * how many; HTTP_LATER: http_go_on() says when; HTTP_STOP: the request fails, ERR_CANCELLED. */
+    ssize_t (*more)(void *ctx, char *p, size_t room);
 };
+enum { HTTP_LATER = -1, HTTP_STOP = -2 };
 
 struct http_call { /* all borrowed until http_start returns */
     const char *method, *url;
@@ -71,6 +75,15 @@ struct http_call { /* all borrowed until http_start returns */
     bool stream;        /* its answer is long: see above, and http_opts.drain_ms */
     bool gzip;          /* asks for gzip; what arrives is unpacked, and ceilings mean that */
     bool once;          /* must not be done twice: never sent again when a kept connection dies */
+    bool bulk;          /* many bytes, one way or the other: a connection of its own, HTTP/1.1 */
+    bool pulls;         /* its body comes from ev->more; bulk and once, too */
+    int64_t pull_bytes; /* of that body; -1: not known before its end, which more() tells by 0 */
+    /* Asked for each address before it is tried (NULL: all are good), and then no proxy is used.
+     * None is: ERR_INVALID. Keep a pool for such calls: a kept connection is not asked about. */
+    bool (*allowed)(void *ctx, const struct sockaddr *to);
+    /* AWS Signature Version 4, headers only; NULL: none */
+    const char *aws_sigv4;   /* "aws:amz:<region>:s3" */
+    const char *aws_account; /* "<access key>:<secret key>" */
 };
 
 /* opts NULL: all defaults. ERR_CONFIG: ca_file cannot be read. */
@@ -83,6 +96,13 @@ enum err_code http_start(struct http *h, const struct http_call *call, const str
                          void *ctx, struct http_req **out, struct err *err) MUST_USE;
 int http_status(const struct http_req *r); /* inside data(): of the answer */
 void http_cancel(struct http_req *r);      /* NULL is fine; done is not called */
+/* Back-pressure: held, it gives no data and its silence is nobody's fault. */
+void http_hold(struct http_req *r, bool held);
+void http_go_on(struct http_req *r); /* more() has something now */
+
+/* Where `location`, as a header says it, leads to from `base`; out is appended to. ERR_INVALID. */
+enum err_code http_resolve(const char *base, const char *location, struct buf *out,
+                           struct err *err) MUST_USE;
 
 /* --- connections of one's own ---------------------------------------------------
  * TCP ("http://host:port") or TLS, verified ("https://host:port"); what is said there is the

@@ -112,6 +112,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
     n *= size;
     if (r->state == REQ_DROPPED)
         return 0;
+    if (r->held)
+        return CURL_WRITEFUNC_PAUSE; /* the same bytes come again */
     r->last_byte_ms = loop_now_ms(r->h->loop);
     if (r->status == 0)
         r->status = status_of(r);
@@ -157,7 +159,7 @@ static CURLcode set_method(CURL *c, const struct http_call *call)
     if (strcmp(call->method, "HEAD") == 0)
         return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, call->method);
-    if (!has_body)
+    if (!has_body || call->pulls)
         return CURLE_OK;
     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
     return curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, call->body.p ? call->body.p : "");
@@ -167,7 +169,8 @@ static long version_of(const struct http *h, const struct http_call *call)
 {
     switch (h->version) {
     case HTTP_VERSION_AUTO:
-        return call->stream ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+        return call->stream || call->bulk || call->pulls ? CURL_HTTP_VERSION_1_1
+                                                         : CURL_HTTP_VERSION_2TLS;
     case HTTP_VERSION_1_1:
         return CURL_HTTP_VERSION_1_1;
     case HTTP_VERSION_2:
@@ -193,7 +196,7 @@ enum err_code http_call_setup(struct http_req *r, const struct http_call *call, 
         curl_easy_setopt(c, CURLOPT_PROXY, r->h->proxy);
     /* curl sends any request again, a POST too, that got no byte of an answer from a connection
      * it had kept: only a new one tells us. */
-    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, call->once ? 1L : 0L);
+    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, call->once || call->pulls ? 1L : 0L);
     curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "sandfleet/" SF_VERSION);
@@ -205,7 +208,7 @@ enum err_code http_call_setup(struct http_req *r, const struct http_call *call, 
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, r);
     if (curl_easy_setopt(c, CURLOPT_URL, call->url) != CURLE_OK ||
-        set_method(c, call) != CURLE_OK || !set_headers(r, call))
+        set_method(c, call) != CURLE_OK || !set_headers(r, call) || !http_flow_setup(r, call))
         return err_set(err, ERR_NOMEM, "start an HTTP request");
     return ERR_OK;
 }
@@ -302,6 +305,8 @@ enum err_code http_judge(const struct http_req *r, CURLcode code, struct err *er
     if (r->failure == ERR_TOO_BIG)
         return err_set(err, ERR_TOO_BIG, "%s: the answer is over its ceiling of %zu bytes", r->name,
                        r->header_bytes > HTTP_MAX_HEADERS ? (size_t)HTTP_MAX_HEADERS : r->body.max);
+    if (r->refused)
+        return err_set(err, ERR_INVALID, "%s: its address is not allowed", r->name);
     if (r->failure != ERR_OK)
         return err_set(err, r->failure, "%s: %s", r->name, err_meaning(r->failure));
     if (code == CURLE_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by http.c (the pool, the life of a request), http_call.c (what a request says to
- * curl, and what curl's end means) and http_socket.c (curl's sockets in the loop). */
+ * curl, and what curl's end means), http_flow.c (bodies piece by
+ * piece, and addresses that are looked at) and http_socket.c (curl's sockets in the loop). */
 #ifndef SANDFLEET_COMMON_HTTP_INTERNAL_H
 #define SANDFLEET_COMMON_HTTP_INTERNAL_H
 
@@ -48,7 +49,12 @@ struct http_req {
     struct http_conn *conn; /* NULL: a call */
     struct buf body;
     size_t header_bytes;
-    int status;            /* from its body's first byte on */
+    int status;   /* from its body's first byte on */
+    bool held;    /* http_hold() */
+    bool starved; /* more() said HTTP_LATER */
+    bool wakes;   /* curl is to be told that it goes on */
+    bool refused; /* an address was not allowed */
+    bool (*allowed)(void *ctx, const struct sockaddr *to);
     enum err_code failure; /* ours, seen inside a callback of curl; ERR_OK: none */
     char *name;            /* "POST http://host/path": for messages, without the query */
     char detail[CURL_ERROR_SIZE];
@@ -80,6 +86,7 @@ struct http {
     struct http_reqs waiting, running, dropped;
     long n_reqs;
     struct http_sockets sockets;
+    bool wakes;   /* one of `running` does */
     bool in_curl; /* curl is on the stack: its handles must not be touched */
     int busy;     /* calls of ours on the stack that go on using h */
     bool freed;   /* http_free() came from a callback */
@@ -92,6 +99,10 @@ void http_conn_opened(struct http_conn *c); /* its request is in curl until it i
 void http_enter(struct http *h); /* around what may come to free h, … */
 void http_leave(struct http *h); /* … which happens here */
 void http_turn(struct http *h, curl_socket_t fd, int events);
+
+/* --- http_flow.c --- */
+bool http_flow_setup(struct http_req *r, const struct http_call *call);
+void http_flow_wake(struct http *h); /* tells curl of those that go on; it is not on the stack */
 
 /* --- http_socket.c --- */
 bool http_sockets_init(struct http *h, int64_t drain_ms);
