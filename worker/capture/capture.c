@@ -239,12 +239,17 @@ void capture_kill_go(struct capture *c)
 
 static void on_kill_timer(void *ctx)
 {
-    capture_kill_go(ctx);
+    struct capture *c = ctx;
+
+    if (c->cancelled)
+        capture_cancel_go(c);
+    else
+        capture_kill_go(c);
 }
 
 void capture_kill(struct capture *c, int64_t grace_ms)
 {
-    if (c->over || c->signal)
+    if (c->over || c->signal || c->cancelled)
         return;
     c->grace_ms = grace_ms;
     c->signal = grace_ms > 0 ? "TERM" : "KILL";

@@ -4,8 +4,8 @@
  *
  * ~/.sandfleet/<run>/<attempt>/  prompt, token (unlinked once opened), job (the supervisor and
  * its settings), started/ (made by atomic mkdir: a second start is harmless), pid (the
- * supervisor), agent (the agent's group), out.ndjson, err.log, rc ("<exit status>", written
- * last, by rename).
+ * supervisor), agent (the agent's group), child (the agent), out.ndjson, err.log, rc ("<exit
+ * status>", written last, by rename).
  *
  * A cut, silent or slow stream is dropped and opened again at the last complete line; after
  * repeated failures ranged GET /files takes over. The end is: rc exists and offset == size.
@@ -78,6 +78,10 @@ enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
 void capture_pause(struct capture *c, bool paused);
 /* Ends the agent: its whole process group, TERM, grace, KILL; ended() follows by rc. */
 void capture_kill(struct capture *c, int64_t grace_ms);
+/* Ends the agent and all that it started, wherever that went: INT, so that it prints a result,
+ * then TERM, then KILL, within two seconds while the sandbox answers; ended() follows. One that
+ * was not started yet never will be. */
+void capture_cancel(struct capture *c);
 void capture_free(struct capture *c); /* forgets; the agent goes on; NULL is fine */
 
 #endif

@@ -5,6 +5,7 @@
  *   capture_follow.c  the output by offset, until rc and size agree
  *   capture_job.c     the text of the job file
  *   capture_lost.c    what to do when the sandbox seems gone
+ *   capture_cancel.c  ends the agent, and what it started, by cancel.sh
  *   capture_tails.c   ends streams of ours that nobody hears any more
  * At any time one thing is under way: `puts`, `call`, `stream`, or `timer` for the next
  * step. Only the kill has handles of its own. */
@@ -83,6 +84,7 @@ struct capture {
     struct envd_stream *killer;
     struct timer *kill_timer;
     int64_t grace_ms;
+    bool cancelled;
     const char *signal; /* the next one to send; NULL: no kill was asked for */
 
     bool paused, log_ceiling;
@@ -111,6 +113,9 @@ enum err_code capture_shell(struct capture *c, const char *script, const char *w
                             const struct envd_stream_events *ev, struct envd_stream **out,
                             struct err *err) MUST_USE;
 void capture_kill_go(struct capture *c); /* sends c->signal, when it started */
+
+/* capture_cancel.c */
+void capture_cancel_go(struct capture *c);
 
 /* capture_start.c */
 void capture_look(struct capture *c);    /* did somebody start it before? */

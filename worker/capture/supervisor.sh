@@ -55,8 +55,9 @@ start() {
 
 read_job() {
     limit=0 work=. found=''
+    folder=${here%/*}
     set -- env -i "PATH=$HOME/.local/bin:$PATH" "HOME=$HOME" "USER=${USER:-$(id -un)}" \
-        "LANG=${LANG:-C.UTF-8}"
+        "LANG=${LANG:-C.UTF-8}" "SANDFLEET_RUN=${folder##*/}/${here##*/}"
     while IFS= read -r line; do
         if [ -z "$found" ]; then
             [ "$line" = '#:job' ] && found=1
@@ -67,17 +68,20 @@ read_job() {
         'limit '*) limit=$value ;;
         'work '*) work=$value ;;
         'descriptor '*) set -- "$@" "$value=3" ;;
+        'word SANDFLEET_RUN='*) ;; # the mark by which cancel.sh finds what the agent started
         'word '*) set -- "$@" "$value" ;; # NAME=value first, then the program and its arguments
         esac
     done <job
     agent "$@"
 }
 
-# The agent leads a session of its own, so that a signal to its group spares this script.
+# The agent's group leads a session of its own, so that a signal to it spares this script. The
+# leader is timeout; `child` has the agent's own process id.
 agent() {
     { mkdir -p -- "$HOME/$work" && cd -- "$HOME/$work"; } || give_up 'cannot make the working directory'
     began=$(date +%s)
-    setsid timeout -k 10 "$limit" "$@" \
+    # shellcheck disable=SC2016
+    setsid timeout -k 10 "$limit" sh -c 'echo "$$" >"$0"; exec "$@"' "$here/child" "$@" \
         <"$here/prompt" >>"$here/out.ndjson" 2>>"$here/err.log" &
     agent=$!
     exec 3<&-

@@ -21,7 +21,9 @@ static void (*const enter[RUN_STATES])(struct run *r) = {
     [RUN_STARTING] = run_enter_starting,
     [RUN_STREAMING] = run_enter_streaming,
     [RUN_COLLECTING] = run_enter_collecting,
+    [RUN_CANCELLING] = run_enter_cancelling,
     [RUN_SUSPENDED] = run_enter_suspended,
+    [RUN_KILLING] = run_enter_killing,
     [RUN_SETTLING] = run_enter_settling,
     [RUN_RELEASING] = run_enter_parking,
     [RUN_REQUEUEING] = run_enter_requeueing,
@@ -43,7 +45,8 @@ void run_apply(struct run *r, enum run_event e)
     log_event(LOG_DEBUG, "run.state", LF("run", r->claim.run_id), LF("from", run_state_name(from)),
               LF("on", run_event_name(e)), LF("to", run_state_name(to)));
     r->state = to;
-    enter[to](r);
+    if (!r->cancel.asked || !run_heed_cancel(r))
+        enter[to](r);
 }
 
 /* --- callbacks that belong to no single state -------------------------------- */
@@ -68,6 +71,8 @@ static void on_timer(void *ctx)
         run_enter_booting(r);
     else if (r->state == RUN_STREAMING)
         run_stream_timer(r);
+    else if (r->state == RUN_CANCELLING)
+        run_cancel_timer(r);
 }
 
 /* --- life -------------------------------------------------------------------- */
@@ -287,7 +292,7 @@ void run_saved(struct run *r, bool held, const struct err *e)
 bool run_position_due(const struct run *r, struct publish_position *out)
 {
     if (r->state != RUN_STREAMING && r->state != RUN_STARTING && r->state != RUN_COLLECTING &&
-        r->state != RUN_SETTLING)
+        r->state != RUN_CANCELLING && r->state != RUN_SETTLING)
         return false;
     *out = publish_log_position(r->log);
     return out->line > r->saved_line;

@@ -62,6 +62,10 @@ void run_confirm(struct run *r); /* the ledger says it is ours */
 void run_depose(struct run *r);  /* another owner has it: gone() follows, nothing is touched */
 void run_release(struct run *r); /* we leave: as above; the agent goes on without us */
 
+/* It is to end, wherever it is; `by` (borrowed, NULL: unknown) asked for it. force: at once,
+ * with its sandbox. May be called again and again: several cancels are one. */
+void run_cancel(struct run *r, bool force, const char *by);
+
 /* The acknowledged position, when the ledger does not have it yet. */
 bool run_position_due(const struct run *r, struct publish_position *out);
 void run_position_saved(struct run *r, int64_t line);

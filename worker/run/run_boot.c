@@ -87,6 +87,17 @@ static int64_t ttl_ms(const struct run *r)
     return (r->request.timeout_s + RUN_TTL_MARGIN_S) * 1000;
 }
 
+/* The run was cancelled while it waited: what came is for the end that follows. */
+static bool too_late(struct run *r)
+{
+    r->asked = false;
+    if (r->state == RUN_BOOTING)
+        return false;
+    if (r->state == RUN_CLEANING)
+        run_enter_cleaning(r);
+    return true;
+}
+
 static void on_ready(void *ctx, struct sandbox *sb)
 {
     struct run *r = ctx;
@@ -100,7 +111,8 @@ static void on_ready(void *ctx, struct sandbox *sb)
     r->tries = 0;
     r->made = !r->place.busy;
     snprintf(r->place.sandbox_id, sizeof(r->place.sandbox_id), "%s", sandbox_id(sb));
-    run_apply(r, RUN_EV_SANDBOX);
+    if (!too_late(r))
+        run_apply(r, RUN_EV_SANDBOX);
 }
 
 /* A warm one or the session's is gone, and with it the conversation: another one is had. */
@@ -135,7 +147,7 @@ static void on_room(void *ctx, const struct sandbox_figures *f)
     AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
 
     r->eviction = NULL;
-    if (!run_answered(r))
+    if (!run_answered(r) || r->state != RUN_BOOTING)
         return;
     if (!f) {
         r->evictions = EVICTIONS_MAX;
@@ -205,7 +217,7 @@ static void on_boot_failed(void *ctx, const struct err *e)
 {
     struct run *r = ctx;
 
-    if (run_answered(r))
+    if (run_answered(r) && !too_late(r))
         boot_failed(r, e);
 }
 
@@ -233,7 +245,8 @@ void run_enter_booting(struct run *r)
 {
     struct err err = ERR_INIT;
 
-    if (boot(r, &err) == ERR_OK)
+    r->asked = boot(r, &err) == ERR_OK;
+    if (r->asked)
         r->calls++;
     else
         boot_failed(r, &err);

@@ -54,6 +54,8 @@ void run_enter_cleaning(struct run *r)
 {
     struct err err = ERR_INIT;
 
+    if (r->asked && !r->parked) /* what the service still makes must not outlive us */
+        return;
     if (r->parked || r->place.sandbox_id[0] == '\0')
         run_apply(r, RUN_EV_FREED);
     else if (sandbox_kill(r->host->sandboxes, r->place.sandbox_id, on_killed, r, &err) == ERR_OK)

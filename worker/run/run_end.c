@@ -70,6 +70,10 @@ static void report(struct run *r)
               LF("reason", r->end.reason), LF_INT("lines", r->stream.lines),
               LF_INT("ms", run_elapsed_ms(r)));
     r->plan = plan(r);
+    if (r->plan.retry && r->cancel.asked) { /* it ended by itself, but not for good */
+        run_end_cancelled(r);
+        r->plan = plan(r);
+    }
     say_stderr(r);
     run_data_attempt_end(r, &data);
     run_say(r, EVENT_ATTEMPT_ENDED, &data);
@@ -93,10 +97,17 @@ void run_settle(struct run *r)
 void run_enter_settling(struct run *r)
 {
     timer_stop(r->timer);
+    run_break_off(r);
     run_settle(r);
 }
 
 /* --- the sandbox: for its session, or for nobody ------------------------------- */
+
+/* A cancelled agent had the last word of its turn. One that was killed left who knows what. */
+static bool heeded(const struct run *r)
+{
+    return r->stream.results > 0 && r->stream.results >= r->stream.inits;
+}
 
 /* A conversation that can be resumed where it is. */
 static bool parkable(const struct run *r)
@@ -104,7 +115,7 @@ static bool parkable(const struct run *r)
     enum outcome o = r->end.outcome;
     return r->request.session_id && r->sandbox && r->end.exited && r->stream.inits > 0 &&
            r->stream.session_id[0] && !r->stream.no_conversation && o != OUTCOME_TIMED_OUT &&
-           o != OUTCOME_LOG_CEILING;
+           o != OUTCOME_LOG_CEILING && (o != OUTCOME_CANCELLED || heeded(r));
 }
 
 /* The session's, and no agent of this attempt was in it: it goes back as it is. */

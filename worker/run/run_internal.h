@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside a run: shared by run.c and its parts run_boot.c, run_start.c, run_files.c,
- * run_stream.c, run_end.c, run_clean.c. */
+ * run_stream.c, run_cancel.c, run_end.c, run_clean.c. */
 #ifndef SANDFLEET_WORKER_RUN_INTERNAL_H
 #define SANDFLEET_WORKER_RUN_INTERNAL_H
 
@@ -20,7 +20,14 @@ enum {
     RUN_UNACKED_MAX_BYTES = 4 << 20,  /* the capture pauses above… */
     RUN_UNACKED_LOW_BYTES = 1 << 20,  /* …and goes on below */
     RUN_FACTS_MAX_BYTES = 64 * 1024,
-    RUN_REASON_TEXT = 200
+    RUN_REASON_TEXT = 200,
+    RUN_CANCEL_BY_TEXT = 129,
+    RUN_CANCEL_PATIENCE_MS = 15 * 1000 /* for a cancelled agent's end; then its sandbox is killed */
+};
+
+struct run_cancel { /* what is known of a cancel */
+    bool asked, force;
+    char by[RUN_CANCEL_BY_TEXT]; /* who asked; "" nobody said */
 };
 
 struct attempt_end { /* how the agent's process ended */
@@ -43,6 +50,7 @@ struct run {
     bool resumed;  /* from another worker */
     bool reattach; /* the supervisor may be running */
     bool refused;  /* ends without an agent */
+    bool asked;    /* the service, for the sandbox: its answer comes to us, whatever we are at */
     bool made;     /* the sandbox is new, and not yet told of */
     bool looked;   /* the service was asked for its size */
     bool parked;   /* the sandbox is its session's from the next write on… */
@@ -72,6 +80,7 @@ struct run {
     struct buf facts;   /* what this attempt was given, as an object; "" once it is told */
     struct stream_state stream;
     struct buf tail, result; /* rendered output; the last result's text */
+    struct run_cancel cancel;
     struct attempt_end end;
     struct outcome_plan plan;
     struct event terminal; /* as the ledger has it; its data is in terminal_data */
@@ -99,7 +108,9 @@ void run_enter_filling(struct run *r);
 void run_enter_starting(struct run *r);
 void run_enter_streaming(struct run *r);
 void run_enter_collecting(struct run *r);
+void run_enter_cancelling(struct run *r);
 void run_enter_suspended(struct run *r);
+void run_enter_killing(struct run *r);
 void run_enter_settling(struct run *r);
 void run_enter_requeueing(struct run *r);
 void run_enter_parking(struct run *r);
@@ -115,6 +126,10 @@ void run_keep_alive(struct run *r); /* the sandbox, beyond the hard limit */
 struct sandbox_size run_sandbox_size(const struct run *r);
 void run_learn_size(struct run *r);
 
+/* run_start.c */
+bool run_follow(
+    struct run *r); /* starts the agent, or finds it; false: it cannot, and why is told */
+
 /* run_stream.c */
 extern const struct capture_events run_capture_events; /* ctx: struct run */
 void run_stream_reset(struct run *r);
@@ -122,6 +137,12 @@ void run_stream_moved(struct run *r); /* something was acknowledged */
 void run_stream_timer(struct run *r); /* warnings, backstop */
 int64_t run_elapsed_ms(const struct run *r);
 struct usage run_attempt_usage(const struct run *r);
+
+/* run_cancel.c */
+void run_break_off(struct run *r);   /* what is done for an agent that will not come */
+bool run_heed_cancel(struct run *r); /* false: not in this state, but in a later one */
+void run_end_cancelled(struct run *r);
+void run_cancel_timer(struct run *r); /* the agent took too long to end */
 
 /* run_end.c */
 void run_settle(struct run *r); /* goes on as far as acknowledgements and the lease allow */

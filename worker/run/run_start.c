@@ -116,17 +116,24 @@ static enum err_code start_capture(struct run *r, struct err *err)
     return capture_start(r->sandbox, &spec, &run_capture_events, r, &r->capture, err);
 }
 
-void run_enter_starting(struct run *r)
+bool run_follow(struct run *r)
 {
     struct err err = ERR_INIT;
+    enum err_code rc;
 
+    run_stream_reset(r);
+    rc = start_capture(r, &err);
+    if (rc != ERR_OK)
+        run_end_with(r, outcome_of_error(&err), err.msg, 0);
+    r->reattach = true;
+    return rc == ERR_OK;
+}
+
+void run_enter_starting(struct run *r)
+{
     if (r->made)
         run_say_sandbox(r, EVENT_SANDBOX_CREATED, NULL);
     r->made = false;
-    run_stream_reset(r);
-    if (start_capture(r, &err) != ERR_OK) {
-        run_end_with(r, outcome_of_error(&err), err.msg, 0);
+    if (!run_follow(r))
         run_apply(r, RUN_EV_ENDED);
-    }
-    r->reattach = true;
 }

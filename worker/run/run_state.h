@@ -19,7 +19,9 @@
     X(STARTING, "the supervisor's start")                                                          \
     X(STREAMING, "lines, and the agent's end")                                                     \
     X(COLLECTING, "what the agent left, in the artifact store")                                    \
+    X(CANCELLING, "the end of an agent that was asked to end")                                     \
     X(SUSPENDED, "our lease: it lapsed, nothing may be published")                                 \
+    X(KILLING, "the end of its sandbox, agent and all")                                            \
     X(SETTLING, "acknowledgements of all that was said so far")                                    \
     X(RELEASING, "the session's sandbox to get its parking time, before the next attempt")         \
     X(REQUEUEING, "the claim's way back to waiting, with verdict and cost")                        \
@@ -46,6 +48,9 @@
     X(END, "all is acknowledged; the run is over")                                                 \
     X(FREED, "the sandbox is killed, parked, or left to the janitor")                              \
     X(ACKED, "the broker has the terminal")                                                        \
+    X(CANCEL, "it is to end, and no agent of it can be at work")                                   \
+    X(INTERRUPT, "it is to end, and an agent may be at work")                                      \
+    X(FORCE, "the same, at once: whatever the agent would still have said")                        \
     X(LAPSED, "our lease could not be renewed in time")                                            \
     X(CONFIRMED, "the ledger says that the run is still ours")                                     \
     X(DEPOSED, "another owner has it")                                                             \

@@ -43,6 +43,12 @@ static bool may_publish(const struct run *r)
     return r->host->may_publish(r->host->ctx);
 }
 
+/* Is an agent followed? One that was cancelled is, too: its last words tell the cost. */
+static bool follows(const struct run *r)
+{
+    return r->state == RUN_STREAMING || r->state == RUN_CANCELLING;
+}
+
 /* --- time -------------------------------------------------------------------- */
 
 /* When the next warning or the backstop is due, in ms since the start. */
@@ -127,7 +133,7 @@ static void on_started(void *ctx)
     struct run *r = ctx;
     bool first = !r->claim.started;
 
-    if (r->state != RUN_STARTING || !may_publish(r))
+    if ((r->state != RUN_STARTING && r->state != RUN_CANCELLING) || !may_publish(r))
         return;
     r->claim.started = true;
     if (r->began_ms == 0)
@@ -223,14 +229,20 @@ static void publish_line(struct run *r, const struct capture_line *line,
     r->sent_line = line->n;
 }
 
+/* What came is from an agent that we did not know to have started. */
+static bool unheard_of(const struct run *r)
+{
+    return r->state == RUN_STARTING || (r->state == RUN_CANCELLING && !r->claim.started);
+}
+
 static void on_line(void *ctx, const struct capture_line *line)
 {
     struct run *r = ctx;
     struct stream_line kind = {0};
 
-    if (r->state == RUN_STARTING)
+    if (unheard_of(r))
         on_started(r);
-    if (r->state != RUN_STREAMING || !may_publish(r))
+    if (!follows(r) || !may_publish(r))
         return;
     size_t masked =
         secret_mask(line->mutable_text, line->text.n, r->host->secrets, r->host->n_secrets);
@@ -289,12 +301,15 @@ static void on_ended(void *ctx, const struct capture_end *end)
 
     if (r->state == RUN_STARTING)
         on_started(r);
-    if (r->state != RUN_STREAMING || !may_publish(r))
+    if (!follows(r) || !may_publish(r))
         return;
     enum outcome o = end->log_ceiling
                          ? OUTCOME_LOG_CEILING
                          : outcome_of_exit(&r->stream, end->exit_status, end->stderr_tail);
-    run_end_with(r, o, reason_of(&r->stream, o), hold_ms_of(&r->stream));
+    if (r->state == RUN_CANCELLING)
+        run_end_cancelled(r);
+    else
+        run_end_with(r, o, reason_of(&r->stream, o), hold_ms_of(&r->stream));
     r->end.exited = true;
     r->end.exit_status = end->exit_status;
     r->end.bytes = end->bytes;
@@ -312,8 +327,11 @@ static void on_failed(void *ctx, const struct err *e)
     log_event(LOG_WARN, "capture.failed", LF("run", r->claim.run_id), LF_ERR(e));
     if (e->code == ERR_GONE && may_publish(r))
         run_say_sandbox(r, EVENT_SANDBOX_LOST, "gone");
-    run_end_with(r, e->code == ERR_GONE ? OUTCOME_SANDBOX_LOST : outcome_of_error(e), e->msg,
-                 e->retry_ms);
+    if (r->state == RUN_CANCELLING)
+        run_end_cancelled(r);
+    else
+        run_end_with(r, e->code == ERR_GONE ? OUTCOME_SANDBOX_LOST : outcome_of_error(e), e->msg,
+                     e->retry_ms);
     run_apply(r, RUN_EV_ENDED);
 }
 

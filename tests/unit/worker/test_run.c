@@ -48,6 +48,7 @@ static struct {
     sandbox_info_fn info;
     void *info_ctx;
     const struct sandbox_events *boot;
+    bool answered; /* the newest of its questions was */
     void *boot_ctx;
     sandbox_fn call; /* a kill or a change of ttl */
     void *call_ctx;
@@ -55,6 +56,7 @@ static struct {
     void *agent_ctx;
     void (*moved)(void *ctx);
     void *moved_ctx;
+    bool interrupted; /* the agent was asked to end */
     int unacked;
     int64_t line, lines_sent;
     loop_fn deferred;
@@ -307,6 +309,7 @@ enum err_code sandbox_create(struct sandbox_service *s, const struct sandbox_wan
 {
     (void)s, (void)out, (void)err;
     note("create:%d", (int)want->attempt);
+    w.answered = false;
     w.boot = ev;
     w.boot_ctx = ctx;
     return ERR_OK;
@@ -318,6 +321,7 @@ enum err_code sandbox_open(struct sandbox_service *s, const char *id, int64_t tt
 {
     (void)s, (void)ttl_ms, (void)out, (void)err;
     note("open:%s", id);
+    w.answered = false;
     w.boot = ev;
     w.boot_ctx = ctx;
     return ERR_OK;
@@ -396,6 +400,13 @@ void capture_pause(struct capture *c, bool paused)
     (void)c, (void)paused;
 }
 
+void capture_cancel(struct capture *c)
+{
+    assert_non_null(c);
+    note("interrupt");
+    w.interrupted = true;
+}
+
 void capture_free(struct capture *c)
 {
     if (c)
@@ -428,6 +439,7 @@ static void answer(ledger_fn *fn, void *ctx, bool held)
 static void boot_failed(enum err_code code)
 {
     struct err e = {.code = code, .msg = "no"};
+    w.answered = true;
     w.boot->failed(w.boot_ctx, &e);
 }
 
@@ -518,6 +530,7 @@ static void v_updated(void)
 }
 static void v_ready(void)
 {
+    w.answered = true;
     w.boot->ready(w.boot_ctx, (struct sandbox *)(uintptr_t)"sb1");
 }
 static void v_gone(void)
@@ -597,14 +610,41 @@ static void v_confirm(void)
     run_confirm(w.run);
 }
 
+static void v_cancel(void)
+{
+    run_cancel(w.run, false, "ann");
+}
+static void v_force(void)
+{
+    run_cancel(w.run, true, NULL);
+}
+/* The interrupted turn's result, as Claude prints it. */
+static void v_aborted(void)
+{
+    say_line(
+        "{\"type\":\"result\",\"subtype\":\"error_during_execution\",\"is_error\":true,"
+        "\"terminal_reason\":\"aborted_streaming\",\"session_id\":\"talk\","
+        "\"total_cost_usd\":0.25,\"model_usage_since_last_result\":{\"m\":{\"costUSD\":0.25}}}");
+}
+static void v_killed(void)
+{
+    agent_ended(137);
+}
+static void v_lostit(void)
+{
+    struct err e = {.code = ERR_INTERNAL, .msg = "no exit status"};
+    w.agent->failed(w.agent_ctx, &e);
+}
+
 static const struct verb verbs[] = {
-    {"ready", v_ready},     {"gone", v_gone},       {"full", v_full},       {"away", v_away},
-    {"held", v_held},       {"lost", v_lost},       {"started", v_started}, {"init", v_init},
-    {"text", v_text},       {"result", v_result},   {"exit0", v_exit0},     {"ack", v_ack},
-    {"done", v_done},       {"broken", v_broken},   {"lapse", v_lapse},     {"confirm", v_confirm},
-    {"limit", v_limit},     {"new", v_new},         {"mine", v_mine},       {"kept", v_kept},
-    {"warm", v_warm},       {"room", v_room},       {"noroom", v_noroom},   {"tick", v_tick},
-    {"updated", v_updated}, {"usurped", v_usurped}, {"badkey", v_badkey},
+    {"cancel", v_cancel},   {"force", v_force},     {"aborted", v_aborted}, {"killed", v_killed},
+    {"lostit", v_lostit},   {"ready", v_ready},     {"gone", v_gone},       {"full", v_full},
+    {"away", v_away},       {"held", v_held},       {"lost", v_lost},       {"started", v_started},
+    {"init", v_init},       {"text", v_text},       {"result", v_result},   {"exit0", v_exit0},
+    {"ack", v_ack},         {"done", v_done},       {"broken", v_broken},   {"lapse", v_lapse},
+    {"confirm", v_confirm}, {"limit", v_limit},     {"new", v_new},         {"mine", v_mine},
+    {"kept", v_kept},       {"warm", v_warm},       {"room", v_room},       {"noroom", v_noroom},
+    {"tick", v_tick},       {"updated", v_updated}, {"usurped", v_usurped}, {"badkey", v_badkey},
 };
 
 static void turn(void)
@@ -835,6 +875,106 @@ static struct row rows[] = {
      .script = TO_AGENT "text exit0 ack lapse ack confirm held done held",
      .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying say:sandbox.ended "
                          "requeue:no_result,1,0 kill:sb1 freed"},
+    {"cancelled while its place is looked for: no sandbox is asked for",
+     .script = "cancel new ack ack held ack held",
+     .trace = "say:attempt.starting place say:run.cancelling say:attempt.ended close "
+              "say:run.cancelled mark:published"},
+    {"cancelled while the sandbox is made: it does not outlive the run",
+     .script = "new cancel ack ack held ack held ready done held",
+     .trace = "say:attempt.starting place create:1 say:run.cancelling say:attempt.ended close "
+              "say:run.cancelled mark:published kill:sb1 freed"},
+    {"and the making fails", .script = "new cancel ack ack held ack held away",
+     .trace = "say:attempt.starting place create:1 say:run.cancelling say:attempt.ended close "
+              "say:run.cancelled mark:published"},
+    {"cancelled while room is made: no sandbox is asked for any more",
+     .script = "new full cancel room ack ack held ack held",
+     .trace = "say:attempt.starting place create:1 evict say:run.cancelling say:attempt.ended "
+              "close say:run.cancelled mark:published"},
+    {"cancelled while the sandbox's id is written",
+     .script = "new ready cancel held ack ack held ack held done held",
+     .trace = T_MAKE "say:run.cancelling say:attempt.ended say:sandbox.ended close "
+                     "say:run.cancelled mark:published kill:sb1 freed"},
+    {"cancelled while claude is updated", .update = true,
+     .script = "new ready held cancel ack ack held ack held done held",
+     .trace = T_MAKE "update say:run.cancelling say:attempt.ended say:sandbox.ended close "
+                     "say:run.cancelled mark:published kill:sb1 freed"},
+    {"cancelled while the agent starts: it may have",
+     .script = "new ready held cancel killed ack ack held ack held done held",
+     .trace = T_MAKE "say:sandbox.created agent say:run.cancelling interrupt "
+                     "say:attempt.ended say:sandbox.ended close "
+                     "say:run.cancelled mark:published kill:sb1 freed"},
+    {"cancelled at work: its last words count",
+     .script = TO_AGENT "init cancel aborted exit0 ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt line:2 say:attempt.ended "
+                         "say:sandbox.ended close say:run.cancelled mark:published kill:sb1 freed"},
+    {"cancelled, it ends so, whatever it still says",
+     .script = TO_AGENT "init cancel result exit0 ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt line:2 say:attempt.ended "
+                         "say:sandbox.ended close say:run.cancelled mark:published kill:sb1 freed"},
+    {"several cancels are one",
+     .script = TO_AGENT "init cancel cancel cancel aborted exit0 cancel ack ack held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt line:2 say:attempt.ended "
+                         "say:sandbox.ended close say:run.cancelled"},
+    {"an agent without an end is one, too",
+     .script = TO_AGENT "init cancel lostit ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt say:attempt.ended say:sandbox.ended "
+                         "close say:run.cancelled mark:published kill:sb1 freed"},
+    {"by force: the sandbox first",
+     .script = TO_AGENT "init force done ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling kill:sb1 say:attempt.ended say:sandbox.ended "
+                         "close say:run.cancelled mark:published kill:sb1 freed"},
+    {"by force, when asking did not help", .script = TO_AGENT "init cancel force done ack ack held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt say:run.cancelling kill:sb1 "
+                         "say:attempt.ended say:sandbox.ended close say:run.cancelled"},
+    {"an agent that does not end in time loses its sandbox",
+     .script = TO_AGENT "init cancel tick done ack ack held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt say:run.cancelling kill:sb1 "
+                         "say:attempt.ended say:sandbox.ended close say:run.cancelled"},
+    {"a sandbox that cannot be killed now is killed later",
+     .script = TO_AGENT "init force broken ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling kill:sb1 say:attempt.ended say:sandbox.ended "
+                         "close say:run.cancelled mark:published kill:sb1 freed"},
+    {"by force while the sandbox is made", .resumed = true,
+     .script = "new force ack ack held ack held ready done held",
+     .trace = "say:run.resumed place create:1 say:run.cancelling say:attempt.ended close "
+              "say:run.cancelled mark:published kill:sb1 freed"},
+    {"suspended and cancelled: heeded when the lease is ours again",
+     .script = TO_AGENT "init lapse cancel confirm ready held init aborted exit0 ack ack held",
+     .trace = T_TO_AGENT "line:1 open:sb1 own:sb1 say:run.cancelling agent:look interrupt line:2 "
+                         "say:attempt.ended say:sandbox.ended close say:run.cancelled"},
+    {"lapsed while it ends: asked again",
+     .script = TO_AGENT "init cancel lapse confirm ready held init aborted exit0 ack ack held",
+     .trace = T_TO_AGENT
+     "line:1 say:run.cancelling interrupt open:sb1 own:sb1 "
+     "say:run.cancelling agent:look interrupt line:2 say:attempt.ended say:sandbox.ended "
+     "close say:run.cancelled"},
+    {"taken over with its cancel: the agent is looked for", .resumed = true, .begun = true,
+     .line = 1, .script = "cancel mine ready held init aborted exit0 ack ack held",
+     .trace = "say:run.resumed place open:sb1 own:sb1 say:run.cancelling agent:look interrupt "
+              "line:2 say:attempt.ended say:sandbox.ended close say:run.cancelled"},
+    {"a result that came before the cancel stands",
+     .script = TO_AGENT "init result exit0 cancel ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close "
+                         "say:run.completed mark:published kill:sb1 freed"},
+    {"a failure that came before it has no other attempt",
+     .script = TO_AGENT "text exit0 cancel ack ack held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:sandbox.ended close say:run.cancelled"},
+    {"behind the verdict it is for the waiting row",
+     .script = TO_AGENT "text exit0 ack cancel ack held done held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying say:sandbox.ended "
+                         "requeue:no_result,1,0 kill:sb1 freed"},
+    {"a session's cancelled turn keeps the conversation", SESSION,
+     .script = TO_AGENT "init cancel aborted exit0 ack ack done held ack held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt line:2 say:attempt.ended park:sb1 "
+                         "say:sandbox.parked close:parked say:run.cancelled mark:published"},
+    {"not one that had to be killed", SESSION,
+     .script = TO_AGENT "init cancel killed ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt say:attempt.ended say:sandbox.ended "
+                         "close say:run.cancelled mark:published kill:sb1 freed"},
+    {"a session's sandbox goes back as it was", SESSION,
+     .script = "kept cancel ack ack held ack ready held",
+     .trace = "say:attempt.starting place open:sb1 say:run.cancelling say:attempt.ended "
+              "say:sandbox.parked close:parked say:run.cancelled mark:published"},
     {"deposed at the terminal", .script = TO_AGENT "init result exit0 ack ack lost",
      .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close"},
     {"deposed at the verdict: the next owner has it to write",
@@ -986,6 +1126,99 @@ static void deposed_after(const struct row *row, size_t steps)
     end();
 }
 
+/* Answers whatever is owed, one by one, until the run has ended. */
+static void answer_something(void)
+{
+    if (w.placed)
+        v_new();
+    else if (w.saved)
+        v_held();
+    else if (w.call)
+        v_done();
+    else if (w.room)
+        v_noroom();
+    else if (w.info)
+        tell_size(2, 512);
+    else if (w.unacked > 0)
+        v_ack();
+    else if (w.agent && w.interrupted)
+        v_killed();
+    else if (w.boot && !w.answered)
+        v_ready();
+    else if (!w.may_publish)
+        v_confirm();
+    turn();
+}
+
+static void finish(const struct row *row, size_t steps)
+{
+    for (int i = 0; i < 50 && w.run; i++)
+        answer_something();
+    if (w.run || !w.gone)
+        fail_msg("%s, cancelled after %zu steps, does not end: %s", row->name, steps, w.trace.p);
+}
+
+static const char *find_after(const char *text, const char *word)
+{
+    return text ? strstr(text, word) : NULL;
+}
+
+/* Where a cancel comes in time the run ends as cancelled, once, and nothing new is begun; where
+ * it does not, the run goes on to the end it had. */
+static void cancelled_after(const struct row *row, size_t steps, bool force)
+{
+    struct str rest = str_of(row->script), word;
+
+    begin(row);
+    for (size_t i = 0; i < steps && str_next(&rest, ' ', &word); i++)
+        act(word);
+    if (!w.run) {
+        end();
+        return;
+    }
+    size_t before = w.trace.len;
+    if (force)
+        v_force();
+    else
+        v_cancel();
+    turn();
+    finish(row, steps);
+    const char *said = find_after(w.trace.p, "say:run.cancelling");
+    const char *more = w.trace.len > before ? w.trace.p + before : "";
+    if (said && !find_after(said, "say:run.cancelled"))
+        fail_msg("%s, cancelled after %zu steps: %s", row->name, steps, w.trace.p);
+    if (!row->resumed && find_after(more, "say:attempt.starting"))
+        fail_msg("%s, cancelled after %zu steps, begins anew: %s", row->name, steps, w.trace.p);
+    const char *closed = find_after(w.trace.p, "close");
+    if (closed && find_after(closed + 1, "close"))
+        fail_msg("%s, cancelled after %zu steps, ends twice: %s", row->name, steps, w.trace.p);
+    end();
+}
+
+static void every_history_cancelled_at_every_step(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct str rest = str_of(rows[i].script), word;
+        for (size_t steps = 0; str_next(&rest, ' ', &word); steps++) {
+            cancelled_after(&rows[i], steps, false);
+            cancelled_after(&rows[i], steps, true);
+        }
+    }
+}
+
+static void a_cancelled_run_tells_who_asked_and_what_it_cost(void **state)
+{
+    const struct row row = {.script = TO_AGENT "init cancel aborted exit0 ack ack held"};
+
+    (void)state;
+    play(&row);
+    assert_non_null(strstr(w.data, "\"state\":\"cancelled\",\"outcome\":\"cancelled\""));
+    assert_non_null(strstr(w.data, "\"reason\":\"by ann\""));
+    assert_non_null(strstr(w.data, "\"cost_usd\":0.25"));
+    end();
+}
+
 static void every_history_cut_at_every_step(void **state)
 {
     (void)state;
@@ -999,12 +1232,15 @@ static void every_history_cut_at_every_step(void **state)
 int main(void)
 {
     struct CMUnitTest tests[COUNTOF(rows)];
-    const struct CMUnitTest others[] = {cmocka_unit_test(every_history_cut_at_every_step),
-                                        cmocka_unit_test(no_secret_leaves_in_a_line),
-                                        cmocka_unit_test(a_wait_that_was_asked_for_is_kept),
-                                        cmocka_unit_test(no_hold_is_longer_than_a_limit_lasts),
-                                        cmocka_unit_test(what_an_attempt_was_given_is_told_once),
-                                        cmocka_unit_test(an_end_tells_cost_result_and_tail)};
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(every_history_cut_at_every_step),
+        cmocka_unit_test(every_history_cancelled_at_every_step),
+        cmocka_unit_test(a_cancelled_run_tells_who_asked_and_what_it_cost),
+        cmocka_unit_test(no_secret_leaves_in_a_line),
+        cmocka_unit_test(a_wait_that_was_asked_for_is_kept),
+        cmocka_unit_test(no_hold_is_longer_than_a_limit_lasts),
+        cmocka_unit_test(what_an_attempt_was_given_is_told_once),
+        cmocka_unit_test(an_end_tells_cost_result_and_tail)};
     struct err err = ERR_INIT;
     int failed;
 

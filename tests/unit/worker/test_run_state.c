@@ -44,6 +44,22 @@ static struct row {
     {"a confirmed run starts at its sandbox", RUN_SUSPENDED, RUN_EV_CONFIRMED, "BOOTING"},
     {"a suspended run may be another's", RUN_SUSPENDED, RUN_EV_DEPOSED, "GONE"},
     {"no line counts while suspended", RUN_SUSPENDED, RUN_EV_ENDED, "NONE"},
+    {"cancelled before an agent was started, it ends", RUN_BOOTING, RUN_EV_CANCEL, "SETTLING"},
+    {"a sandbox's making does not keep it", RUN_UPDATING, RUN_EV_CANCEL, "SETTLING"},
+    {"an agent that may be at work is looked for first", RUN_BOOTING, RUN_EV_INTERRUPT, "BOOTING"},
+    {"without an update", RUN_UPDATING, RUN_EV_INTERRUPT, "CANCELLING"},
+    {"and interrupted, while it starts", RUN_STARTING, RUN_EV_INTERRUPT, "CANCELLING"},
+    {"or while it works", RUN_STREAMING, RUN_EV_INTERRUPT, "CANCELLING"},
+    {"its last words count", RUN_CANCELLING, RUN_EV_ENDED, "SETTLING"},
+    {"a cancel is no reason to publish without a lease", RUN_CANCELLING, RUN_EV_LAPSED,
+     "SUSPENDED"},
+    {"nor is what was brought in waited for", RUN_FILLING, RUN_EV_CANCEL, "SETTLING"},
+    {"a result that is carried out stands", RUN_COLLECTING, RUN_EV_INTERRUPT, "COLLECTING"},
+    {"force does not wait for them", RUN_CANCELLING, RUN_EV_FORCE, "KILLING"},
+    {"nor for anything else of it", RUN_STREAMING, RUN_EV_FORCE, "KILLING"},
+    {"the ledger's answer tells which sandbox to kill", RUN_PLACING, RUN_EV_FORCE, "PLACING"},
+    {"a killed sandbox's run ends as any other", RUN_KILLING, RUN_EV_FREED, "SETTLING"},
+    {"what ends already ends", RUN_CLOSING, RUN_EV_FORCE, "CLOSING"},
     {"nothing is published before the ledger has it", RUN_SETTLING, RUN_EV_ACKED, "NONE"},
 };
 
@@ -98,6 +114,24 @@ static void every_state_bears_the_worker(void **state)
     }
 }
 
+/* A cancel is heeded or left to a later state, and never leads back to work. Before an agent
+ * can be at work there is nobody to interrupt; behind that, somebody may be. */
+static void every_state_bears_a_cancel(void **state)
+{
+    (void)state;
+    for (int s = RUN_CLAIMED; s < RUN_GONE; s++) {
+        enum run_state from = (enum run_state)s;
+        bool agent = from == RUN_STARTING || from == RUN_STREAMING || from == RUN_CANCELLING;
+        enum run_state calm = run_state_next(from, RUN_EV_CANCEL);
+        enum run_state soft = run_state_next(from, RUN_EV_INTERRUPT);
+        enum run_state hard = run_state_next(from, RUN_EV_FORCE);
+        assert_true(agent ? calm == RUN_NONE : calm == from || calm == RUN_SETTLING);
+        assert_true(soft == from || soft == RUN_CANCELLING);
+        assert_true(hard == from || hard == RUN_KILLING);
+        assert_true(!agent || hard == RUN_KILLING);
+    }
+}
+
 /* Each of these is entered from nowhere else: a kill only behind a ledger write. */
 static void the_order_of_writes_has_no_short_cut(void **state)
 {
@@ -122,6 +156,7 @@ int main(void)
     const struct CMUnitTest walks[] = {cmocka_unit_test(every_state_reaches_the_end),
                                        cmocka_unit_test(nothing_leaves_the_end),
                                        cmocka_unit_test(every_state_bears_the_worker),
+                                       cmocka_unit_test(every_state_bears_a_cancel),
                                        cmocka_unit_test(the_order_of_writes_has_no_short_cut)};
 
     for (size_t i = 0; i < COUNTOF(rows); i++)
