@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/listen.h"
 #include "common/log.h"
 #include "sandboxd/control/life.h"
 #include "sandboxd/envd/process_pump.h"
 #include "sandboxd/egress/hook.h"
 #include "sandboxd/sandbox/data_dir.h"
-#include "sandboxd/web/listen.h"
 #include "sandboxd/server.h"
 
 #include "common/banned.h"
@@ -145,7 +145,7 @@ static enum err_code open_doors(struct sandboxd *d, const struct settings *s, ch
                             .guess = server_guess,
                             .faults = &d->server.faults,
                             .lose = server_lose};
-    enum err_code rc = listen_open(s->listen, &opts.listen_fd, url, err);
+    enum err_code rc = listen_open("--listen", s->listen, &opts.listen_fd, url, err);
 
     if (rc == ERR_OK)
         rc = loop_new(&d->loop, err);

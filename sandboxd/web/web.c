@@ -6,51 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/http_daemon.h"
 #include "common/banned.h"
 
 struct web {
     struct web_opts opts;
-    struct MHD_Daemon *mhd;
-    struct watch *watch;
-    struct timer *timer;
-    bool running, kicked, closing;
+    struct http_daemon *daemon;
+    bool closing;
     struct loop *loop;
     LIST_HEAD(, held) held;
     LIST_HEAD(, request) requests;
 };
 
-/* --- the daemon in the loop ------------------------------------------------ */
-
-static void run(void *ctx)
-{
-    struct web *w = ctx;
-    MHD_UNSIGNED_LONG_LONG ms;
-
-    w->kicked = false;
-    w->running = true;
-    (void)MHD_run(w->mhd);
-    w->running = false;
-    if (w->kicked)
-        timer_start(w->timer, 0);
-    else if (MHD_get_timeout(w->mhd, &ms) == MHD_YES)
-        timer_start(w->timer, ms < 60000 ? (int64_t)ms : 60000);
-    else
-        timer_stop(w->timer);
-}
-
-static void on_ready(void *ctx, int events)
-{
-    (void)events;
-    run(ctx);
-}
-
 void web_kick(struct web *w)
 {
-    if (w->kicked)
-        return;
-    w->kicked = true;
-    if (!w->running)
-        timer_start(w->timer, 0);
+    http_daemon_kick(w->daemon);
 }
 
 void web_hold(struct web *w, struct held *h)
@@ -252,19 +222,10 @@ enum err_code web_new(struct loop *l, const struct web_opts *opts, struct web **
     w->loop = l;
     LIST_INIT(&w->held);
     LIST_INIT(&w->requests);
-    w->mhd = start_daemon(w);
-    if (w->mhd == NULL) {
+    if (http_daemon_new(l, start_daemon(w), &w->daemon, err) != ERR_OK) {
         free(w);
-        return err_set(err, ERR_IO, "cannot start the web server");
+        return err_wrap(err, "web server");
     }
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-    w->timer = timer_new(l, run, w);
-    w->watch = info != NULL ? watch_new(l, info->epoll_fd, on_ready, w) : NULL;
-    if (w->timer == NULL || w->watch == NULL) {
-        web_free(w);
-        return err_set(err, ERR_NOMEM, "web server");
-    }
-    watch_set(w->watch, WATCH_READ);
     *out = w;
     return ERR_OK;
 }
@@ -282,9 +243,6 @@ void web_free(struct web *w)
         request_error(r, 503, "the server is stopping");
     while ((h = LIST_FIRST(&w->held)) != NULL)
         h->shut(h);
-    (void)MHD_run(w->mhd);
-    watch_free(w->watch);
-    timer_free(w->timer);
-    MHD_stop_daemon(w->mhd);
+    http_daemon_free(w->daemon);
     free(w);
 }

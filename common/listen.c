@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sandboxd/web/listen.h"
+#include "common/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -70,12 +70,13 @@ static int try_port(const struct address *a, int port)
     return -1;
 }
 
-enum err_code listen_open(const char *text, int *fd, char url[LISTEN_URL_ROOM], struct err *err)
+enum err_code listen_open(const char *flag, const char *text, int *fd, char url[LISTEN_URL_ROOM],
+                          struct err *err)
 {
     struct address a = {0};
 
     if (!parse(text, &a))
-        return err_set(err, ERR_USAGE, "--listen '%s' is not ADDRESS:PORT", text);
+        return err_set(err, ERR_USAGE, "%s '%s' is not ADDRESS:PORT", flag, text);
     int port = a.port;
     *fd = -1;
     for (int i = 0; *fd < 0 && i < (a.port == 0 ? TRIES : 1); i++) {
@@ -84,8 +85,8 @@ enum err_code listen_open(const char *text, int *fd, char url[LISTEN_URL_ROOM], 
         *fd = try_port(&a, port);
     }
     if (*fd < 0)
-        return err_set(err, ERR_CONFIG, "cannot listen on '%s': %s; give --listen another port",
-                       text, strerror(errno));
+        return err_set(err, ERR_CONFIG, "cannot listen on '%s': %s; give %s another port", text,
+                       strerror(errno), flag);
     (void)snprintf(url, LISTEN_URL_ROOM, a.v6 ? "http://[%s]:%d" : "http://%s:%d", a.host, port);
     return ERR_OK;
 }
