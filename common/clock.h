@@ -11,6 +11,7 @@
 #define CLOCK_TEXT 32 /* bytes that hold any text written here, with its NUL */
 
 int64_t clock_boot_ms(void); /* CLOCK_BOOTTIME: goes on through suspend, never set */
+int64_t clock_boot_us(void);
 int64_t clock_wall_ms(void); /* Unix milliseconds, UTC */
 
 /* "2026-11-21T01:02:03.004Z"; years 1970..9999, else the text is "-". Returns out. */

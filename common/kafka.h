@@ -62,7 +62,9 @@ enum err_code producer_new(struct loop *l, const struct kafka_conf *conf,
 enum err_code producer_send(struct producer *p, const char *topic, struct str key, struct str value,
                             const struct kafka_header *headers, size_t n_headers, produced_fn fn,
                             void *ctx, struct err *err) MUST_USE;
-size_t producer_in_flight(const struct producer *p); /* accepted, not yet reported */
+size_t producer_in_flight(const struct producer *p);     /* accepted, not yet reported */
+int64_t producer_queued_bytes(const struct producer *p); /* of those */
+bool producer_is_up(const struct producer *p);           /* false: no broker can be reached */
 /* Blocks until nothing is in flight (true) or timeout_ms passed. For programs that end. */
 bool producer_flush(struct producer *p, int64_t timeout_ms);
 void producer_free(struct producer *p); /* what is in flight is lost; flush first */

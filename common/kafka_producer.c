@@ -223,6 +223,16 @@ size_t producer_in_flight(const struct producer *p)
     return p->n_in_flight;
 }
 
+int64_t producer_queued_bytes(const struct producer *p)
+{
+    return p->queued_bytes;
+}
+
+bool producer_is_up(const struct producer *p)
+{
+    return !p->client.down;
+}
+
 bool producer_flush(struct producer *p, int64_t timeout_ms)
 {
     p->client.busy++;

@@ -9,6 +9,7 @@
 #include "common/std_fds.h"
 #include "common/loop.h"
 #include "worker/fleet/fleet.h"
+#include "worker/seen/seen.h"
 #include "common/banned.h"
 
 enum { CHECK_MS = 5000 };
@@ -59,9 +60,10 @@ static enum err_code serve(const struct settings *s, const struct topics *t,
     struct fleet *fleet = NULL;
     enum err_code rc = loop_new(&loop, err);
 
-    if (rc != ERR_OK)
-        return rc;
-    rc = fleet_new(loop, s, t, kafka, &fleet, err);
+    if (rc == ERR_OK)
+        rc = seen_init(err);
+    if (rc == ERR_OK)
+        rc = fleet_new(loop, s, t, kafka, &fleet, err);
     if (rc == ERR_OK)
         rc = loop_on_stop(loop, on_stop, fleet, err);
     if (rc == ERR_OK) {
@@ -70,6 +72,7 @@ static enum err_code serve(const struct settings *s, const struct topics *t,
     }
     fleet_free(fleet);
     loop_free(loop);
+    seen_release();
     return rc;
 }
 

@@ -64,6 +64,8 @@ static const struct opt rows[] = {
       "<file>", "More credentials for the agents, one a line: name, oauth or api_key, pool or -, token; only its owner may read it." },
     { "claude-base-url", 0, OPT_STRING, AT(base_url), NULL, 0, 2048, 0, "ANTHROPIC_BASE_URL",
       "<url>", "Address of the model's API for the agents." },
+    { "metrics-listen", 0, OPT_STRING, AT(metrics_listen), NULL, 1, 255, 0, NULL,
+      "<address:port>", "Where /metrics (for Prometheus), /healthz and /readyz are answered, as 127.0.0.1:9464; by default nowhere. They have no password: no public address." },
     { "log-level", 0, OPT_STRING, AT(log_level), "info", 1, 16, 0, NULL,
       "<level>", "Least level that is logged: error, warn, info or debug." },
     { "log-format", 0, OPT_STRING, AT(log_format), "text", 1, 16, 0, NULL,

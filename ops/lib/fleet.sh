@@ -112,9 +112,23 @@ sink_ready() { fleet_ready sink "$1" sink; }
 
 # --- worker-N: the only parts that get Claude's credential --------------------
 
-worker_prepare() { fleet_setup; }
-worker_digest() { KEEP_CREDENTIALS=yes fleet_digest "$BIN/sandfleet-worker"; }
-worker_start() { KEEP_CREDENTIALS=yes fleet_start "$2" "$1" "$BIN/sandfleet-worker"; }
+worker_prepare() {
+    fleet_setup
+    ports_need "$1" "$1"
+}
+
+worker_words() { WORDS=("$BIN/sandfleet-worker" --metrics-listen "127.0.0.1:${PORT[$1]}"); }
+
+worker_digest() {
+    worker_words "$1"
+    KEEP_CREDENTIALS=yes fleet_digest "${WORDS[@]}"
+}
+
+worker_start() {
+    worker_words "$2"
+    KEEP_CREDENTIALS=yes fleet_start "$2" "$1" "${WORDS[@]}"
+}
+
 worker_ready() { fleet_ready "$2" "$1" worker; }
 
 # Workers that an earlier `up` asked for and this one does not.

@@ -139,6 +139,7 @@ parts_present() {
 }
 
 env_write() {
+    local name
     {
         echo "# . this file: the stack in $DIR"
         env_line SANDFLEET_BROKERS "127.0.0.1:${PORT[kafka]:-}"
@@ -149,6 +150,9 @@ env_write() {
             env_line E2B_SANDBOX_URL "http://127.0.0.1:${PORT[sandboxd]}"
             env_line E2B_API_KEY "$(secret_of e2b)"
         fi
+        for name in "${!PORT[@]}"; do
+            [[ $name != worker-* ]] || env_line "SANDFLEET_METRICS_${name#worker-}" "http://127.0.0.1:${PORT[$name]}"
+        done
         # shellcheck disable=SC2016
         printf 'export PATH=%q:"$PATH"\n' "$BIN"
     } | write_file 600 "$DIR/env"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "worker/e2b/e2b_error.h"
 
@@ -99,6 +100,7 @@ static void on_done(void *ctx, const struct http_answer *a, const struct err *e)
     struct err verdict = *e;
 
     judge(a, &verdict);
+    seen_call(c->seen, c->begun_ms, verdict.code);
     if (verdict.code == ERR_OK && c->move_from && start_move(c, &verdict))
         return;
     copy = *c;
@@ -132,6 +134,7 @@ static enum err_code start(struct envd_call *c, struct http_call *call, const ch
         memcpy(headers + c->d->n_headers, own, n * sizeof(headers[0]));
     call->headers = headers;
     call->n_headers = c->d->n_headers + n;
+    c->begun_ms = clock_boot_ms();
     return http_start(c->d->http, call, &ev, c, &c->req, err);
 }
 
@@ -167,7 +170,7 @@ enum err_code envd_health(struct envd *d, envd_fn fn, void *ctx, struct envd_cal
 {
     AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES);
     struct http_call call = {.method = "GET", .total_ms = ENVD_CALL_MS};
-    const struct envd_call want = {.d = d, .fn = fn, .ctx = ctx};
+    const struct envd_call want = {.d = d, .fn = fn, .ctx = ctx, .seen = SEEN_CALL_HEALTH};
 
     buf_addf(&url, "%s/health", d->url);
     if (url.rc != ERR_OK)
@@ -198,7 +201,7 @@ enum err_code envd_rpc(struct envd *d, const char *method, struct str json, envd
                        struct envd_call **out, struct err *err)
 {
     AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES);
-    const struct envd_call want = {.d = d, .fn = fn, .ctx = ctx};
+    const struct envd_call want = {.d = d, .fn = fn, .ctx = ctx, .seen = SEEN_CALL_RPC};
     struct http_call call;
 
     if (rpc_call(d, method, json, &url, &call, err) != ERR_OK)
@@ -231,6 +234,7 @@ static bool start_move(struct envd_call *c, struct err *err)
     envd_put_move(&json, c->move_from, c->move_to);
     free(c->move_from);
     c->move_from = NULL;
+    c->seen = SEEN_CALL_RPC;
     if (json.rc != ERR_OK)
         (void)err_set(err, json.rc, "name of a file");
     return json.rc == ERR_OK &&

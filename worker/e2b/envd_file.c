@@ -72,7 +72,7 @@ static enum err_code put(struct envd *d, const char *path, struct str bytes, str
 enum err_code envd_put(struct envd *d, const char *path, struct str bytes, envd_fn fn, void *ctx,
                        struct envd_call **out, struct err *err)
 {
-    struct envd_call want = {.d = d, .fn = fn, .ctx = ctx};
+    struct envd_call want = {.d = d, .fn = fn, .ctx = ctx, .seen = SEEN_CALL_FILE_PUT};
 
     return put(d, path, bytes, &want, out, err);
 }
@@ -81,7 +81,7 @@ enum err_code envd_put(struct envd *d, const char *path, struct str bytes, envd_
 enum err_code envd_put_whole(struct envd *d, const char *path, struct str bytes, envd_fn fn,
                              void *ctx, struct envd_call **out, struct err *err)
 {
-    struct envd_call want = {.d = d, .fn = fn, .ctx = ctx};
+    struct envd_call want = {.d = d, .fn = fn, .ctx = ctx, .seen = SEEN_CALL_FILE_PUT};
     struct buf from = BUF_INIT(ENVD_URL_MAX_BYTES);
     char id[UUID_TEXT];
 
@@ -108,7 +108,8 @@ enum err_code envd_get(struct envd *d, const char *path, int64_t offset,
                              .silence_ms = TRANSFER_SILENCE_MS,
                              .max_body = COLLECT_MAX_BYTES,
                              .gzip = offset == 0};
-    const struct envd_call want = {.d = d, .data = data, .fn = fn, .ctx = ctx, .before = offset};
+    const struct envd_call want = {
+        .d = d, .data = data, .fn = fn, .ctx = ctx, .seen = SEEN_CALL_FILE_GET, .before = offset};
     const char *header;
 
     put_url(&url, d, path);

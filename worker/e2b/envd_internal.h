@@ -12,6 +12,7 @@
 
 #include "worker/e2b/connect_rpc.h"
 #include "worker/e2b/envd.h"
+#include "worker/seen/seen.h"
 
 enum {
     ENVD_HEADERS = 4,
@@ -38,7 +39,9 @@ struct envd_call {
     void (*data)(void *ctx, struct str piece);
     envd_fn fn;
     void *ctx;
-    int64_t before; /* bytes that come before the range, should all of the file come */
+    enum seen_call seen;
+    int64_t begun_ms; /* boot clock */
+    int64_t before;   /* bytes that come before the range, should all of the file come */
     /* A second request follows when the first went well: from this name to that one. */
     char *move_from, *move_to;
 };

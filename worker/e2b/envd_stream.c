@@ -81,6 +81,7 @@ static void on_done(void *ctx, const struct http_answer *a, const struct err *e)
         (void)e2b_error_of_http(E2B_EDGE, a, &verdict);
     else if (e->code == ERR_OK)
         (void)err_set(&verdict, ERR_UNAVAILABLE, "sandbox process: its stream was cut");
+    seen_call(SEEN_CALL_STREAM, 0, s->exited ? ERR_OK : verdict.code);
     s->req = NULL;
     s->busy = true;
     s->kind->ended(s, &verdict);

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "common/backoff.h"
+#include "common/clock.h"
 #include "worker/e2b/e2b_error.h"
 #include "worker/e2b/sandbox_answer.h"
+#include "worker/seen/seen.h"
 
 #include "common/banned.h"
 
@@ -27,22 +29,23 @@ struct verb {
     size_t max_body;        /* of the answer */
     unsigned fine;          /* failures that are as good as success */
     bool newer;             /* an old service has no such path, and says so at once */
+    enum seen_call seen;
 };
 
 // clang-format off
 static const struct verb verbs[SANDBOX_CALL_VERBS] = {
-    [SANDBOX_CALL_GET]      = {"GET",    "/sandboxes/", "",           4, 20 * SECOND, 90 * SECOND,  1 << 20, 0, false},
-    [SANDBOX_CALL_TTL]      = {"POST",   "/sandboxes/", "/timeout",   4, 20 * SECOND, 90 * SECOND,  1 << 16, 0, false},
-    [SANDBOX_CALL_REFRESH]  = {"POST",   "/sandboxes/", "/refreshes", 4, 20 * SECOND, 90 * SECOND,  1 << 16, 0, false},
-    [SANDBOX_CALL_KILL]     = {"DELETE", "/sandboxes/", "",           4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_GONE, false},
-    [SANDBOX_CALL_PAUSE]    = {"POST",   "/sandboxes/", "/pause",     4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_CONFLICT, false},
-    [SANDBOX_CALL_LIST]     = {"GET",    "/v2/sandboxes", "",         4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, true},
-    [SANDBOX_CALL_LIST_OLD] = {"GET",    "/sandboxes", "",            4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, false},
-    [SANDBOX_CALL_SNAPSHOT] = {"POST",   "/sandboxes/", "/snapshots", 1, SANDBOX_API_MS, 300 * SECOND, 1 << 16, 0, false},
-    [SANDBOX_CALL_SNAPSHOT_LIST]   = {"GET", "/snapshots", "",        4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, false},
-    [SANDBOX_CALL_SNAPSHOT_DELETE] = {"DELETE", "/templates/", "",    4, 30 * SECOND, 120 * SECOND, 1 << 16, FINE_GONE | FINE_NOT_FOUND, false},
-    [SANDBOX_CALL_METRICS]  = {"GET",    "/sandboxes/", "/metrics",   4, 20 * SECOND, 90 * SECOND,  4 << 20, 0, false},
-    [SANDBOX_CALL_LOGS]     = {"GET",    "/v2/sandboxes/", "/logs",   4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, true},
+    [SANDBOX_CALL_GET]      = {"GET",    "/sandboxes/", "",           4, 20 * SECOND, 90 * SECOND,  1 << 20, 0, false, SEEN_CALL_GET},
+    [SANDBOX_CALL_TTL]      = {"POST",   "/sandboxes/", "/timeout",   4, 20 * SECOND, 90 * SECOND,  1 << 16, 0, false, SEEN_CALL_TTL},
+    [SANDBOX_CALL_REFRESH]  = {"POST",   "/sandboxes/", "/refreshes", 4, 20 * SECOND, 90 * SECOND,  1 << 16, 0, false, SEEN_CALL_TTL},
+    [SANDBOX_CALL_KILL]     = {"DELETE", "/sandboxes/", "",           4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_GONE, false, SEEN_CALL_KILL},
+    [SANDBOX_CALL_PAUSE]    = {"POST",   "/sandboxes/", "/pause",     4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_CONFLICT, false, SEEN_CALL_PAUSE},
+    [SANDBOX_CALL_LIST]     = {"GET",    "/v2/sandboxes", "",         4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, true, SEEN_CALL_LIST},
+    [SANDBOX_CALL_LIST_OLD] = {"GET",    "/sandboxes", "",            4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, false, SEEN_CALL_LIST},
+    [SANDBOX_CALL_SNAPSHOT] = {"POST",   "/sandboxes/", "/snapshots", 1, SANDBOX_API_MS, 300 * SECOND, 1 << 16, 0, false, SEEN_CALL_OTHER},
+    [SANDBOX_CALL_SNAPSHOT_LIST]   = {"GET", "/snapshots", "",        4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, false, SEEN_CALL_OTHER},
+    [SANDBOX_CALL_SNAPSHOT_DELETE] = {"DELETE", "/templates/", "",    4, 30 * SECOND, 120 * SECOND, 1 << 16, FINE_GONE | FINE_NOT_FOUND, false, SEEN_CALL_OTHER},
+    [SANDBOX_CALL_METRICS]  = {"GET",    "/sandboxes/", "/metrics",   4, 20 * SECOND, 90 * SECOND,  4 << 20, 0, false, SEEN_CALL_OTHER},
+    [SANDBOX_CALL_LOGS]     = {"GET",    "/v2/sandboxes/", "/logs",   4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, true, SEEN_CALL_OTHER},
 };
 // clang-format on
 
@@ -56,7 +59,7 @@ struct sandbox_call {
     struct http_req *req;
     struct timer *timer;
     struct backoff backoff;
-    int64_t until_ms;
+    int64_t until_ms, asked_ms; /* asked_ms: this try, by the boot clock */
 };
 
 static void call_free(struct sandbox_call *c)
@@ -153,6 +156,7 @@ static void call_done(void *ctx, const struct http_answer *a, const struct err *
         (void)e2b_error_of_http(E2B_API, a, &verdict);
     if (verdict.code != ERR_OK && (c->verb->fine & 1u << verdict.code))
         verdict = ERR_INIT;
+    seen_call(c->verb->seen, c->asked_ms, verdict.code);
     if (verdict.code != ERR_OK)
         call_failed(c, a, &verdict);
     else if (c->told(c, a, &verdict, &why) != ERR_OK)
@@ -171,6 +175,7 @@ static void call_go(void *ctx)
                                       .once = c->verb->tries == 1};
     struct err e = ERR_INIT;
 
+    c->asked_ms = clock_boot_ms();
     if (sandbox_request_start(c->service, &r, &ev, c, &c->req, &e) != ERR_OK)
         call_fail(c, NULL, &e);
 }

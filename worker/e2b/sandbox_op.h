@@ -37,6 +37,7 @@ struct sandbox_op {
     struct timer *timer; /* the next try of what is under way */
     struct backoff backoff;
     int64_t wake_until_ms;
+    int64_t asked_ms;   /* boot clock: what is under way was sent */
     struct sandbox *sb; /* set: waking */
 };
 

@@ -8,10 +8,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/uuid.h"
 #include "worker/e2b/e2b_error.h"
 #include "worker/e2b/sandbox_answer.h"
 #include "worker/e2b/sandbox_call.h"
+#include "worker/seen/seen.h"
 
 #include "common/banned.h"
 
@@ -117,13 +119,14 @@ static void on_answer(void *ctx, const struct http_answer *a, const struct err *
     struct err verdict = *e;
 
     op->req = NULL;
+    if (e->code == ERR_OK && a->status / 100 != 2)
+        (void)e2b_error_of_http(E2B_API, a, &verdict);
+    seen_call(creating(op) ? SEEN_CALL_CREATE : SEEN_CALL_CONNECT, op->asked_ms, verdict.code);
     if (e->code == ERR_OK && route_missing(op, a)) {
         op->v1 = true;
         sandbox_op_ask(op);
         return;
     }
-    if (e->code == ERR_OK && a->status / 100 != 2)
-        (void)e2b_error_of_http(E2B_API, a, &verdict);
     s->v2 = s->v2 || (!op->v1 && verdict.code == ERR_CONFLICT); /* it speaks of v2's keys */
     if (verdict.code != ERR_OK || !answer_ok(a->body, &verdict)) {
         op_refused(op, &verdict, a->should_retry == 0);
@@ -193,6 +196,7 @@ static enum err_code op_send(struct sandbox_op *op, struct err *err)
     r.body = creating(op) ? op->body : body.p;
     r.idempotency_key = key.p;
     r.once = creating(op) && op->v1;
+    op->asked_ms = clock_boot_ms();
     return sandbox_request_start(op->service, &r, &ev, op, &op->req, err);
 }
 

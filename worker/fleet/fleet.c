@@ -235,7 +235,7 @@ static enum err_code open_all(struct fleet *f, struct err *err)
         return rc;
     share(f);
     f->outbox = outbox_new(&f->host);
-    return f->outbox ? ERR_OK : err_set(err, ERR_NOMEM, "the outbox");
+    return f->outbox ? fleet_open_pages(f, err) : err_set(err, ERR_NOMEM, "the outbox");
 }
 
 enum err_code fleet_new(struct loop *l, const struct settings *s, const struct topics *t,
@@ -266,6 +266,7 @@ void fleet_free(struct fleet *f)
 {
     if (!f)
         return;
+    fleet_close_pages(f);
     intake_stop(f->intake);
     ledger_free(f->ledger);
     sandbox_service_free(f->sandboxes);

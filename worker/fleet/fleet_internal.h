@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the fleet: shared by fleet.c, fleet_ledger.c, fleet_runs.c, fleet_take.c, fleet_lease.c,
- * fleet_credentials.c and fleet_keep.c. */
+/* Inside the fleet: shared by fleet.c and fleet_*.c. */
 #ifndef SANDFLEET_WORKER_FLEET_INTERNAL_H
 #define SANDFLEET_WORKER_FLEET_INTERNAL_H
 
+#include "common/http_server.h"
 #include "worker/fleet/fleet.h"
 #include "worker/fleet/intake.h"
 #include "worker/sandbox/janitor.h"
@@ -64,6 +64,10 @@ struct fleet {
     bool judged;    /* the ledger's schema is ours */
     bool ready;     /* registered; the ready line is out */
 
+    struct http_server *pages; /* NULL: nobody looks */
+    struct seen_delay *delay;
+    struct timer *holds; /* asks what waits */
+
     struct timer *tick, *beat, *positions, *outbox_timer, *drain, *keep;
     bool saving; /* positions are under way */
     bool stopping, finishing;
@@ -105,6 +109,10 @@ void fleet_take_over(struct fleet *f, const struct lease_peer *dead);
 void fleet_work_outbox(struct fleet *f);
 void fleet_look_backlog(struct fleet *f);
 void fleet_claimed(struct fleet *f, const int64_t claimed[LANES]);
+
+/* fleet_seen.c */
+enum err_code fleet_open_pages(struct fleet *f, struct err *err);
+void fleet_close_pages(struct fleet *f);
 
 /* fleet_keep.c */
 void fleet_keep(struct fleet *f);

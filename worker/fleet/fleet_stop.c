@@ -2,6 +2,7 @@
 /* The ways out: a drain, a second signal, a failure for good. */
 #include "common/log.h"
 #include "worker/fleet/fleet_internal.h"
+#include "worker/seen/seen.h"
 #include "common/banned.h"
 
 static void on_left(void *ctx, PGresult *res, const struct err *e)
@@ -22,6 +23,7 @@ static void leave(struct fleet *f)
 
     f->finishing = f->stopping = true;
     log_event(LOG_INFO, "worker.leaving", LF_INT("runs_released", fleet_active(f)));
+    seen_add(SEEN_HANDED_OVER, 0, (double)fleet_active(f));
     for (size_t i = 0; i < f->n_runs; i++)
         run_release(f->runs[i]);
     timer_start(f->drain, FLEET_LEAVE_MS);

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "worker/fleet/fleet_internal.h"
+#include "worker/seen/seen.h"
 #include "common/banned.h"
 
 enum taking_kind { TAKE_DUE, TAKE_OVER, TAKE_ADOPT, TAKE_OUTBOX };
@@ -20,6 +21,14 @@ static void take_lane(struct fleet *f, enum run_lane lane, int64_t limit, int64_
 
 /* --- answers ----------------------------------------------------------------- */
 
+static void count(enum taking_kind kind, enum run_lane lane, int rows)
+{
+    if (kind == TAKE_DUE)
+        seen_add(SEEN_TAKEN, lane, rows);
+    else if (kind != TAKE_OUTBOX)
+        seen_add(SEEN_RESUMED, kind == TAKE_OVER ? SEEN_FROM_DEAD : SEEN_FROM_RELEASED, rows);
+}
+
 static void add_rows(const struct taking *t, const PGresult *res)
 {
     struct fleet *f = t->fleet;
@@ -34,6 +43,7 @@ static void add_rows(const struct taking *t, const PGresult *res)
         else
             fleet_add_run(f, &claim, t->kind != TAKE_DUE);
     }
+    count(t->kind, t->lane, PQntuples(res));
 }
 
 /* A session's run was started by another worker at the same time: the statement took

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "worker/fleet/intake_batch.h"
 #include "worker/ledger/ledger_sql.h"
+#include "worker/seen/seen.h"
 #include "common/banned.h"
 
 enum {
@@ -153,6 +154,7 @@ static bool send_letters(struct intake *in)
         }
         d->sent = true;
         in->letters++;
+        seen_add(SEEN_DEAD_LETTERS, 0, 1);
         log_event(LOG_WARN, "run.refused", LF("reason", d->reason), LF("topic", d->record.topic),
                   LF_INT("partition", d->record.partition), LF_INT("offset", d->record.offset));
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/seen/seen.h"
 #include "common/banned.h"
 
 enum { LINGER_MS = 5, QUEUE_MAX_BYTES = 24 << 20 };
@@ -113,6 +114,7 @@ static void acked(void *ctx, const struct err *e, int32_t partition, int64_t off
 
     (void)partition, (void)offset;
     if (e->code != ERR_OK) { /* never acknowledged: nothing behind it may count, either */
+        seen_add(SEEN_KAFKA_ERRORS, 0, 1);
         log->hub->fatal(log->hub->ctx, e);
         return;
     }

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "worker/run/run_internal.h"
 #include "worker/publish/terminal.h"
+#include "worker/seen/seen.h"
 #include "common/banned.h"
 
 enum { DATA_MAX_BYTES = 256 * 1024 };
@@ -56,6 +57,17 @@ static struct outcome_plan plan(const struct run *r)
                         r->end.hold_ms, randombytes_random());
 }
 
+static void count(const struct run *r, const struct usage *used)
+{
+    seen_add(SEEN_ATTEMPTS, r->end.outcome, 1);
+    seen_add(SEEN_COST, SEEN_COST_AGENT, used->cost_usd);
+    seen_add(SEEN_COST, SEEN_COST_SANDBOX, used->sandbox_usd);
+    seen_add(SEEN_TOKENS, SEEN_INPUT, (double)used->input_tokens);
+    seen_add(SEEN_TOKENS, SEEN_OUTPUT, (double)used->output_tokens);
+    seen_add(SEEN_TOKENS, SEEN_CACHE_READ, (double)used->cache_read_tokens);
+    seen_add(SEEN_TOKENS, SEEN_CACHE_WRITE, (double)used->cache_write_tokens);
+}
+
 /* Decides what follows, once, and says how the attempt ended. */
 static void report(struct run *r)
 {
@@ -65,6 +77,7 @@ static void report(struct run *r)
     usage_add(&r->claim.used, &used);
     if (r->refused)
         return;
+    count(r, &used);
     log_event(LOG_INFO, "attempt.ended", LF("run", r->claim.run_id),
               LF_INT("attempt", r->claim.attempt), LF("outcome", outcome_name(r->end.outcome)),
               LF("reason", r->end.reason), LF_INT("lines", r->stream.lines),
@@ -264,6 +277,7 @@ void run_enter_publishing(struct run *r)
               LF("state", event_type_name(r->terminal.type)),
               LF("outcome", outcome_name(r->end.outcome)), LF_INT("attempt", r->claim.attempt),
               LF_INT("ms", run_elapsed_ms(r)));
+    seen_add(SEEN_RUNS_ENDED, r->end.outcome, 1);
     if (publish_event(r->log, &r->terminal, &err) == ERR_OK)
         return;
     log_event(LOG_ERROR, "run.event_lost", LF("run", r->claim.run_id), LF("type", "terminal"),

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "worker/run/run_internal.h"
+#include "worker/seen/seen.h"
 #include "common/banned.h"
 
 enum { RESULT_MEMBERS = 64, DATA_MAX_BYTES = 4096, HOLD_MAX_MS = 8 * 86400 * 1000 };
@@ -222,6 +223,10 @@ static void publish_line(struct run *r, const struct capture_line *line,
     if (rc == ERR_OK) {
         e.data = buf_str(&data);
         rc = publish_event(r->log, &e, &err);
+    }
+    if (rc == ERR_OK) {
+        seen_add(SEEN_LINES, 0, 1);
+        seen_add(SEEN_LINE_BYTES, 0, (double)line->true_bytes);
     }
     if (rc != ERR_OK)
         log_event(LOG_ERROR, "run.line_lost", LF("run", r->claim.run_id), LF_INT("line", line->n),
