@@ -25,6 +25,7 @@ struct settings {
     int64_t warm_age_ms, park_ms, janitor_ms, janitor_grace_ms;
     char *claude_update, *park_mode;
     bool update_claude, park_pause; /* of the two */
+    int64_t heartbeat_ms, silence_ms, tool_result_ms, result_ms;
     char *log_level, *log_format;
     bool help, version, print_config;
     enum log_level level; /* of log_level and log_format */

@@ -177,6 +177,11 @@ static bool cut_off(const struct stream_state *st, int exit_status)
     return exit_status != 0 && st->inits > st->results;
 }
 
+enum outcome outcome_of_result(const struct stream_state *st)
+{
+    return st->last.is_error ? judge_result(st) : OUTCOME_SUCCESS;
+}
+
 enum outcome outcome_of_exit(const struct stream_state *st, int exit_status, struct str stderr_tail)
 {
     if (exit_status == EXIT_TIMED_OUT)
@@ -230,16 +235,27 @@ static int64_t delay_ms(enum outcome o, int64_t tries, int64_t hold_ms, uint32_t
     return hold_ms > own ? hold_ms : own;
 }
 
-struct outcome_plan outcome_plan(enum outcome o, int64_t failures, int64_t uncounted,
-                                 int64_t max_attempts, int64_t hold_ms, uint32_t random)
+/* A hold is nobody's failure and counts nowhere; it lasts longer from attempt to attempt. */
+static int64_t tries(enum outcome_next next, const struct outcome_counts *was, bool counted)
+{
+    if (next == NEXT_HOLD)
+        return was->attempt - 1;
+    return counted ? was->failures : was->uncounted;
+}
+
+struct outcome_plan outcome_plan(enum outcome o, const struct outcome_counts *was, int64_t hold_ms,
+                                 uint32_t random)
 {
     enum outcome_next next = rows[o].next;
-    bool counted = next == NEXT_RETRY || (next == NEXT_WAIT && uncounted >= OUTCOME_UNCOUNTED_MAX);
+    bool waited = next == NEXT_WAIT && was->uncounted < OUTCOME_UNCOUNTED_MAX;
+    bool counted = next != NEXT_HOLD && !waited;
 
-    if (next == NEXT_END || (counted && failures + 1 >= max_attempts))
+    if (next == NEXT_END || (counted && was->failures + 1 >= was->max_attempts))
         return (struct outcome_plan){.retry = false, .counted = true};
-    return (struct outcome_plan){.retry = true,
-                                 .counted = counted,
-                                 .delay_ms =
-                                     delay_ms(o, counted ? failures : uncounted, hold_ms, random)};
+    return (struct outcome_plan){
+        .retry = true,
+        .counted = counted,
+        .failures = next == NEXT_ONCE ? was->max_attempts - 1 : was->failures + counted,
+        .uncounted = was->uncounted + waited,
+        .delay_ms = delay_ms(o, tries(next, was, counted), hold_ms, random)};
 }

@@ -12,9 +12,10 @@
 /* What happens next.
  *   END      the run is over
  *   RETRY    a new attempt after a backoff, counted against max_attempts
+ *   ONCE     the same, but it is the last one
  *   WAIT     a new attempt after a backoff, not counted, up to OUTCOME_UNCOUNTED_MAX
  *   HOLD     waits until a known time or a minute, not counted */
-enum outcome_next { NEXT_END, NEXT_RETRY, NEXT_WAIT, NEXT_HOLD };
+enum outcome_next { NEXT_END, NEXT_RETRY, NEXT_ONCE, NEXT_WAIT, NEXT_HOLD };
 enum { OUTCOME_UNCOUNTED_MAX = 20 };
 
 /* name, event that ends the run when nothing else is left, next, backoff base ms, cap ms */
@@ -46,7 +47,7 @@ enum { OUTCOME_UNCOUNTED_MAX = 20 };
     X(SANDBOX_LOST, "sandbox_lost", RUN_FAILED, RETRY, 1000, 60000)                                \
     X(STREAM_LOST, "stream_lost", RUN_FAILED, RETRY, 1000, 60000)                                  \
     X(NO_RESULT, "no_result", RUN_FAILED, RETRY, 1000, 60000)                                      \
-    X(STALLED, "stalled", RUN_FAILED, RETRY, 1000, 60000)                                          \
+    X(STALLED, "stalled", RUN_FAILED, ONCE, 1000, 60000)                                           \
     X(AGENT_MISSING, "agent_missing", RUN_FAILED, END, 0, 0)                                       \
     X(INTERNAL, "internal", RUN_FAILED, RETRY, 1000, 60000)
 
@@ -63,17 +64,26 @@ enum event_type outcome_event(enum outcome o); /* the terminal when it ends here
 enum outcome outcome_of_exit(const struct stream_state *st, int exit_status,
                              struct str stderr_tail);
 
+/* The same of the last result line alone, whatever became of the process. */
+enum outcome outcome_of_result(const struct stream_state *st);
+
 /* Of a sandbox that could not be had, or a capture that failed. */
 enum outcome outcome_of_error(const struct err *e);
 
+struct outcome_counts {          /* before this attempt */
+    int64_t attempt;             /* this one's number */
+    int64_t failures, uncounted; /* attempts that ended so */
+    int64_t max_attempts;
+};
+
 struct outcome_plan {
-    bool retry;   /* false: the run ends with outcome_event() */
-    bool counted; /* this attempt counts against max_attempts */
+    bool retry;                  /* false: the run ends with outcome_event() */
+    bool counted;                /* this attempt counts against max_attempts */
+    int64_t failures, uncounted; /* behind this attempt */
     int64_t delay_ms;
 };
-/* `failures` and `uncounted` are the counts before this attempt; hold_ms > 0 is a known
- * waiting time (Retry-After, resets_at - now); random any 32-bit number. */
-struct outcome_plan outcome_plan(enum outcome o, int64_t failures, int64_t uncounted,
-                                 int64_t max_attempts, int64_t hold_ms, uint32_t random);
+/* hold_ms > 0 is a known waiting time (Retry-After, resets_at - now); random any 32-bit number. */
+struct outcome_plan outcome_plan(enum outcome o, const struct outcome_counts *was, int64_t hold_ms,
+                                 uint32_t random);
 
 #endif

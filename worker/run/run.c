@@ -70,7 +70,7 @@ static void on_timer(void *ctx)
     if (r->state == RUN_BOOTING)
         run_enter_booting(r);
     else if (r->state == RUN_STREAMING)
-        run_stream_timer(r);
+        run_watch_timer(r);
     else if (r->state == RUN_CANCELLING)
         run_cancel_timer(r);
 }

@@ -13,6 +13,7 @@
 #include "worker/ledger/ledger.h"
 #include "worker/publish/publish.h"
 #include "worker/run/run_state.h"
+#include "worker/run/watchdog.h"
 #include "worker/sandbox/sandbox_sizes.h"
 #include "worker/e2b/sandbox.h"
 
@@ -26,12 +27,18 @@ struct run_sandboxes {     /* what all runs' sandboxes share */
     struct sandbox_sizes *sizes;
 };
 
+struct run_times { /* ms; 0: never */
+    int64_t heartbeat_ms;
+    struct watchdog_limits watchdog;
+};
+
 struct run_host { /* what all runs share; outlives them */
     struct loop *loop;
     struct ledger *ledger;
     struct publish_hub *hub;
     struct sandbox_service *sandboxes;
     struct run_sandboxes life;
+    struct run_times times;
     const char *worker_id;
     const struct credentials *credentials; /* a claim names which of them */
     const char *base_url;                  /* ANTHROPIC_BASE_URL; NULL: the agent's default */

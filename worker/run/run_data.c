@@ -50,6 +50,8 @@ void run_data_attempt_end(const struct run *r, struct buf *b)
     json_kv(b, "claude_version", or_null(r->stream.version));
     json_kv(b, "claude_session", or_null(r->stream.session_id));
     json_kv_int(b, "duration_ms", run_elapsed_ms(r));
+    if (e->watchdog != WATCHDOG_NONE)
+        json_kv(b, "watchdog", watchdog_reason_name(e->watchdog));
     if (r->stream.results == 0)
         json_kv_bool(b, "synthetic", true);
     run_data_facts(r, b);
@@ -103,6 +105,8 @@ void run_data_terminal(const struct run *r, struct buf *b)
         json_kv_bool(b, "result_truncated", true);
     if (r->tail.len > 0)
         json_kv_str(b, "output_tail", tail(&r->tail, RUN_TAIL_MAX_BYTES));
+    if (r->stream.results == 0) /* the agent did not say so: we do */
+        json_kv_bool(b, "synthetic", true);
     buf_addc(b, '}');
     if (b->rc == ERR_OK) /* an agent can say NUL; a database cannot hold it */
         json_sanitize(b->p, b->len);

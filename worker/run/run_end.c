@@ -47,14 +47,14 @@ static void say_retry(struct run *r)
     run_say(r, held ? EVENT_RUN_HELD : EVENT_RUN_RETRYING, &data);
 }
 
-/* A hold is nobody's failure and counts nowhere; it lasts longer from attempt to attempt. */
 static struct outcome_plan plan(const struct run *r)
 {
-    bool held = outcome_next(r->end.outcome) == NEXT_HOLD;
+    struct outcome_counts was = {.attempt = r->claim.attempt,
+                                 .failures = r->claim.failures,
+                                 .uncounted = r->claim.uncounted,
+                                 .max_attempts = r->request.max_attempts};
 
-    return outcome_plan(r->end.outcome, r->claim.failures,
-                        held ? r->claim.attempt - 1 : r->claim.uncounted, r->request.max_attempts,
-                        r->end.hold_ms, randombytes_random());
+    return outcome_plan(r->end.outcome, &was, r->end.hold_ms, randombytes_random());
 }
 
 static void count(const struct run *r, const struct usage *used)
@@ -237,9 +237,8 @@ void run_enter_requeueing(struct run *r)
 
     end.hold_reason = outcome_name(r->end.outcome);
     end.delay_ms = r->plan.delay_ms;
-    end.failures = r->claim.failures + r->plan.counted;
-    end.uncounted =
-        r->claim.uncounted + (!r->plan.counted && outcome_next(r->end.outcome) == NEXT_WAIT);
+    end.failures = r->plan.failures;
+    end.uncounted = r->plan.uncounted;
     r->op = ledger_requeue(r->host->ledger, run_who(r), &end, on_saved, r);
     if (!r->op)
         run_depose(r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside a run: shared by run.c and its parts run_boot.c, run_start.c, run_files.c,
- * run_stream.c, run_cancel.c, run_end.c, run_clean.c. */
+ * run_stream.c, run_watch.c, run_cancel.c, run_end.c, run_clean.c. */
 #ifndef SANDFLEET_WORKER_RUN_INTERNAL_H
 #define SANDFLEET_WORKER_RUN_INTERNAL_H
 
@@ -36,8 +36,9 @@ struct attempt_end { /* how the agent's process ended */
     bool exited;                  /* the fields below are known */
     int exit_status;
     int64_t bytes, lines, blank_lines;
-    char *stderr_tail; /* ours; masked; NULL: none */
-    int64_t hold_ms;   /* a known waiting time */
+    char *stderr_tail;             /* ours; masked; NULL: none */
+    int64_t hold_ms;               /* a known waiting time */
+    enum watchdog_reason watchdog; /* why we ended it; NONE: we did not */
 };
 
 struct run {
@@ -77,7 +78,11 @@ struct run {
     int64_t sent_line;  /* published, acknowledged or not */
     int64_t saved_line; /* in the ledger */
     size_t warned;      /* soft warnings given */
-    struct buf facts;   /* what this attempt was given, as an object; "" once it is told */
+    int64_t due_ms;     /* boot clock: when the timer is, while streaming */
+    int64_t beat_ms;    /* boot clock: when the next heartbeat is due */
+    int64_t read_bytes; /* of the agent's output */
+    struct watchdog watchdog;
+    struct buf facts; /* what this attempt was given, as an object; "" once it is told */
     struct stream_state stream;
     struct buf tail, result; /* rendered output; the last result's text */
     struct run_cancel cancel;
@@ -134,7 +139,7 @@ bool run_follow(
 extern const struct capture_events run_capture_events; /* ctx: struct run */
 void run_stream_reset(struct run *r);
 void run_stream_moved(struct run *r); /* something was acknowledged */
-void run_stream_timer(struct run *r); /* warnings, backstop */
+bool run_may_publish(const struct run *r);
 int64_t run_elapsed_ms(const struct run *r);
 struct usage run_attempt_usage(const struct run *r);
 
@@ -143,6 +148,13 @@ void run_break_off(struct run *r);   /* what is done for an agent that will not 
 bool run_heed_cancel(struct run *r); /* false: not in this state, but in a later one */
 void run_end_cancelled(struct run *r);
 void run_cancel_timer(struct run *r); /* the agent took too long to end */
+
+/* run_watch.c: what is due while the agent prints */
+void run_watch_start(struct run *r);
+void run_watch_timer(struct run *r); /* warnings, heartbeats, watchdog, backstop */
+void run_watch_line(struct run *r, const struct stream_line *line);
+void run_watch_resume(struct run *r); /* lines are read again */
+enum outcome run_watch_outcome(const struct run *r, int exit_status, struct str stderr_tail);
 
 /* run_end.c */
 void run_settle(struct run *r); /* goes on as far as acknowledgements and the lease allow */

@@ -13,6 +13,9 @@ enum { RESULT_MEMBERS = 64, DATA_MAX_BYTES = 4096, HOLD_MAX_MS = 8 * 86400 * 100
 void run_stream_reset(struct run *r)
 {
     r->stream = (struct stream_state){0};
+    r->watchdog = (struct watchdog){0};
+    r->end.watchdog = WATCHDOG_NONE;
+    r->read_bytes = 0;
     buf_clear(&r->tail);
     buf_clear(&r->result);
     r->paused = false;
@@ -39,7 +42,7 @@ struct usage run_attempt_usage(const struct run *r)
 
 /* When not, all runs are lapsed and confirmed before it is true again, and read anew: what
  * is passed over meanwhile is not lost. */
-static bool may_publish(const struct run *r)
+bool run_may_publish(const struct run *r)
 {
     return r->host->may_publish(r->host->ctx);
 }
@@ -48,55 +51,6 @@ static bool may_publish(const struct run *r)
 static bool follows(const struct run *r)
 {
     return r->state == RUN_STREAMING || r->state == RUN_CANCELLING;
-}
-
-/* --- time -------------------------------------------------------------------- */
-
-/* When the next warning or the backstop is due, in ms since the start. */
-static int64_t next_due_ms(const struct run *r)
-{
-    int64_t due = (r->request.timeout_s + RUN_BACKSTOP_S) * 1000;
-    if (r->warned < r->request.n_warn && r->request.warn_at_s[r->warned] * 1000 < due)
-        due = r->request.warn_at_s[r->warned] * 1000;
-    return due;
-}
-
-static void set_timer(struct run *r)
-{
-    timer_start(r->timer, next_due_ms(r) - run_elapsed_ms(r));
-}
-
-static void warn(struct run *r)
-{
-    AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
-
-    buf_addc(&data, '{');
-    json_kv_int(&data, "elapsed_s", run_elapsed_ms(r) / 1000);
-    json_kv_num(&data, "cost_usd", r->claim.used.cost_usd + r->stream.cost_usd);
-    buf_addc(&data, '}');
-    run_say(r, EVENT_RUN_WARNING, &data);
-    log_event(LOG_WARN, "run.long", LF("run", r->claim.run_id),
-              LF_INT("elapsed_s", run_elapsed_ms(r) / 1000));
-}
-
-void run_stream_timer(struct run *r)
-{
-    int64_t elapsed = run_elapsed_ms(r);
-
-    if (elapsed >= (r->request.timeout_s + RUN_BACKSTOP_S) * 1000) {
-        capture_free(r->capture);
-        r->capture = NULL;
-        run_end_with(r, OUTCOME_TIMED_OUT, "the hard limit inside the sandbox did not hold", 0);
-        run_apply(r, RUN_EV_ENDED);
-        return;
-    }
-    if (r->warned < r->request.n_warn && elapsed >= r->request.warn_at_s[r->warned] * 1000) {
-        r->warned++;
-        if (may_publish(r))
-            warn(r);
-    }
-    run_keep_alive(r);
-    set_timer(r);
 }
 
 /* --- started ----------------------------------------------------------------- */
@@ -134,7 +88,7 @@ static void on_started(void *ctx)
     struct run *r = ctx;
     bool first = !r->claim.started;
 
-    if ((r->state != RUN_STARTING && r->state != RUN_CANCELLING) || !may_publish(r))
+    if ((r->state != RUN_STARTING && r->state != RUN_CANCELLING) || !run_may_publish(r))
         return;
     r->claim.started = true;
     if (r->began_ms == 0)
@@ -146,13 +100,9 @@ static void on_started(void *ctx)
     run_apply(r, RUN_EV_STARTED);
 }
 
-/* Warnings that an earlier owner gave are not given again. */
 void run_enter_streaming(struct run *r)
 {
-    while (r->resumed && r->warned < r->request.n_warn &&
-           r->request.warn_at_s[r->warned] * 1000 <= r->claim.age_ms)
-        r->warned++;
-    set_timer(r);
+    run_watch_start(r);
     run_keep_alive(r);
     run_learn_size(r);
 }
@@ -247,13 +197,15 @@ static void on_line(void *ctx, const struct capture_line *line)
 
     if (unheard_of(r))
         on_started(r);
-    if (!follows(r) || !may_publish(r))
+    if (!follows(r) || !run_may_publish(r))
         return;
     size_t masked =
         secret_mask(line->mutable_text, line->text.n, r->host->secrets, r->host->n_secrets);
     stream_json_line(&r->stream, line->text, &kind);
+    run_watch_line(r, &kind);
+    r->read_bytes = line->end_offset;
     keep_tail(r, line->text, &kind);
-    if (kind.type == EVENT_AGENT_RESULT)
+    if (kind.type == EVENT_AGENT_RESULT && r->end.watchdog != WATCHDOG_AFTER_RESULT)
         keep_result(r, line->text);
     if (line->n > r->sent_line)
         publish_line(r, line, &kind, masked);
@@ -267,6 +219,7 @@ void run_stream_moved(struct run *r)
 {
     if (r->paused && r->capture && publish_log_unacked(r->log) < RUN_UNACKED_LOW_BYTES) {
         r->paused = false;
+        run_watch_resume(r);
         capture_pause(r->capture, false);
     }
 }
@@ -300,21 +253,28 @@ static int64_t hold_ms_of(const struct stream_state *s)
     return ms < 0 ? 0 : ms < HOLD_MAX_MS ? ms : HOLD_MAX_MS;
 }
 
+static void judge(struct run *r, const struct capture_end *end)
+{
+    enum outcome o = end->log_ceiling ? OUTCOME_LOG_CEILING
+                                      : run_watch_outcome(r, end->exit_status, end->stderr_tail);
+    const char *reason =
+        o == OUTCOME_STALLED ? watchdog_reason_name(r->end.watchdog) : reason_of(&r->stream, o);
+
+    run_end_with(r, o, reason, hold_ms_of(&r->stream));
+}
+
 static void on_ended(void *ctx, const struct capture_end *end)
 {
     struct run *r = ctx;
 
     if (r->state == RUN_STARTING)
         on_started(r);
-    if (!follows(r) || !may_publish(r))
+    if (!follows(r) || !run_may_publish(r))
         return;
-    enum outcome o = end->log_ceiling
-                         ? OUTCOME_LOG_CEILING
-                         : outcome_of_exit(&r->stream, end->exit_status, end->stderr_tail);
     if (r->state == RUN_CANCELLING)
         run_end_cancelled(r);
     else
-        run_end_with(r, o, reason_of(&r->stream, o), hold_ms_of(&r->stream));
+        judge(r, end);
     r->end.exited = true;
     r->end.exit_status = end->exit_status;
     r->end.bytes = end->bytes;
@@ -330,7 +290,7 @@ static void on_failed(void *ctx, const struct err *e)
     struct run *r = ctx;
 
     log_event(LOG_WARN, "capture.failed", LF("run", r->claim.run_id), LF_ERR(e));
-    if (e->code == ERR_GONE && may_publish(r))
+    if (e->code == ERR_GONE && run_may_publish(r))
         run_say_sandbox(r, EVENT_SANDBOX_LOST, "gone");
     if (r->state == RUN_CANCELLING)
         run_end_cancelled(r);

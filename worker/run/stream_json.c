@@ -185,6 +185,29 @@ static void on_rate_limit(struct stream_state *st, const struct top *t, struct s
     json_to_text(json_walk_get(info, "rateLimitType"), st->limit_type, sizeof(st->limit_type));
 }
 
+static void on_tasks_changed(struct stream_state *st, const struct top *t, struct stream_line *out)
+{
+    struct json_walk tasks = json_walk(field(t, "tasks"));
+    struct str task;
+
+    (void)out;
+    st->tasks_listed = true;
+    for (st->tasks = 0; json_walk_element(&tasks, &task);)
+        st->tasks++;
+}
+
+static void on_task_started(struct stream_state *st, const struct top *t, struct stream_line *out)
+{
+    (void)t, (void)out;
+    st->tasks += !st->tasks_listed;
+}
+
+static void on_task_over(struct stream_state *st, const struct top *t, struct stream_line *out)
+{
+    (void)t, (void)out;
+    st->tasks -= !st->tasks_listed && st->tasks > 0;
+}
+
 /* First match counts; subtype NULL: any. Values as they stand in the text, with quotes. */
 static const struct kind {
     const char *type, *subtype;
@@ -196,6 +219,9 @@ static const struct kind {
     {"\"stream_event\"", NULL, EVENT_AGENT_DELTA, NULL},
     {"\"result\"", NULL, EVENT_AGENT_RESULT, on_result},
     {"\"system\"", "\"init\"", EVENT_AGENT_INIT, on_init},
+    {"\"system\"", "\"background_tasks_changed\"", EVENT_AGENT_SYSTEM, on_tasks_changed},
+    {"\"system\"", "\"task_started\"", EVENT_AGENT_SYSTEM, on_task_started},
+    {"\"system\"", "\"task_notification\"", EVENT_AGENT_SYSTEM, on_task_over},
     {"\"system\"", NULL, EVENT_AGENT_SYSTEM, NULL},
     {"\"tool_progress\"", NULL, EVENT_AGENT_PROGRESS, NULL},
     {"\"rate_limit_event\"", NULL, EVENT_AGENT_RATE_LIMIT, on_rate_limit},
@@ -226,6 +252,8 @@ void stream_json_line(struct stream_state *st, struct str line, struct stream_li
     top.n = scan.n_members < MEMBERS_ROOM ? scan.n_members : MEMBERS_ROOM;
     out->is_json = true;
     out->unsafe = scan.unsafe;
+    out->nested = field(&top, "parent_tool_use_id").n > 0 &&
+                  !str_is(field(&top, "parent_tool_use_id"), "null");
     kind = find_kind(&top);
     out->type = kind ? kind->event : EVENT_AGENT_OTHER;
     if (kind && kind->add)

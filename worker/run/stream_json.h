@@ -23,6 +23,9 @@ struct stream_result {
 struct stream_state {
     int64_t lines, text_lines, results, inits;
     int64_t tool_uses, tool_results, tool_errors;
+    int64_t tasks; /* commands and sub-agents that are at work in the background, or were begun */
+    bool tasks_listed; /* `tasks` is the program's own list; older ones only tell each start and end
+                        */
     char session_id[64], model[96], version[32];
     struct stream_result last; /* the LAST result line's */
     /* sums of model_usage_since_last_result over all result lines; with older CLIs
@@ -43,6 +46,7 @@ struct stream_state {
 struct stream_line {      /* of one line; views into it */
     enum event_type type; /* EVENT_AGENT_… */
     bool is_json;         /* false: AGENT_TEXT */
+    bool nested;          /* a sub-agent's */
     struct str tool, model;
     int64_t input_tokens, output_tokens;
     double cost_usd;

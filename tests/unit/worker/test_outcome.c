@@ -182,23 +182,29 @@ static struct plan {
     enum outcome o;
     int64_t failures, uncounted, max, hold_ms;
     bool retry, counted;
+    int64_t failures_after;
     int64_t least, most; /* ms */
 } plans[] = {
-    {"an end", OUTCOME_SUCCESS, 0, 0, 3, 0, false, true, 0, 0},
-    {"an end keeps no attempts", OUTCOME_MAX_TURNS, 0, 0, 3, 0, false, true, 0, 0},
-    {"first failure", OUTCOME_API_ERROR, 0, 0, 3, 0, true, true, 2500, 5000},
-    {"second failure waits longer", OUTCOME_API_ERROR, 1, 0, 3, 0, true, true, 5000, 10000},
-    {"last attempt", OUTCOME_API_ERROR, 2, 0, 3, 0, false, true, 0, 0},
-    {"one attempt only", OUTCOME_SANDBOX_LOST, 0, 0, 1, 0, false, true, 0, 0},
-    {"the other side's wait is kept", OUTCOME_API_ERROR, 0, 0, 3, 60000, true, true, 60000, 60000},
-    {"overload is not counted", OUTCOME_OVERLOADED, 0, 0, 1, 0, true, false, 2500, 5000},
-    {"… nineteen times", OUTCOME_OVERLOADED, 0, 19, 1, 0, true, false, 150000, 300000},
-    {"… then it is", OUTCOME_OVERLOADED, 0, 20, 1, 0, false, true, 0, 0},
-    {"… with attempts left", OUTCOME_RATE_LIMITED, 0, 20, 3, 0, true, true, 2500, 5000},
-    {"limit until a known time", OUTCOME_USAGE_LIMIT, 2, 99, 3, 7200000, true, false, 7200000,
+    {"an end", OUTCOME_SUCCESS, 0, 0, 3, 0, false, true, 0, 0, 0},
+    {"an end keeps no attempts", OUTCOME_MAX_TURNS, 0, 0, 3, 0, false, true, 0, 0, 0},
+    {"first failure", OUTCOME_API_ERROR, 0, 0, 3, 0, true, true, 1, 2500, 5000},
+    {"second failure waits longer", OUTCOME_API_ERROR, 1, 0, 3, 0, true, true, 2, 5000, 10000},
+    {"last attempt", OUTCOME_API_ERROR, 2, 0, 3, 0, false, true, 0, 0, 0},
+    {"one attempt only", OUTCOME_SANDBOX_LOST, 0, 0, 1, 0, false, true, 0, 0, 0},
+    {"the other side's wait is kept", OUTCOME_API_ERROR, 0, 0, 3, 60000, true, true, 1, 60000,
+     60000},
+    {"stalled: once more", OUTCOME_STALLED, 0, 0, 9, 0, true, true, 8, 500, 1000},
+    {"stalled: and no other", OUTCOME_STALLED, 8, 0, 9, 0, false, true, 0, 0, 0},
+    {"stalled: not even once more", OUTCOME_STALLED, 0, 0, 1, 0, false, true, 0, 0, 0},
+    {"overload is not counted", OUTCOME_OVERLOADED, 0, 0, 1, 0, true, false, 0, 2500, 5000},
+    {"… nineteen times", OUTCOME_OVERLOADED, 0, 19, 1, 0, true, false, 0, 150000, 300000},
+    {"… then it is", OUTCOME_OVERLOADED, 0, 20, 1, 0, false, true, 0, 0, 0},
+    {"… with attempts left", OUTCOME_RATE_LIMITED, 0, 20, 3, 0, true, true, 1, 2500, 5000},
+    {"limit until a known time", OUTCOME_USAGE_LIMIT, 2, 99, 3, 7200000, true, false, 2, 7200000,
      7200999},
-    {"limit until nobody knows when", OUTCOME_USAGE_LIMIT, 0, 0, 3, 0, true, false, 30000, 60000},
-    {"no room", OUTCOME_SANDBOX_CAPACITY, 0, 9, 1, 0, true, false, 15000, 30000},
+    {"limit until nobody knows when", OUTCOME_USAGE_LIMIT, 0, 0, 3, 0, true, false, 0, 30000,
+     60000},
+    {"no room", OUTCOME_SANDBOX_CAPACITY, 0, 9, 1, 0, true, false, 0, 15000, 30000},
 };
 
 static void plans_what_next(void **state)
@@ -207,11 +213,18 @@ static void plans_what_next(void **state)
     const struct plan *row = *state;
 
     for (size_t i = 0; i < COUNTOF(randoms); i++) {
-        struct outcome_plan p =
-            outcome_plan(row->o, row->failures, row->uncounted, row->max, row->hold_ms, randoms[i]);
+        struct outcome_counts was = {.attempt = row->uncounted + 1,
+                                     .failures = row->failures,
+                                     .uncounted = row->uncounted,
+                                     .max_attempts = row->max};
+        struct outcome_plan p = outcome_plan(row->o, &was, row->hold_ms, randoms[i]);
+        bool waits = outcome_next(row->o) == NEXT_WAIT;
 
         assert_int_equal(p.retry, row->retry);
         assert_int_equal(p.counted, row->counted);
+        assert_int_equal(p.failures, row->failures_after);
+        if (p.retry)
+            assert_int_equal(p.uncounted, row->uncounted + (waits && !row->counted));
         assert_in_range(p.delay_ms, row->least, row->most);
     }
 }

@@ -65,7 +65,8 @@ static struct {
     int64_t delay_ms; /* of the newest requeue */
     int64_t timer_ms; /* of the newest timer, and what it does */
     struct timer timer;
-    int64_t ttl_ms; /* of the newest change of a ttl */
+    int64_t later_ms; /* the clock is ahead by so much */
+    int64_t ttl_ms;   /* of the newest change of a ttl */
 } w;
 
 static void note(const char *fmt, ...) PRINTF(1, 2);
@@ -110,6 +111,14 @@ void timer_stop(struct timer *t)
 void timer_free(struct timer *t)
 {
     free(t);
+}
+
+/* Everything waits by this clock, which "later" sets to the moment when the timer is due. */
+int64_t __real_clock_boot_ms(void);
+int64_t __wrap_clock_boot_ms(void);
+int64_t __wrap_clock_boot_ms(void)
+{
+    return __real_clock_boot_ms() + w.later_ms;
 }
 
 /* Only so that no connection, and with it the real loop, is linked. */
@@ -521,6 +530,12 @@ static void v_tick(void)
     assert_non_null(w.timer.fn);
     w.timer.fn(w.timer.ctx);
 }
+static void v_later(void)
+{
+    assert_in_range(w.timer_ms, 0, 3660000);
+    w.later_ms += w.timer_ms;
+    v_tick();
+}
 static void v_updated(void)
 {
     void (*fn)(void *) = w.updated;
@@ -576,6 +591,21 @@ static void v_limit(void)
     say_line("{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"rejected\","
              "\"resetsAt\":9007199254740991}}");
     say_line("{\"type\":\"result\",\"is_error\":true,\"api_error_status\":429}");
+}
+/* What the agent says when it is interrupted. */
+static void v_int(void)
+{
+    say_line("{\"type\":\"result\",\"subtype\":\"error_during_execution\",\"is_error\":true,"
+             "\"terminal_reason\":\"aborted_streaming\"}");
+}
+static void v_tool(void)
+{
+    say_line("{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"tool_use\"}]}}");
+    say_line("{\"type\":\"user\",\"message\":{\"content\":[{\"type\":\"tool_result\"}]}}");
+}
+static void v_task(void)
+{
+    say_line("{\"type\":\"system\",\"subtype\":\"background_tasks_changed\",\"tasks\":[{}]}");
 }
 static void v_exit0(void)
 {
@@ -645,6 +675,7 @@ static const struct verb verbs[] = {
     {"confirm", v_confirm}, {"limit", v_limit},     {"new", v_new},         {"mine", v_mine},
     {"kept", v_kept},       {"warm", v_warm},       {"room", v_room},       {"noroom", v_noroom},
     {"tick", v_tick},       {"updated", v_updated}, {"usurped", v_usurped}, {"badkey", v_badkey},
+    {"later", v_later},     {"int", v_int},         {"tool", v_tool},       {"task", v_task},
 };
 
 static void turn(void)
@@ -707,7 +738,8 @@ static struct run_host host = {.worker_id = "w1",
 
 struct row {
     const char *name, *request;
-    bool pause, update;  /* settings */
+    bool pause, update; /* settings */
+    struct run_times times;
     bool resumed, begun; /* taken over; its agent was started */
     bool unknown_credential;
     int64_t failures, uncounted, takeovers, line;
@@ -733,6 +765,7 @@ static void begin(const struct row *row)
     host.life.park_ms = 1800000;
     host.life.pause = row->pause;
     host.life.update_claude = row->update;
+    host.times = row->times;
     if (run_new(&host, &claim, row->resumed, &w.run, &err) != ERR_OK)
         fail_msg("%s", err.msg);
     run_start(w.run);
@@ -749,6 +782,8 @@ static void end(void)
 #define TO_AGENT   "new ready held started "
 #define T_MAKE     "say:attempt.starting place create:1 own:sb1 "
 #define T_TO_AGENT T_MAKE "say:sandbox.created agent mark:started say:attempt.started "
+
+#define WATCHED .times = {.watchdog = {100000, 50000, 10000}}
 
 static struct row rows[] = {
     {"a run that works", .script = TO_AGENT "init result exit0 ack ack held ack held done held",
@@ -983,6 +1018,41 @@ static struct row rows[] = {
                          "requeue:no_result,1,0"},
     {"deposed at the sandbox's id", .script = "new ready lost",
      .trace = "say:attempt.starting place create:1 own:sb1"},
+    {"an agent that falls silent is ended, and tried once more", WATCHED,
+     .script = TO_AGENT "init later killed ack ack held done held",
+     .trace = T_TO_AGENT "line:1 interrupt say:attempt.ended say:run.retrying say:sandbox.ended "
+                         "requeue:stalled,2,0 kill:sb1 freed"},
+    {"and no third time", WATCHED, .failures = 2,
+     .script = TO_AGENT "init later killed ack ack held ack held done held",
+     .trace =
+         T_TO_AGENT "line:1 interrupt say:attempt.ended say:sandbox.ended close say:run.failed "
+                    "mark:published kill:sb1 freed"},
+    {"it is ended once", WATCHED, .script = TO_AGENT "init later later later",
+     .trace = T_TO_AGENT "line:1 interrupt say:run.warning say:run.warning"},
+    {"nothing comes behind a tool's result", WATCHED,
+     .script = TO_AGENT "init tool later killed ack ack",
+     .trace = T_TO_AGENT "line:1 line:2 line:3 interrupt say:attempt.ended say:run.retrying "
+                         "say:sandbox.ended requeue:stalled,2,0"},
+    {"what comes to an end while it is ended has ended", WATCHED,
+     .script = TO_AGENT "init later result exit0 ack ack held",
+     .trace = T_TO_AGENT "line:1 interrupt line:2 say:attempt.ended say:sandbox.ended close "
+                         "say:run.completed"},
+    {"what is interrupted has not", WATCHED, .script = TO_AGENT "init later int exit0 ack ack",
+     .trace = T_TO_AGENT "line:1 interrupt line:2 say:attempt.ended say:run.retrying "
+                         "say:sandbox.ended requeue:stalled,2,0"},
+    {"alive behind its result: the result counts", WATCHED,
+     .script = TO_AGENT "init result later int killed ack ack held",
+     .trace = T_TO_AGENT "line:1 line:2 interrupt line:3 say:attempt.ended say:sandbox.ended close "
+                         "say:run.completed"},
+    {"one with something in the background is waited for", WATCHED,
+     .script = TO_AGENT "init task result later later",
+     .trace = T_TO_AGENT "line:1 line:2 line:3 interrupt"},
+    {"a lapse is no silence", WATCHED,
+     .script = TO_AGENT "init lapse confirm ready held started init later",
+     .trace = T_TO_AGENT "line:1 open:sb1 own:sb1 agent:look interrupt"},
+    {"a run that is under way says so", .times = {.heartbeat_ms = 60000},
+     .script = TO_AGENT "init later later",
+     .trace = T_TO_AGENT "line:1 say:run.heartbeat say:run.heartbeat"},
     {"deposed at its place: nothing is asked for", .script = "usurped",
      .trace = "say:attempt.starting place"},
 };
@@ -1029,6 +1099,68 @@ static void an_end_tells_cost_result_and_tail(void **state)
     assert_non_null(strstr(w.data, "\"claude_session\":\"talk\""));
     assert_non_null(strstr(w.data, "\"result\":\"ok\""));
     assert_non_null(strstr(w.data, "plain"));
+    end();
+}
+
+static void waited(const char *script, int64_t least, int64_t most)
+{
+    const struct row row = {.script = script, WATCHED};
+
+    play(&row);
+    assert_in_range(w.later_ms, least, most);
+    end();
+}
+
+/* By the run's own clock; the real one runs a little beside it. */
+static void each_silence_has_its_length(void **state)
+{
+    (void)state;
+    waited(TO_AGENT "init later", 95000, 100000);
+    waited(TO_AGENT "init tool later", 45000, 50000);
+    waited(TO_AGENT "init result later", 5000, 10000);
+    waited(TO_AGENT "init task result later later", 695000, 700000);
+}
+
+static void an_end_by_the_watchdog_says_so(void **state)
+{
+    const struct row stuck = {.script = TO_AGENT "init later killed", WATCHED};
+    const struct row done = {.script = TO_AGENT "init result later int killed ack ack held",
+                             WATCHED};
+
+    (void)state;
+    play(&stuck);
+    act(STR("ack"));
+    assert_non_null(strstr(w.trace.p, "say:attempt.ended say:run.retrying"));
+    assert_non_null(strstr(w.data, "\"outcome\":\"stalled\",\"reason\":\"silence\""));
+    end();
+    play(&done);
+    assert_non_null(strstr(w.data, "\"outcome\":\"success\""));
+    assert_non_null(strstr(w.data, "\"result\":\"ok\""));
+    assert_null(strstr(w.data, "synthetic"));
+    end();
+}
+
+static void an_end_without_a_result_is_synthetic(void **state)
+{
+    const struct row row = {.script = TO_AGENT "init exit0 ack ack held", .failures = 2};
+
+    (void)state;
+    play(&row);
+    assert_non_null(strstr(w.data, "\"outcome\":\"no_result\""));
+    assert_non_null(strstr(w.data, "\"synthetic\":true"));
+    end();
+}
+
+static void a_heartbeat_tells_how_far_it_is(void **state)
+{
+    const struct row row = {.script = TO_AGENT "init text later", .times = {.heartbeat_ms = 60000}};
+
+    (void)state;
+    play(&row);
+    assert_non_null(strstr(w.data, "{\"elapsed_ms\":60"));
+    assert_non_null(strstr(w.data, ",\"idle_ms\":60"));
+    assert_non_null(strstr(w.data, ",\"lines\":2,\"bytes\":200,\"cost_usd\":0,"));
+    assert_non_null(strstr(w.data, ",\"turn_open\":true}"));
     end();
 }
 
@@ -1240,6 +1372,10 @@ int main(void)
         cmocka_unit_test(a_wait_that_was_asked_for_is_kept),
         cmocka_unit_test(no_hold_is_longer_than_a_limit_lasts),
         cmocka_unit_test(what_an_attempt_was_given_is_told_once),
+        cmocka_unit_test(each_silence_has_its_length),
+        cmocka_unit_test(an_end_by_the_watchdog_says_so),
+        cmocka_unit_test(an_end_without_a_result_is_synthetic),
+        cmocka_unit_test(a_heartbeat_tells_how_far_it_is),
         cmocka_unit_test(an_end_tells_cost_result_and_tail)};
     struct err err = ERR_INIT;
     int failed;
