@@ -6,7 +6,7 @@
 
 #include "common/log.h"
 
-#include "sink/fault.h"
+#include "common/fault.h"
 #include "sink/writer_internal.h"
 
 #include "common/banned.h"

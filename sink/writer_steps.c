@@ -5,7 +5,7 @@
 
 #include "common/clock.h"
 
-#include "sink/fault.h"
+#include "common/fault.h"
 #include "sink/writer_internal.h"
 #include "sink/writer_sql.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sink/fault.h"
+#include "common/fault.h"
 
 #include <signal.h>
 #include <stdlib.h>

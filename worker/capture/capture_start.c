@@ -3,6 +3,7 @@
  * in the sandbox decides which start counts. */
 #include <stdlib.h>
 
+#include "common/fault.h"
 #include "worker/capture/capture_internal.h"
 
 #include "common/banned.h"
@@ -67,6 +68,7 @@ static void on_look(void *ctx, const struct envd_answer *a, const struct err *e)
     int64_t pid = e->code == ERR_OK ? read_pid(a->body) : 0;
 
     c->call = NULL;
+    fault_pass("agent", pid > 0 ? "found" : "not found");
     if (pid > 0)
         started(c, pid, capture_look_for_rc);
     else if (e->code == ERR_OK || e->code == ERR_NOT_FOUND)
@@ -104,6 +106,7 @@ static void on_put(void *ctx, const struct envd_answer *a, const struct err *e)
             c->puts[i].call = NULL;
     if (e->code != ERR_OK)
         c->put_err = *e;
+    fault_pass("upload", "answered");
     if (--c->puts_left > 0)
         return;
     if (c->put_err.code == ERR_OK)
@@ -155,6 +158,7 @@ static void on_folder(void *ctx, int64_t exit_code, const struct err *e)
     struct err why = *e;
 
     c->stream = NULL;
+    fault_pass("folder", "made");
     if (why.code == ERR_OK && exit_code == 0) {
         upload(c);
         return;
@@ -188,6 +192,7 @@ static void on_launched(void *ctx, int64_t exit_code, const struct err *e)
     struct err why = *e;
 
     c->stream = NULL;
+    fault_pass("start", "answered");
     if (pid > 0) {
         started(c, pid, capture_follow);
         return;
@@ -206,4 +211,5 @@ static void launch(struct capture *c)
     buf_clear(&c->said);
     if (capture_shell(c, script, NULL, &ev, &c->stream, &e) != ERR_OK)
         again(c, launch, &e);
+    fault_pass("start", "asked");
 }

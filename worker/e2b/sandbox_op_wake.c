@@ -3,6 +3,7 @@
  * one that is paused, and for one it has not heard of yet: the control plane knows which. */
 #include "worker/e2b/sandbox_op.h"
 
+#include "common/fault.h"
 #include "worker/e2b/sandbox_call.h"
 
 #include "common/banned.h"
@@ -72,6 +73,7 @@ void sandbox_op_wake(struct sandbox_op *op, struct str body)
 {
     struct err e = ERR_INIT;
 
+    fault_pass(op->create ? "create" : "connect", "answered");
     if (sandbox_of_answer(op->service, body, &op->sb, &e) != ERR_OK) {
         sandbox_op_fail(op, &e);
         return;

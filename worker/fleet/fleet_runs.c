@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/fleet/fleet_internal.h"
 #include "worker/ledger/ledger_sql.h"
@@ -156,6 +157,7 @@ static void on_saved(void *ctx, PGresult *res, const struct err *e)
 {
     struct saving *s = ctx;
 
+    fault_pass("position", "saved");
     s->fleet->saving = false;
     if (e->code == ERR_OK) {
         for (int row = 0; row < PQntuples(res); row++)
@@ -215,6 +217,8 @@ void fleet_save_positions(struct fleet *f)
     f->saving = collect(f, s, col) > 0 && send(f, s, col);
     if (!f->saving)
         free(s);
+    else
+        fault_pass("position", "asked");
     for (int c = 0; c < 4; c++)
         buf_release(&col[c]);
 }

@@ -2,6 +2,7 @@
 /* Takings: due runs, released ones, a dead worker's, and what the outbox owes. */
 #include <stdlib.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/fleet/fleet_internal.h"
 #include "worker/seen/seen.h"
@@ -31,9 +32,14 @@ static void count(enum taking_kind kind, enum run_lane lane, int rows)
 
 static void add_rows(const struct taking *t, const PGresult *res)
 {
+    static const char *const kinds[] = {[TAKE_DUE] = "take",
+                                        [TAKE_OVER] = "take over",
+                                        [TAKE_ADOPT] = "adopt",
+                                        [TAKE_OUTBOX] = "outbox"};
     struct fleet *f = t->fleet;
 
     for (int row = 0; row < PQntuples(res); row++) {
+        fault_pass(kinds[t->kind], "answered");
         struct claim claim;
         struct err err = ERR_INIT;
         if (ledger_claim_read(res, row, &claim, &err) != ERR_OK)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/backoff.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/fleet/intake_batch.h"
 #include "worker/ledger/ledger_sql.h"
@@ -115,7 +116,9 @@ static void commit(struct intake *in)
 
 static void end_batch(struct intake *in)
 {
+    fault_pass("claims", "saved");
     commit(in);
+    fault_pass("offsets", "asked");
     batch_release(&in->flying);
     in->under_way = false;
     backoff_reset(&in->backoff);

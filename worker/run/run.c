@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/run/run_internal.h"
 #include "common/banned.h"
@@ -45,8 +46,11 @@ void run_apply(struct run *r, enum run_event e)
     log_event(LOG_DEBUG, "run.state", LF("run", r->claim.run_id), LF("from", run_state_name(from)),
               LF("on", run_event_name(e)), LF("to", run_state_name(to)));
     r->state = to;
+    fault_pass(run_state_name(to), "entered");
     if (!r->cancel.asked || !run_heed_cancel(r))
         enter[to](r);
+    if (r->state == to) /* it asked for something, that is, and waits */
+        fault_pass(run_state_name(to), "asked");
 }
 
 /* --- callbacks that belong to no single state -------------------------------- */
@@ -61,6 +65,7 @@ static void on_moved(void *ctx)
         run_apply(r, RUN_EV_ACKED);
     else
         run_stream_moved(r);
+    fault_pass("line", "acknowledged");
 }
 
 static void on_timer(void *ctx)
@@ -125,6 +130,7 @@ void run_start(struct run *r)
               LF_INT("attempt", r->claim.attempt), LF_INT("epoch", r->claim.epoch),
               LF("lane", run_lane_name(r->claim.lane)), LF_INT("line", r->claim.log_line));
     r->state = RUN_CLAIMED;
+    fault_pass(run_state_name(r->state), "entered");
     run_enter_claimed(r);
 }
 

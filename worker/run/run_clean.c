@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behind the end: MARKING and CLEANING. What does not get through here is done by others, the
  * outbox and the janitor: the ledger says already what is owed. */
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/run/run_internal.h"
 #include "common/banned.h"
@@ -45,6 +46,7 @@ static void killed(struct run *r, const struct err *e)
 
 static void on_killed(void *ctx, const struct err *e)
 {
+    fault_pass("kill", "answered");
     if (run_answered(ctx))
         killed(ctx, e);
 }

@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/run/run_internal.h"
 #include "worker/publish/terminal.h"
@@ -90,6 +91,7 @@ static void report(struct run *r)
     say_stderr(r);
     run_data_attempt_end(r, &data);
     run_say(r, EVENT_ATTEMPT_ENDED, &data);
+    fault_pass("verdict", "published");
     if (r->plan.retry)
         say_retry(r);
 }
@@ -156,6 +158,7 @@ static void on_kept(void *ctx, const struct err *e)
 
     if (!run_answered(r))
         return;
+    fault_pass("park", "answered");
     r->parked = e->code == ERR_OK;
     if (!r->parked)
         log_event(LOG_WARN, "sandbox.not_parked", LF("run", r->claim.run_id), LF_ERR(e));
@@ -181,6 +184,7 @@ static void on_frozen(void *ctx, const struct err *e)
 
     if (!run_answered(r))
         return;
+    fault_pass("pause", "answered");
     if (e->code != ERR_OK) {
         log_event(LOG_WARN, "sandbox.not_paused", LF("run", r->claim.run_id), LF_ERR(e),
                   LF("next", "it is kept running instead"));

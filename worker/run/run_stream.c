@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/run/run_internal.h"
 #include "worker/seen/seen.h"
@@ -59,6 +60,7 @@ static void on_started_saved(void *ctx, bool held, const struct err *e)
 {
     struct run *r = ctx;
 
+    fault_pass("start", "saved");
     r->started_op = NULL;
     if (!held && e->code == ERR_OK)
         run_depose(r);
@@ -209,6 +211,7 @@ static void on_line(void *ctx, const struct capture_line *line)
         keep_result(r, line->text);
     if (line->n > r->sent_line)
         publish_line(r, line, &kind, masked);
+    fault_pass("line", "published");
     if (!r->paused && publish_log_unacked(r->log) > RUN_UNACKED_MAX_BYTES) {
         r->paused = true;
         capture_pause(r->capture, true);

@@ -43,6 +43,8 @@ static struct {
     struct secret *key;
 } fx;
 
+static bool fx_not_isolated; /* sandboxes are this machine: agents leave traces for the test */
+
 /* fork, and the child does not outlive a test that aborts. */
 static pid_t fx_fork(void)
 {
@@ -64,8 +66,9 @@ static void fx_exec_sandboxd(int log)
     (void)setenv("E2B_API_KEY", FIXTURE_KEY, 1);
     (void)dup2(log, STDERR_FILENO);
     (void)execl(program, program, "--listen", "127.0.0.1:0", "--data", data, "--claude", agent,
-                "--fault-endpoint", "--max-sandboxes", "200", geteuid() == 0 ? "--run-as" : NULL,
-                "nobody", NULL);
+                "--fault-endpoint", "--max-sandboxes", "200", "--i-know-it-is-unsafe",
+                "--isolation", fx_not_isolated ? "none" : "medium",
+                geteuid() == 0 ? "--run-as" : NULL, "nobody", NULL);
     (void)dprintf(STDERR_FILENO, "cannot run %s: build it, and set SANDFLEET_BIN\n", program);
     _exit(127);
 }
