@@ -25,18 +25,31 @@ struct kafka_header {
     struct str value;
 };
 
+struct kafka_message; /* opaque: what a consumed record's views point into */
+
 struct kafka_record { /* borrowed */
     const char *topic;
     int32_t partition;
     int64_t offset;
     int64_t timestamp_ms;
-    struct str key, value; /* value.p NULL: a tombstone */
-    const struct kafka_header *headers;
+    struct str key, value;              /* value.p NULL: a tombstone */
+    const struct kafka_header *headers; /* of a consumed one: kafka_headers_read() */
     size_t n_headers;
+    struct kafka_message *message; /* NULL: not consumed, or kept */
 };
 
+enum { KAFKA_HEADERS_MAX = 64 }; /* of a record; more are not handed out */
+
+/* The headers of a consumed record, which are decoded when somebody asks: it costs more than
+ * the rest of the record. Views into *m. Returns how many. */
+size_t kafka_headers_read(const struct kafka_message *m,
+                          struct kafka_header out[KAFKA_HEADERS_MAX]);
 /* The named header's value, or an empty view. */
 struct str kafka_header(const struct kafka_record *r, const char *name);
+/* The caller's from here on: key and value stay where they are until it is freed, which must
+ * be before consumer_free(). NULL: there was none. */
+struct kafka_message *kafka_message_take(struct kafka_record *r) MUST_USE;
+void kafka_message_free(struct kafka_message *m); /* NULL is fine */
 
 /* --- producer --- */
 struct producer;
@@ -81,7 +94,7 @@ struct partition {
 enum { KAFKA_EARLIEST = -2, KAFKA_LATEST = -1, KAFKA_COMMITTED = -1000 };
 
 struct consumer_events { /* called from the loop */
-    void (*record)(void *ctx, const struct kafka_record *r);
+    void (*record)(void *ctx, struct kafka_record *r);
     /* A group assignment arrived: answer, now or later, with consumer_assign().
      * NULL: assigned at the committed offsets at once; a partition without one starts
      * at the earliest record. With a callback (or without a group) nothing is
@@ -97,6 +110,7 @@ struct consumer_opts {
     const char *group;         /* NULL: no group; then consumer_assign() directly */
     const char *const *topics; /* to subscribe to */
     size_t n_topics;
+    bool headers;       /* records come with their headers */
     int64_t session_ms; /* 0: 10 s */
     int64_t prefetch;   /* records of a paused topic kept at hand; 0: 1000 */
     /* Fetched ahead, in all; also the most kept of a paused topic; 0: 16 MiB. Who

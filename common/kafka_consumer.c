@@ -199,6 +199,7 @@ enum err_code consumer_new(struct loop *l, const struct kafka_conf *conf,
         return err_set(err, ERR_NOMEM, "make a kafka consumer");
     c->ev = *ev;
     c->ctx = ctx;
+    c->headers = opts->headers;
     c->keep_records = (size_t)(opts->prefetch ? opts->prefetch : PREFETCH);
     c->keep_bytes = (size_t)(opts->prefetch_bytes ? opts->prefetch_bytes : PREFETCH_BYTES);
     LIST_INIT(&c->parts.lanes);

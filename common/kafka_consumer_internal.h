@@ -11,6 +11,7 @@ struct consumer {
     struct kafka_client client;
     struct consumer_events ev;
     void *ctx;
+    bool headers; /* are wanted with each record */
     struct partitions parts;
     size_t keep_records, keep_bytes; /* of a paused topic */
     int64_t paused_ms;               /* since when all is paused */

@@ -15,8 +15,7 @@ enum {
     RECORDS_A_TURN = 200, /* then the others in the loop have their turn */
     HOLD_MS = 500,        /* a pause so short leaves librdkafka's queue as it is */
     LOOK_EVERY = 64,      /* records between two looks at its length */
-    WAKE_LEAST = 512,     /* a shorter queue never was a full one */
-    MAX_HEADERS = 64      /* of a record; more are not handed out */
+    WAKE_LEAST = 512      /* a shorter queue never was a full one */
 };
 
 /* --- what is kept back --- */
@@ -59,23 +58,41 @@ static void balance(struct consumer *c)
 
 /* --- records --- */
 
-static size_t read_headers(const rd_kafka_message_t *m, struct kafka_header *out)
+static rd_kafka_message_t *theirs(const struct kafka_message *m)
+{
+    return (rd_kafka_message_t *)(uintptr_t)m;
+}
+
+size_t kafka_headers_read(const struct kafka_message *m, struct kafka_header out[KAFKA_HEADERS_MAX])
 {
     rd_kafka_headers_t *all;
     size_t n = 0;
     const void *value;
-    if (rd_kafka_message_headers(m, &all) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_message_headers(theirs(m), &all) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return 0;
-    while (n < MAX_HEADERS &&
+    while (n < KAFKA_HEADERS_MAX &&
            rd_kafka_header_get_all(all, n, &out[n].name, &value, &out[n].value.n) ==
                RD_KAFKA_RESP_ERR_NO_ERROR)
         out[n++].value.p = value;
     return n;
 }
 
+struct kafka_message *kafka_message_take(struct kafka_record *r)
+{
+    struct kafka_message *m = r->message;
+    r->message = NULL;
+    return m;
+}
+
+void kafka_message_free(struct kafka_message *m)
+{
+    if (m)
+        rd_kafka_message_destroy(theirs(m));
+}
+
 static void hand_out(struct consumer *c, rd_kafka_message_t *m)
 {
-    struct kafka_header headers[MAX_HEADERS];
+    struct kafka_header headers[KAFKA_HEADERS_MAX];
     struct kafka_record r = {
         .topic = rd_kafka_topic_name(m->rkt),
         .partition = m->partition,
@@ -84,10 +101,12 @@ static void hand_out(struct consumer *c, rd_kafka_message_t *m)
         .key = {m->key, m->key_len},
         .value = {m->payload, m->len},
         .headers = headers,
+        .message = (struct kafka_message *)m,
     };
-    r.n_headers = read_headers(m, headers);
+    if (c->headers)
+        r.n_headers = kafka_headers_read(r.message, headers);
     c->ev.record(c->ctx, &r);
-    rd_kafka_message_destroy(m);
+    kafka_message_free(r.message);
 }
 
 /* Takes m. What came too late for its assignment or seek is dropped; a record is

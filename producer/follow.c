@@ -36,14 +36,14 @@ enum err_code follow_locate(const struct topics *topics, struct kafka_admin *adm
     return ERR_OK;
 }
 
-static void on_record(void *ctx, const struct kafka_record *r)
+static void on_record(void *ctx, struct kafka_record *r)
 {
     struct follow *f = ctx;
     struct event_view v;
     struct err e = ERR_INIT;
     int64_t missing;
 
-    if (f->ended || !str_is(r->key, f->run_id) || event_read(r, &v, &e) != ERR_OK)
+    if (f->ended || !str_is(r->key, f->run_id) || event_read(r->key, r->value, &v, &e) != ERR_OK)
         return; /* another run's, or a record the sink quarantines */
     switch (judge_next(&f->judge, &v.event, &missing)) {
     case JUDGE_STORE:

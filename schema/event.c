@@ -18,7 +18,8 @@ static const struct {
 
 const struct event_attr_row event_attrs[EVENT_ATTRS] = {
 #define ROW(name, wire, quote, required)                                                           \
-    {{",\"" wire "\":" quote, sizeof(",\"" wire "\":" quote) - 1},                                 \
+    {{wire, sizeof(wire) - 1},                                                                     \
+     {",\"" wire "\":" quote, sizeof(",\"" wire "\":" quote) - 1},                                 \
      "ce_" wire,                                                                                   \
      sizeof(quote) > 1,                                                                            \
      required},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An event record: CloudEvents 1.0, structured JSON in the value and the same
  * attributes as ce_* headers (Kafka protocol binding), so that a consumer can
- * filter, and the sink can store, without parsing the value. The contract is
+ * filter without parsing the value. What counts is the value. The contract is
  * event.schema.json; this is its only codec. Pure.
  *
  * Two streams are numbered in each run:
@@ -96,9 +96,9 @@ struct event {
     double cost_usd;
 };
 
-/* A record ready for producer_send: views into `text` and `value`. Reuse it. */
+/* A record ready for producer_send: the headers are views into `value`. Reuse it. */
 struct event_record {
-    struct buf value, text;
+    struct buf value;
     struct kafka_header headers[EVENT_HEADERS];
     size_t n_headers;
 };
@@ -113,7 +113,7 @@ void event_record_release(struct event_record *r);
 enum err_code event_write(const struct event_run *run, const struct event *e,
                           struct event_record *out, struct err *err) MUST_USE;
 
-/* A record read back, from its headers alone; views into the record. */
+/* An event read back from its record's value; views into it. */
 struct event_view {
     struct event event;
     struct str id, type_text, tenant, run_id, batch_id, custom_id;
@@ -123,10 +123,11 @@ struct event_view {
     bool known_type;
 };
 
-/* ERR_INVALID "<reason>: …" (malformed, missing_header, bad_header, unsupported_version):
- * the reason of the sink's dead letter. Never trusts a header: the data slice is
- * checked to lie in the value, behind "data":; whether it is JSON is not. */
-enum err_code event_read(const struct kafka_record *r, struct event_view *out,
+/* ERR_INVALID "<reason>: …" (malformed, missing_attribute, bad_attribute,
+ * unsupported_version): the reason of the sink's dead letter. Attributes are plain text, as
+ * event_write leaves them: in any order, before the data, which is the last member; whether
+ * that is JSON is not looked at. */
+enum err_code event_read(struct str key, struct str value, struct event_view *out,
                          struct err *err) MUST_USE;
 
 /* The reason word of event_read's error, "malformed" when there is none. */

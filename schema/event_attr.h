@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to event_*.c: the attributes of an event record, in the order in which they
- * are written, once as a JSON member and once as header ce_<name>. */
+ * are written, once as a JSON member and once as header ce_<name>, which nobody reads here. */
 #ifndef SANDFLEET_SCHEMA_EVENT_ATTR_H
 #define SANDFLEET_SCHEMA_EVENT_ATTR_H
 
@@ -8,7 +8,6 @@
 
 #define EVENT_SPECVERSION  "1.0"
 #define EVENT_CONTENT_TYPE "application/cloudevents+json; charset=UTF-8"
-#define EVENT_DATA_AT      "sf_data_at" /* header: where the data object begins in the value */
 #define EVENT_DATA_KEY     ",\"data\":"
 
 /* name, on the wire, opening quote in JSON or none, must a reader find it.
@@ -43,23 +42,24 @@ enum event_attr { EVENT_ATTR_MAP(EVENT_ATTR_ENUM) EVENT_ATTRS };
 #undef EVENT_ATTR_ENUM
 
 extern const struct event_attr_row {
+    struct str name;
     struct str key;     /* what stands before the value in JSON: ,"name":" */
     const char *header; /* "ce_name" */
     bool quoted, required;
 } event_attrs[EVENT_ATTRS];
 
-/* The headers of a record, each at most once and plain text. */
-struct event_headers {
+/* What stands in a record's value, each at most once: views into it. */
+struct event_envelope {
     struct str attr[EVENT_ATTRS]; /* p NULL: absent */
-    struct str data_at;
+    struct str data;              /* begins and ends with a brace; not looked at */
 };
 
-/* Finds the headers that we know; what is missing or no plain text is an error. */
-enum err_code event_headers_read(const struct kafka_record *r, struct event_headers *out,
-                                 struct err *err) MUST_USE;
+/* Finds the attributes that we know; what is missing or no plain text is an error. */
+enum err_code event_envelope_read(struct str value, struct event_envelope *out,
+                                  struct err *err) MUST_USE;
 
-/* "bad_header: <header> <what>". */
-enum err_code event_bad_header(struct err *err, const char *header, const char *what);
+/* "bad_attribute: <name> <what>". */
+enum err_code event_bad_attribute(struct err *err, struct str name, const char *what);
 
 /* Bytes of everything but data, at most: 21 names of at most 16 bytes with quotes, and
  * values bounded by RUN_NAME_MAX_BYTES (tenant twice), a UUID (three times) and numbers. */

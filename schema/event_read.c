@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An event record back from its headers. The value is looked at in two places only:
- * its ends, and what stands before the data. */
+/* An event back from its record's value: each attribute is checked for what it may say. */
 #include "schema/event.h"
 
 #include <stdlib.h>
@@ -65,33 +64,30 @@ static const struct number {
     {ATTR_OUTPUTTOKENS, offsetof(struct event, output_tokens), 0, INT32_MAX},
 };
 
-static enum err_code read_numbers(const struct event_headers *h, struct event *e, struct err *err)
+static enum err_code read_numbers(const struct event_envelope *in, struct event *e, struct err *err)
 {
     for (size_t i = 0; i < COUNTOF(numbers); i++) {
         const struct number *n = &numbers[i];
-        struct str s = h->attr[n->attr];
+        struct str s = in->attr[n->attr];
 
         if (s.p && !parse_number(s, n->least, n->most, (int64_t *)(void *)((char *)e + n->at)))
-            return event_bad_header(err, event_attrs[n->attr].header,
-                                    "is not a number in its range");
+            return event_bad_attribute(err, event_attrs[n->attr].name,
+                                       "is not a number in its range");
     }
-    if (h->attr[ATTR_COSTUSD].p && !parse_cost(h->attr[ATTR_COSTUSD], &e->cost_usd))
-        return event_bad_header(err, "ce_costusd", "is not an amount of US dollars");
+    if (in->attr[ATTR_COSTUSD].p && !parse_cost(in->attr[ATTR_COSTUSD], &e->cost_usd))
+        return event_bad_attribute(err, event_attrs[ATTR_COSTUSD].name,
+                                   "is not an amount of US dollars");
     return ERR_OK;
 }
 
-static bool day_ok(struct str s)
+static enum err_code read_times(const struct event_envelope *in, struct event_view *v,
+                                struct err *err)
 {
-    int64_t ms;
-
-    return parse_day(s, &ms);
-}
-
-static bool time_ok(struct str s)
-{
-    int64_t ms;
-
-    return parse_time(s, &ms);
+    if (!parse_time(in->attr[ATTR_TIME], &v->event.time_ms))
+        return event_bad_attribute(err, event_attrs[ATTR_TIME].name, "is not an RFC 3339 time");
+    if (!parse_day(in->attr[ATTR_RUNDAY], &v->created_day_ms))
+        return event_bad_attribute(err, event_attrs[ATTR_RUNDAY].name, "is not a day");
+    return ERR_OK;
 }
 
 static bool type_ok(struct str s)
@@ -107,7 +103,7 @@ static bool type_ok(struct str s)
 
 static bool column_ok(struct str s)
 {
-    return s.n <= RUN_NAME_MAX_BYTES;
+    return s.n <= RUN_NAME_MAX_BYTES && !memchr(s.p, 0x7f, s.n); /* other controls are no JSON */
 }
 
 /* Texts and their rules. */
@@ -121,20 +117,18 @@ static const struct {
     {ATTR_TENANT, run_name_ok, "is not a name"},
     {ATTR_BATCHID, run_name_ok, "is not a name"},
     {ATTR_CUSTOMID, run_name_ok, "is not a name"},
-    {ATTR_TOOL, column_ok, "is too long"},
-    {ATTR_MODEL, column_ok, "is too long"},
-    {ATTR_TIME, time_ok, "is not an RFC 3339 time"},
-    {ATTR_RUNDAY, day_ok, "is not a day"},
+    {ATTR_TOOL, column_ok, "is too long, or no plain text"},
+    {ATTR_MODEL, column_ok, "is too long, or no plain text"},
     {ATTR_TRACEPARENT, run_traceparent_ok, "is not a trace context"},
 };
 
-static enum err_code check_texts(const struct event_headers *h, struct err *err)
+static enum err_code check_texts(const struct event_envelope *in, struct err *err)
 {
     for (size_t i = 0; i < COUNTOF(texts); i++) {
-        struct str s = h->attr[texts[i].attr];
+        struct str s = in->attr[texts[i].attr];
 
         if (s.p && !texts[i].ok(s))
-            return event_bad_header(err, event_attrs[texts[i].attr].header, texts[i].what);
+            return event_bad_attribute(err, event_attrs[texts[i].attr].name, texts[i].what);
     }
     return ERR_OK;
 }
@@ -171,32 +165,18 @@ static enum err_code read_kind(struct event_view *v, struct err *err)
     bool is_line;
 
     if (!id_matches(v, &is_line))
-        return event_bad_header(err, "ce_id", "does not say what the other headers say");
+        return event_bad_attribute(err, event_attrs[ATTR_ID].name,
+                                   "does not say what the other attributes say");
     v->known_type = event_type_parse(v->type_text, &v->event.type);
     if (!v->known_type)
         v->event.type = is_line ? EVENT_AGENT_OTHER : EVENT_AGENT_STDERR;
     else if (event_is_line(v->event.type) != is_line)
-        return event_bad_header(err, "ce_id", "is of the other stream than ce_type");
+        return event_bad_attribute(err, event_attrs[ATTR_ID].name,
+                                   "is of the other stream than the type");
     return ERR_OK;
 }
 
 /* --- the record --------------------------------------------------------------- */
-
-/* {"…","data":{…}} with the object at the offset the header says. */
-static enum err_code read_data(const struct kafka_record *r, struct str data_at, struct str *out,
-                               struct err *err)
-{
-    static const struct str key = {EVENT_DATA_KEY, sizeof(EVENT_DATA_KEY) - 1};
-    int64_t at;
-
-    if (!parse_number(data_at, (int64_t)key.n + 1, EVENT_MAX_BYTES, &at) ||
-        (size_t)at + 3 > r->value.n)
-        return event_bad_header(err, EVENT_DATA_AT, "points outside the value");
-    *out = (struct str){r->value.p + at, r->value.n - (size_t)at - 1};
-    if (memcmp(out->p - key.n, key.p, key.n) != 0 || out->p[0] != '{' || out->p[out->n - 1] != '}')
-        return event_bad_header(err, EVENT_DATA_AT, "does not point at the data object");
-    return ERR_OK;
-}
 
 static enum err_code check_value(struct str value, struct err *err)
 {
@@ -209,42 +189,41 @@ static enum err_code check_value(struct str value, struct err *err)
     return ERR_OK;
 }
 
-static void fill(struct event_view *v, const struct event_headers *h)
+static void fill(struct event_view *v, const struct event_envelope *in)
 {
-    v->id = h->attr[ATTR_ID];
-    v->type_text = h->attr[ATTR_TYPE];
-    v->tenant = h->attr[ATTR_TENANT];
-    v->run_id = h->attr[ATTR_RUNID];
-    v->batch_id = h->attr[ATTR_BATCHID];
-    v->custom_id = h->attr[ATTR_CUSTOMID];
-    v->event.tool = h->attr[ATTR_TOOL];
-    v->event.model = h->attr[ATTR_MODEL];
-    (void)parse_time(h->attr[ATTR_TIME], &v->event.time_ms); /* check_texts saw both */
-    (void)parse_day(h->attr[ATTR_RUNDAY], &v->created_day_ms);
+    v->id = in->attr[ATTR_ID];
+    v->type_text = in->attr[ATTR_TYPE];
+    v->tenant = in->attr[ATTR_TENANT];
+    v->run_id = in->attr[ATTR_RUNID];
+    v->batch_id = in->attr[ATTR_BATCHID];
+    v->custom_id = in->attr[ATTR_CUSTOMID];
+    v->event.tool = in->attr[ATTR_TOOL];
+    v->event.model = in->attr[ATTR_MODEL];
+    v->event.data = in->data;
 }
 
-enum err_code event_read(const struct kafka_record *r, struct event_view *out, struct err *err)
+enum err_code event_read(struct str key, struct str value, struct event_view *out, struct err *err)
 {
-    struct event_headers h;
+    struct event_envelope in;
     enum err_code rc;
 
     *out = (struct event_view){0};
-    if ((rc = check_value(r->value, err)) != ERR_OK ||
-        (rc = event_headers_read(r, &h, err)) != ERR_OK || (rc = check_texts(&h, err)) != ERR_OK ||
-        (rc = read_numbers(&h, &out->event, err)) != ERR_OK)
+    if ((rc = check_value(value, err)) != ERR_OK ||
+        (rc = event_envelope_read(value, &in, err)) != ERR_OK ||
+        (rc = check_texts(&in, err)) != ERR_OK ||
+        (rc = read_numbers(&in, &out->event, err)) != ERR_OK ||
+        (rc = read_times(&in, out, err)) != ERR_OK)
         return rc;
-    fill(out, &h);
-    if (!str_eq(r->key, out->run_id))
+    fill(out, &in);
+    if (!str_eq(key, out->run_id))
         return malformed(err, "the record's key is not its run id");
-    if ((rc = read_kind(out, err)) != ERR_OK)
-        return rc;
-    return read_data(r, h.data_at, &out->event.data, err);
+    return read_kind(out, err);
 }
 
 struct str event_reason(const struct err *err)
 {
     static const struct str reasons[] = {
-        {"missing_header", 14}, {"bad_header", 10}, {"unsupported_version", 19}};
+        {"missing_attribute", 17}, {"bad_attribute", 13}, {"unsupported_version", 19}};
 
     for (size_t i = 0; i < COUNTOF(reasons); i++)
         if (str_starts(str_of(err->msg), reasons[i].p))

@@ -229,23 +229,13 @@ static void put_envelope(struct cursor *c, const struct event_run *run, const st
 
 void event_record_init(struct event_record *r)
 {
-    *r = (struct event_record){.value = BUF_INIT(EVENT_MAX_BYTES), .text = BUF_INIT(64)};
+    *r = (struct event_record){.value = BUF_INIT(EVENT_MAX_BYTES)};
 }
 
 void event_record_release(struct event_record *r)
 {
     buf_release(&r->value);
-    buf_release(&r->text);
     r->n_headers = 0;
-}
-
-static void put_data_at(struct event_record *out, char *room, size_t at)
-{
-    struct cursor c = {room, out};
-
-    put_number(&c, (int64_t)at);
-    buf_grew(&out->text, (size_t)(c.p - room));
-    add_header(out, EVENT_DATA_AT, buf_str(&out->text));
 }
 
 enum err_code event_write(const struct event_run *run, const struct event *e,
@@ -253,24 +243,21 @@ enum err_code event_write(const struct event_run *run, const struct event *e,
 {
     struct cursor c = {.out = out};
     enum err_code rc = check_run(run, err);
-    char *start, *text;
+    char *start;
 
     if (rc == ERR_OK)
         rc = check_event(e, err);
     if (rc != ERR_OK)
         return rc;
     buf_clear(&out->value);
-    buf_clear(&out->text);
     out->n_headers = 0;
     start = c.p = buf_room(&out->value, EVENT_ENVELOPE_MAX + e->data.n);
-    text = buf_room(&out->text, 24);
-    if (!start || !text)
+    if (!start)
         return err_set(err, ERR_NOMEM, "event record of %zu bytes", e->data.n);
     add_header(out, "content-type", STR(EVENT_CONTENT_TYPE));
     put_envelope(&c, run, e);
     *start = '{'; /* where the first attribute put its comma */
     put(&c, STR(EVENT_DATA_KEY));
-    put_data_at(out, text, (size_t)(c.p - start));
     put(&c, e->data);
     *c.p++ = '}';
     buf_grew(&out->value, (size_t)(c.p - start));

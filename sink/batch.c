@@ -67,9 +67,11 @@ void batch_init(struct batch *b, const struct topics *t, size_t max_rows, size_t
 
 void batch_clear(struct batch *b)
 {
-    for (size_t i = 0; i < b->n; i++)
+    for (size_t i = 0; i < b->n; i++) {
         if (b->items[i].request)
             run_request_release(b->items[i].request);
+        kafka_message_free(kafka_message_take(&b->items[i].record));
+    }
     b->n = b->bytes = b->refused = 0;
     keep_one_block(b);
 }
@@ -98,17 +100,6 @@ bool batch_knows(const struct batch *b, const char *topic, enum topic *out)
     return false;
 }
 
-/* --- copying in ---------------------------------------------------------------- */
-
-static size_t record_bytes(const struct kafka_record *r)
-{
-    size_t n = r->key.n + r->value.n;
-
-    for (size_t i = 0; i < r->n_headers; i++)
-        n += strlen(r->headers[i].name) + 1 + r->headers[i].value.n;
-    return n;
-}
-
 static char *put(char *at, struct str from, struct str *view)
 {
     if (!from.p)
@@ -117,56 +108,39 @@ static char *put(char *at, struct str from, struct str *view)
     return at + from.n;
 }
 
-static bool copy_record(struct batch *b, enum topic topic, const struct kafka_record *r,
-                        struct kafka_record *out)
-{
-    size_t bytes = record_bytes(r);
-    struct kafka_header *headers = batch_alloc(b, r->n_headers * sizeof(*headers) + bytes + 1);
-    char *at;
-
-    if (!headers)
-        return false;
-    *out = *r;
-    out->topic = b->topics->name[topic];
-    out->headers = headers;
-    at = put((char *)(headers + r->n_headers), r->value, &out->value);
-    at = put(at, r->key, &out->key);
-    for (size_t i = 0; i < r->n_headers; i++) {
-        size_t n = strlen(r->headers[i].name) + 1;
-
-        headers[i] = (struct kafka_header){.name = memcpy(at, r->headers[i].name, n)};
-        at = put(at + n, r->headers[i].value, &headers[i].value);
-    }
-    b->bytes += bytes;
-    return true;
-}
-
 /* --- decoding ------------------------------------------------------------------ */
 
+/* A copy in which what only jsonb would refuse is U+FFFD. */
+static enum err_code sanitize(struct batch *b, struct str *data, struct err *err)
+{
+    char *mine = batch_alloc(b, data->n);
+
+    if (!mine)
+        return err_set(err, ERR_NOMEM, "batch");
+    (void)put(mine, *data, data);
+    (void)json_sanitize(mine, data->n);
+    return ERR_OK;
+}
+
 /* The data is stored as it came, so it is checked as a producer's word is: not at all
- * trusted. What only jsonb would refuse becomes U+FFFD. */
-static enum err_code check_data(struct str data, struct err *err)
+ * trusted. */
+static enum err_code check_data(struct batch *b, struct str *data, struct err *err)
 {
     struct json_scan scan;
-    enum err_code rc = json_scan(data, NULL, 0, &scan, err);
 
-    if (rc != ERR_OK)
+    if (json_scan(*data, NULL, 0, &scan, err) != ERR_OK)
         return err_wrap(err, "malformed: data");
-    if (scan.unsafe > 0) {
-        char *mine;
-        memcpy(&mine, &data.p, sizeof(mine)); /* the batch's own copy */
-        (void)json_sanitize(mine, data.n);
-    }
-    return ERR_OK;
+    return scan.unsafe > 0 ? sanitize(b, data, err) : ERR_OK;
 }
 
 static enum err_code decode_event(struct batch *b, struct batch_item *item, struct err *err)
 {
+    const struct kafka_record *r = &item->record;
     struct err e = ERR_INIT;
 
     item->kind = ITEM_EVENT;
-    if (event_read(&item->record, &item->event, &e) == ERR_OK &&
-        check_data(item->event.event.data, &e) == ERR_OK) {
+    if (event_read(r->key, r->value, &item->event, &e) == ERR_OK &&
+        check_data(b, &item->event.event.data, &e) == ERR_OK) {
         (void)uuid_bytes(item->event.run_id, item->run);
         return ERR_OK;
     }
@@ -214,8 +188,8 @@ static bool room_for_one(struct batch *b)
     return true;
 }
 
-enum err_code batch_add(struct batch *b, enum topic topic, const struct kafka_record *r,
-                        int64_t from, struct err *err)
+enum err_code batch_add(struct batch *b, enum topic topic, struct kafka_record *r, int64_t from,
+                        struct err *err)
 {
     struct batch_item *item;
     enum err_code rc;
@@ -223,13 +197,15 @@ enum err_code batch_add(struct batch *b, enum topic topic, const struct kafka_re
     if (!room_for_one(b))
         return err_set(err, ERR_NOMEM, "batch");
     item = &b->items[b->n];
-    *item = (struct batch_item){.topic = topic, .from = from};
-    if (!copy_record(b, topic, r, &item->record))
-        return err_set(err, ERR_NOMEM, "batch");
+    *item = (struct batch_item){.topic = topic, .from = from, .record = *r};
+    item->record.topic = b->topics->name[topic];
     rc = topic == TOPIC_EVENTS ? decode_event(b, item, err) : decode_request(b, item, err);
-    if (rc == ERR_OK)
-        b->n++;
-    return rc;
+    if (rc != ERR_OK)
+        return rc;
+    (void)!kafka_message_take(r);
+    b->bytes += r->key.n + r->value.n;
+    b->n++;
+    return ERR_OK;
 }
 
 /* Messages are cut to fit: not in the middle of a character. */

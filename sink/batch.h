@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch: records collected for one transaction, bounded by rows and bytes.
- * Each record is copied in and decoded at once, so that this work overlaps the
- * commit of the batch before. Pure; views stay valid until batch_clear(). */
+ * Each record is decoded at once, so that this work overlaps the commit of the batch
+ * before; its bytes stay where the consumer has them, and are the batch's until
+ * batch_clear(), which must come before consumer_free(). */
 #ifndef SANDFLEET_SINK_BATCH_H
 #define SANDFLEET_SINK_BATCH_H
 
@@ -25,7 +26,7 @@ enum item_kind {
 struct batch_item {
     enum item_kind kind;
     enum topic topic;
-    struct kafka_record record; /* its bytes are the batch's */
+    struct kafka_record record; /* its message is the batch's */
     int64_t from;               /* the partition's position before it; KAFKA_EARLIEST: unknown */
     uint8_t run[16];            /* events and requests */
     struct event_view event;
@@ -52,10 +53,10 @@ void batch_release(struct batch *b);
 bool batch_full(const struct batch *b);
 bool batch_knows(const struct batch *b, const char *topic, enum topic *out);
 
-/* Copies and decodes one record; what it is not good for is said in its kind.
- * ERR_NOMEM: nothing was added. */
-enum err_code batch_add(struct batch *b, enum topic topic, const struct kafka_record *r,
-                        int64_t from, struct err *err) MUST_USE;
+/* Takes and decodes one record; what it is not good for is said in its kind. One without a
+ * message is borrowed until batch_clear(). ERR_NOMEM: nothing was added or taken. */
+enum err_code batch_add(struct batch *b, enum topic topic, struct kafka_record *r, int64_t from,
+                        struct err *err) MUST_USE;
 
 /* Turns item i into poison, with a copy of the text. */
 enum err_code batch_poison(struct batch *b, size_t i, struct str reason, const char *detail,

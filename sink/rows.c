@@ -217,14 +217,16 @@ void rows_attempt(struct buf *b, const struct run_row *run, const struct attempt
 static void headers(struct buf *b, const struct kafka_record *r)
 {
     AUTO_BUF json = BUF_INIT(b->max);
+    struct kafka_header all[KAFKA_HEADERS_MAX];
+    size_t n = r->message ? kafka_headers_read(r->message, all) : 0;
 
     buf_addc(&json, '{');
-    for (size_t i = 0; i < r->n_headers; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (i)
             buf_addc(&json, ',');
-        json_put_string(&json, str_of(r->headers[i].name));
+        json_put_string(&json, str_of(all[i].name));
         buf_addc(&json, ':');
-        json_put_string(&json, r->headers[i].value);
+        json_put_string(&json, all[i].value);
     }
     buf_addc(&json, '}');
     if (json.rc != ERR_OK)

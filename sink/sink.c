@@ -156,11 +156,11 @@ static void sink_release(struct sink *s)
 {
     if (s->consumer)
         sink_show_offsets(s);
-    consumer_free(s->consumer);
     pg_free(s->pg);
     writer_free(s->writer);
     for (size_t i = 0; i < COUNTOF(s->batches); i++)
-        batch_release(&s->batches[i]);
+        batch_release(&s->batches[i]); /* their records are the consumer's */
+    consumer_free(s->consumer);
     offsets_release(&s->offsets);
     timer_free(s->age);
     timer_free(s->tick);

@@ -57,7 +57,7 @@ void sink_on_age(void *ctx)
 
 /* --- the consumer's events ------------------------------------------------------------ */
 
-static void take(struct sink *s, enum topic topic, const struct kafka_record *r, int64_t from)
+static void take(struct sink *s, enum topic topic, struct kafka_record *r, int64_t from)
 {
     struct err err = ERR_INIT;
 
@@ -75,7 +75,7 @@ static void take(struct sink *s, enum topic topic, const struct kafka_record *r,
         write_batch(s);
 }
 
-static void on_record(void *ctx, const struct kafka_record *r)
+static void on_record(void *ctx, struct kafka_record *r)
 {
     struct sink *s = ctx;
     struct position *p;

@@ -72,7 +72,7 @@ static void fail(struct intake *in, const struct err *e)
     in->ev.failed(in->ctx, e);
 }
 
-static void on_record(void *ctx, const struct kafka_record *r)
+static void on_record(void *ctx, struct kafka_record *r)
 {
     struct intake *in = ctx;
     enum run_lane lane = LANE_BATCH;
@@ -304,6 +304,7 @@ enum err_code intake_new(struct loop *l, const struct intake_opts *opts,
     static const struct consumer_events events = {.record = on_record, .failed = on_failed};
     const char *topics[] = {opts->topics->name[TOPIC_INTERACTIVE], opts->topics->name[TOPIC_BATCH]};
     struct consumer_opts co = {.group = opts->group,
+                               .headers = true,
                                .topics = topics,
                                .n_topics = COUNTOF(topics),
                                .prefetch_bytes = PREFETCH_BYTES};

@@ -161,7 +161,7 @@ static inline void resume(void *ctx)
     consumer_pause(w->c, w->topic, false);
 }
 
-static inline void on_record(void *ctx, const struct kafka_record *r)
+static inline void on_record(void *ctx, struct kafka_record *r)
 {
     struct world *w = ctx;
     snprintf(w->last, sizeof w->last, STR_FMT, STR_ARG(r->value));
@@ -203,8 +203,12 @@ static inline struct consumer *open_consumer(struct world *w, const char *group,
     struct err e = ERR_INIT;
     struct consumer *c = NULL;
     const char *const topics[] = {w->topic};
-    struct consumer_opts opts = {
-        .group = group, .topics = topics, .n_topics = 1, .session_ms = 6000, .prefetch = 500};
+    struct consumer_opts opts = {.headers = true,
+                                 .group = group,
+                                 .topics = topics,
+                                 .n_topics = 1,
+                                 .session_ms = 6000,
+                                 .prefetch = 500};
     if (consumer_new(w->l, &w->conf, &opts, ev, w, &c, &e) != ERR_OK)
         fail_msg("%s", e.msg);
     return c;

@@ -48,7 +48,7 @@ static void on_assigned(void *ctx, const struct partition *ps, size_t n)
     w->soon = NULL;
 }
 
-static void on_any_record(void *ctx, const struct kafka_record *r)
+static void on_any_record(void *ctx, struct kafka_record *r)
 {
     struct world *w = ctx;
     assert_true(r->offset >= 30);
@@ -146,7 +146,7 @@ static void seeks_go_back_running_and_paused(void **state)
     assert_int_equal(w->seen[299], 4);
 }
 
-static void pause_now(void *ctx, const struct kafka_record *r)
+static void pause_now(void *ctx, struct kafka_record *r)
 {
     struct world *w = ctx;
     on_record(w, r);

@@ -77,7 +77,7 @@ static void feed(void *ctx)
 }
 
 /* Offsets and numbers rise in each partition: nothing twice, nothing out of order. */
-static void on_record(void *ctx, const struct kafka_record *r)
+static void on_record(void *ctx, struct kafka_record *r)
 {
     struct world *w = ctx;
     char text[16];

@@ -12,7 +12,7 @@
 
 /* --- round trips --- */
 
-static void check_full(void *ctx, const struct kafka_record *r)
+static void check_full(void *ctx, struct kafka_record *r)
 {
     struct world *w = ctx;
     if (r->offset == 0) {
@@ -130,7 +130,7 @@ static void an_unknown_topic_is_reported_to_the_sender(void **state)
 
 /* --- freed in a callback --- */
 
-static void free_consumer(void *ctx, const struct kafka_record *r)
+static void free_consumer(void *ctx, struct kafka_record *r)
 {
     struct world *w = ctx;
     (void)r;

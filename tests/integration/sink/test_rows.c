@@ -16,23 +16,16 @@
 #define RUN   "01990000-0000-7000-8000-00000000000a"
 #define OTHER "01990000-0000-7000-8000-00000000000b"
 
-/* One event with a header or its data spoilt. */
-static void send_spoilt(struct lab *lab, const char *header, struct str value, const char *data,
-                        char with)
+/* One event in which as many bytes, from the first `find` on, are others. */
+static void send_spoilt(struct lab *lab, const char *find, struct str with)
 {
     const struct event_record *r = lab_write(
         lab, RUN,
         (struct event){
             .type = EVENT_AGENT_TEXT, .attempt = 1, .epoch = 9, .n = 1, .data = STR("{\"x\":1}")});
-    struct kafka_header headers[EVENT_HEADERS];
 
-    memcpy(headers, r->headers, sizeof(headers));
-    for (size_t i = 0; header && i < r->n_headers; i++)
-        if (strcmp(headers[i].name, header) == 0)
-            headers[i].value = value;
-    if (data)
-        *strstr(r->value.p, data) = with;
-    lab_send(lab, TOPIC_EVENTS, STR(RUN), buf_str(&r->value), headers, r->n_headers);
+    memcpy(strstr(r->value.p, find), with.p, with.n);
+    lab_send(lab, TOPIC_EVENTS, STR(RUN), buf_str(&r->value), r->headers, r->n_headers);
 }
 
 /* The run of the story: two owners, a gap, repeats, two terminals, poison in between. */
@@ -48,8 +41,8 @@ static void tell(struct lab *lab)
     lab_line(lab, RUN, 1, 1, 2); /* repeat */
     lab_request(lab, TOPIC_INTERACTIVE, RUN, ",\"user_id\":\"ann\",\"metadata\":{\"k\":\"é\"}");
     lab_request(lab, TOPIC_INTERACTIVE, RUN, ",\"user_id\":\"bob\"");
-    send_spoilt(lab, "ce_tenant", STR("a\0b"), NULL, 0);
-    send_spoilt(lab, NULL, STR(""), "1}}", 'z');
+    send_spoilt(lab, "\"tenant\":\"acme", (struct str){"\"tenant\":\"a\0me", 14});
+    send_spoilt(lab, "1}}", STR("z"));
     lab_control(lab, RUN, EVENT_RUN_RESUMED, 1, 2, 1, "{\"worker\":\"w2\",\"line\":2}");
     lab_line(lab, RUN, 1, 1, 3); /* superseded */
     lab_line(lab, RUN, 1, 2, 3);
@@ -107,7 +100,7 @@ static const struct {
      "sandfleet.agent.tool_use|claude-x|12|600|2|2026-11-21 00:00:06"},
     {"SELECT concat_ws('|', sequence, attempt, from_line, to_line) FROM fleet.gaps", "7|1|4|5"},
     {"SELECT string_agg(reason, ' ' ORDER BY \"offset\") FROM fleet.quarantine",
-     "bad_header malformed"},
+     "bad_attribute malformed"},
     {"SELECT headers->>'ce_runid' FROM fleet.quarantine LIMIT 1", RUN},
     {"SELECT concat_ws('|', state, worker_id, sandbox_id, outcome, exit_code, lines, bytes,"
      " cost_usd) FROM fleet.attempts",

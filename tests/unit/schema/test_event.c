@@ -2,7 +2,7 @@
 /* Promise: what event_write writes, event_read reads back, and the value is a CloudEvent
  * whose members say what the headers say. What did not come from event_write is refused
  * with the reason of its dead letter, never believed.
- * Proof: round trips over both streams; a table of one broken header each. */
+ * Proof: round trips over both streams; a table of one broken attribute each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
@@ -45,15 +46,9 @@ static struct event line_event(void)
     };
 }
 
-static struct kafka_record record_of(const struct event_record *w)
+static enum err_code read_back(const struct event_record *w, struct event_view *v, struct err *err)
 {
-    return (struct kafka_record){
-        .topic = "events",
-        .key = STR(RUN),
-        .value = buf_str(&w->value),
-        .headers = w->headers,
-        .n_headers = w->n_headers,
-    };
+    return event_read(STR(RUN), buf_str(&w->value), v, err);
 }
 
 static struct str header_of(const struct event_record *w, const char *name)
@@ -84,13 +79,11 @@ static void line_comes_back(void **state)
     struct event_record w;
     struct event_view v;
     struct err err = ERR_INIT;
-    struct kafka_record r;
 
     (void)state;
     event_record_init(&w);
     write_ok(&e, &w);
-    r = record_of(&w);
-    if (event_read(&r, &v, &err) != ERR_OK)
+    if (read_back(&w, &v, &err) != ERR_OK)
         fail_msg("%s", err.msg);
     assert_true(v.known_type);
     assert_string_equal(event_type_name(v.event.type), "sandfleet.agent.tool_use");
@@ -121,13 +114,11 @@ static void control_comes_back(void **state)
     struct event_record w;
     struct event_view v;
     struct err err = ERR_INIT;
-    struct kafka_record r;
 
     (void)state;
     event_record_init(&w);
     write_ok(&e, &w);
-    r = record_of(&w);
-    if (event_read(&r, &v, &err) != ERR_OK)
+    if (read_back(&w, &v, &err) != ERR_OK)
         fail_msg("%s", err.msg);
     assert_str(v.id, RUN ".1.c2-9");
     assert_true(event_is_terminal(v.event.type));
@@ -306,58 +297,83 @@ static void check_refused(void **state)
 
 /* --- what event_read refuses --------------------------------------------------- */
 
-#define S(text) {text, sizeof(text) - 1}
+#define S(text)    {text, sizeof(text) - 1}
+#define TEXT(text) S("\"" text "\"")
 
 static struct broken {
-    const char *name, *header; /* this header … */
-    struct str value;          /* … has this value; p NULL: it is missing */
-    const char *want;          /* how the message begins; NULL: accepted */
+    const char *name, *attr; /* this attribute … */
+    struct str value;        /* … has this JSON as its value; p NULL: it is missing */
+    const char *want;        /* how the message begins; NULL: accepted */
 } breaks[] = {
-    {"read: no run id", "ce_runid", {0}, "missing_header: ce_runid"},
-    {"read: no data offset", "sf_data_at", {0}, "missing_header: sf_data_at"},
-    {"read: no tool is fine", "ce_tool", {0}, NULL},
-    {"read: another version", "ce_specversion", S("2.0"), "unsupported_version"},
-    {"read: run id no UUID", "ce_runid", S("'; drop table runs;--"), "bad_header: ce_runid"},
-    {"read: another run's id", "ce_runid", S("018f2f6e-7b1c-7abc-8def-0123456789ac"), "malformed"},
-    {"read: tenant", "ce_tenant", S("../x"), "bad_header: ce_tenant"},
-    {"read: attempt no number", "ce_attempt", S("0x1"), "bad_header: ce_attempt"},
-    {"read: zeros in front", "ce_attempt", S("02"), "bad_header: ce_attempt"},
-    {"read: attempt negative", "ce_attempt", S("-1"), "bad_header: ce_attempt"},
-    {"read: epoch 0", "ce_epoch", S("0"), "bad_header: ce_epoch"},
-    {"read: epoch of 20 digits", "ce_epoch", S("99999999999999999999"), "bad_header: ce_epoch"},
-    {"read: epoch other than the id's", "ce_attempt", S("1"), "bad_header: ce_id"},
-    {"read: number other than the id's", "ce_sequence", S("42"), "bad_header: ce_id"},
-    {"read: id of the other stream", "ce_id", S(RUN ".2.c3-41"), "bad_header: ce_id"},
-    {"read: id with a tail", "ce_id", S(RUN ".2.l41-1"), "bad_header: ce_id"},
-    {"read: id without number", "ce_id", S(RUN ".2.l"), "bad_header: ce_id"},
-    {"read: type of the other stream", "ce_type", S("sandfleet.run.held"), "bad_header: ce_id"},
-    {"read: type with a blank", "ce_type", S("a b"), "bad_header: ce_type"},
-    {"read: time", "ce_time", S("yesterday"), "bad_header: ce_time"},
-    {"read: day", "ce_runday", S("2026-02-30"), "bad_header: ce_runday"},
-    {"read: day with a time", "ce_runday", S("2026-02-20T"), "bad_header: ce_runday"},
-    {"read: cost", "ce_costusd", S("nan"), "bad_header: ce_costusd"},
-    {"read: cost with a tail", "ce_costusd", S("1.5x"), "bad_header: ce_costusd"},
-    {"read: model not UTF-8", "ce_model", S("\xff"), "bad_header: ce_model"},
-    {"read: tool with a NUL", "ce_tool", S("a\0b"), "bad_header: ce_tool"},
-    {"read: tool with a newline", "ce_tool", S("a\nb"), "bad_header: ce_tool"},
-    {"read: data offset 0", "sf_data_at", S("0"), "bad_header: sf_data_at"},
-    {"read: data offset behind the end", "sf_data_at", S("100000"), "bad_header: sf_data_at"},
-    {"read: data offset of 18 digits", "sf_data_at", S("999999999999999999"),
-     "bad_header: sf_data_at"},
-    {"read: data offset elsewhere", "sf_data_at", S("30"), "bad_header: sf_data_at"},
+    {"read: no run id", "runid", {0}, "missing_attribute: runid"},
+    {"read: no source", "source", {0}, "missing_attribute: source"},
+    {"read: no tool is fine", "tool", {0}, NULL},
+    {"read: another version", "specversion", TEXT("2.0"), "unsupported_version"},
+    {"read: run id no UUID", "runid", TEXT("'; drop table runs;--"), "bad_attribute: runid"},
+    {"read: another run's id", "runid", TEXT("018f2f6e-7b1c-7abc-8def-0123456789ac"), "malformed"},
+    {"read: tenant", "tenant", TEXT("../x"), "bad_attribute: tenant"},
+    {"read: tenant empty", "tenant", TEXT(""), "bad_attribute: tenant"},
+    {"read: attempt no number", "attempt", S("0x1"), "malformed"},
+    {"read: attempt a text", "attempt", TEXT("1"), "bad_attribute: attempt"},
+    {"read: zeros in front", "attempt", S("02"), "bad_attribute: attempt"},
+    {"read: attempt negative", "attempt", S("-1"), "bad_attribute: attempt"},
+    {"read: epoch 0", "epoch", S("0"), "bad_attribute: epoch"},
+    {"read: epoch of 20 digits", "epoch", S("99999999999999999999"), "bad_attribute: epoch"},
+    {"read: epoch other than the id's", "attempt", S("1"), "bad_attribute: id"},
+    {"read: number other than the id's", "sequence", TEXT("42"), "bad_attribute: id"},
+    {"read: number no text", "sequence", S("41"), "missing_attribute: sequence"},
+    {"read: id of the other stream", "id", TEXT(RUN ".2.c3-41"), "bad_attribute: id"},
+    {"read: id with a tail", "id", TEXT(RUN ".2.l41-1"), "bad_attribute: id"},
+    {"read: id without number", "id", TEXT(RUN ".2.l"), "bad_attribute: id"},
+    {"read: type of the other stream", "type", TEXT("sandfleet.run.held"), "bad_attribute: id"},
+    {"read: type with a blank", "type", TEXT("a b"), "bad_attribute: type"},
+    {"read: time", "time", TEXT("yesterday"), "bad_attribute: time"},
+    {"read: day", "runday", TEXT("2026-02-30"), "bad_attribute: runday"},
+    {"read: day with a time", "runday", TEXT("2026-02-20T"), "bad_attribute: runday"},
+    {"read: cost", "costusd", TEXT("nan"), "bad_attribute: costusd"},
+    {"read: cost with a tail", "costusd", TEXT("1.5x"), "bad_attribute: costusd"},
+    {"read: model not UTF-8", "model", TEXT("\xff"), "bad_attribute: model"},
+    {"read: model not ASCII is fine", "model", TEXT("caf\xc3\xa9"), NULL},
+    {"read: tool with a NUL", "tool", TEXT("a\0b"), "bad_attribute: tool"},
+    {"read: tool with a newline", "tool", TEXT("a\nb"), "bad_attribute: tool"},
+    {"read: tool with a DEL", "tool", TEXT("a\x7f"), "bad_attribute: tool"},
+    {"read: tool with an escape", "tool", TEXT("a\\\"b"), "bad_attribute: tool"},
+    {"read: a second one", "tool", TEXT("a\",\"tenant\":\"b"), "bad_attribute: tenant"},
+    {"read: unknown texts pass", "tool", TEXT("a\",\"newer\":\"b\\\"\\\\"), NULL},
+    {"read: unknown numbers pass", "tool", TEXT("a\",\"newer\":-1.5,\"x\":true,\"y\":\""), NULL},
+    {"read: unknown objects do not", "tool", TEXT("a\",\"newer\":{\"a\":1},\"y\":\""), "malformed"},
+    {"read: a text without end", "tool", S("\"a"), "malformed"},
+    {"read: an unknown without end", "tool", TEXT("a\",\"newer"), "malformed"},
+    {"read: data a text", "data", TEXT("x"), "malformed"},
+    {"read: no data", "data", {0}, "malformed"},
 };
 
-static void break_header(struct event_record *w, const char *name, struct str value)
+static const char *member_end(const char *p)
 {
-    for (size_t i = 0; i < w->n_headers; i++)
-        if (strcmp(w->headers[i].name, name) == 0) {
-            if (value.p)
-                w->headers[i].value = value;
-            else
-                w->headers[i] = w->headers[--w->n_headers];
-            return;
-        }
-    fail_msg("no header %s", name);
+    if (*p == '{')
+        return p + strlen(p) - 1;
+    return *p == '"' ? strchr(p + 1, '"') + 1 : p + strspn(p, "0123456789");
+}
+
+/* The value with another JSON text for this member, or without it. */
+static void break_attr(struct event_record *w, const char *name, struct str value)
+{
+    AUTO_BUF out = BUF_INIT(EVENT_MAX_BYTES);
+    char key[64];
+    const char *at, *from;
+
+    (void)snprintf(key, sizeof(key), "\"%s\":", name);
+    at = strstr(w->value.p, key);
+    if (!at)
+        fail_msg("no attribute %s", name);
+    from = at + strlen(key);
+    buf_add(&out, w->value.p, (size_t)((value.p ? from : at - 1) - w->value.p));
+    buf_addstr(&out, value);
+    buf_addstr(&out, str_of(member_end(from)));
+    if (out.p[0] == ',')
+        out.p[0] = '{'; /* the first one is missing */
+    buf_clear(&w->value);
+    buf_addstr(&w->value, buf_str(&out));
 }
 
 static void check_broken(void **state)
@@ -367,13 +383,11 @@ static void check_broken(void **state)
     struct event_record w;
     struct event_view v;
     struct err err = ERR_INIT;
-    struct kafka_record r;
 
     event_record_init(&w);
     write_ok(&e, &w);
-    break_header(&w, row->header, row->value);
-    r = record_of(&w);
-    assert_string_equal(err_name(event_read(&r, &v, &err)), row->want ? "INVALID" : "OK");
+    break_attr(&w, row->attr, row->value);
+    assert_string_equal(err_name(read_back(&w, &v, &err)), row->want ? "INVALID" : "OK");
     if (row->want && strncmp(err.msg, row->want, strlen(row->want)) != 0)
         fail_msg("\"%s\" does not begin with \"%s\"", err.msg, row->want);
     if (row->want)
@@ -381,80 +395,108 @@ static void check_broken(void **state)
     event_record_release(&w);
 }
 
-static void read_says(struct kafka_record *r, const char *want)
-{
-    struct event_view v;
-    struct err err = ERR_INIT;
-
-    assert_string_equal(err_name(event_read(r, &v, &err)), "INVALID");
-    assert_str(event_reason(&err), want);
-}
-
 static void values_that_are_none(void **state)
 {
-    struct kafka_record r = {.key = STR(RUN)};
+    static const struct {
+        struct str value;
+        const char *want;
+    } rows[] = {
+        {{0}, "malformed"}, /* a tombstone */
+        {S("not json"), "malformed"},
+        {S("{}"), "missing_attribute"},
+        {S("{\"data\":{}}"), "missing_attribute"},
+        {S("{\"data\":{}"), "malformed"},
+        {S("{\"a\":1}"), "malformed"},
+        {S("{\"a}"), "malformed"},
+        {S("{\"a\":}"), "malformed"},
+        {S("{ \"specversion\":\"1.0\"}"), "malformed"},
+    };
 
     (void)state;
-    read_says(&r, "malformed"); /* a tombstone */
-    r.value = STR("not json");
-    read_says(&r, "malformed");
-    r.value = STR("{}");
-    read_says(&r, "missing_header");
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct event_view v;
+        struct err err = ERR_INIT;
+
+        assert_string_equal(err_name(event_read(STR(RUN), rows[i].value, &v, &err)), "INVALID");
+        assert_str(event_reason(&err), rows[i].want);
+    }
+}
+
+/* Refused, or with data that is no JSON, which its reader looks at. */
+static void is_no_event(struct str value)
+{
+    struct event_view v;
+    struct json_scan scan;
+    struct err err = ERR_INIT;
+
+    if (event_read(STR(RUN), value, &v, &err) == ERR_OK)
+        assert_string_equal(err_name(json_scan(v.event.data, NULL, 0, &scan, &err)), "INVALID");
+}
+
+/* However a value is cut short, nothing behind it is read. */
+static void cut_anywhere(void **state)
+{
+    struct event e = line_event();
+    struct event_record w;
+
+    (void)state;
+    event_record_init(&w);
+    write_ok(&e, &w);
+    for (size_t n = 0; n < w.value.len; n++) {
+        char *exact = malloc(n + !n);
+
+        memcpy(exact, w.value.p, n);
+        is_no_event((struct str){exact, n});
+        free(exact);
+    }
+    event_record_release(&w);
+}
+
+static void data_that_is_not_the_last(void **state)
+{
+    struct event e = line_event();
+    struct event_record w;
+
+    (void)state;
+    event_record_init(&w);
+    write_ok(&e, &w);
+    break_attr(&w, "traceparent", STR("\"x\",\"data\":{\"a\":1}"));
+    is_no_event(buf_str(&w.value));
+    event_record_release(&w);
 }
 
 static void a_key_of_another_run(void **state)
 {
     struct event e = line_event();
     struct event_record w;
-    struct kafka_record r;
+    struct event_view v;
+    struct err err = ERR_INIT;
 
     (void)state;
     event_record_init(&w);
     write_ok(&e, &w);
-    r = record_of(&w);
-    r.key = STR("other");
-    read_says(&r, "malformed");
+    assert_string_equal(err_name(event_read(STR("other"), buf_str(&w.value), &v, &err)), "INVALID");
+    assert_str(event_reason(&err), "malformed");
     event_record_release(&w);
 }
 
-/* Offsets that point at an object, and values that end in no object. */
-static void data_that_is_not_the_data(void **state)
+/* Another program may write the members in another order. */
+static void in_any_order(void **state)
 {
     struct event e = line_event();
     struct event_record w;
-    struct kafka_record r;
-    char text[24];
-
-    (void)state;
-    event_record_init(&w);
-    e.data = STR("{\"line\":41,\"native\":{}}");
-    write_ok(&e, &w);
-    (void)snprintf(text, sizeof(text), "%zu", w.value.len - 4); /* of native's object */
-    assert_memory_equal(w.value.p + w.value.len - 4, "{}}}", 4);
-    break_header(&w, "sf_data_at", str_of(text));
-    r = record_of(&w);
-    read_says(&r, "bad_header");
-
-    write_ok(&e, &w);
-    w.value.p[w.value.len - 2] = ' ';
-    r = record_of(&w);
-    read_says(&r, "bad_header");
-    event_record_release(&w);
-}
-
-static void a_header_that_stands_twice(void **state)
-{
-    struct event e = line_event();
-    struct event_record w;
-    struct kafka_record r;
+    struct event_view v;
+    struct err err = ERR_INIT;
 
     (void)state;
     event_record_init(&w);
     write_ok(&e, &w);
-    w.headers[w.n_headers] = w.headers[1];
-    w.n_headers++;
-    r = record_of(&w);
-    read_says(&r, "bad_header");
+    break_attr(&w, "tenant", (struct str){0});
+    break_attr(&w, "specversion", (struct str){0});
+    break_attr(&w, "datacontenttype", STR("\"x\",\"specversion\":\"1.0\",\"tenant\":\"acme\""));
+    if (read_back(&w, &v, &err) != ERR_OK)
+        fail_msg("%s", err.msg);
+    assert_str(v.tenant, "acme");
     event_record_release(&w);
 }
 
@@ -465,14 +507,12 @@ static void unknown_types_are_numbered(void **state)
     struct event_record w;
     struct event_view v;
     struct err err = ERR_INIT;
-    struct kafka_record r;
 
     (void)state;
     event_record_init(&w);
     write_ok(&e, &w);
-    break_header(&w, "ce_type", STR("sandfleet.agent.dream"));
-    r = record_of(&w);
-    assert_string_equal(err_name(event_read(&r, &v, &err)), "OK");
+    break_attr(&w, "type", STR("\"sandfleet.agent.dream\""));
+    assert_string_equal(err_name(read_back(&w, &v, &err)), "OK");
     assert_false(v.known_type);
     assert_true(event_is_line(v.event.type));
     assert_str(v.type_text, "sandfleet.agent.dream");
@@ -501,8 +541,9 @@ static const struct CMUnitTest singles[] = {
     cmocka_unit_test(odd_columns_are_left_out),
     cmocka_unit_test(values_that_are_none),
     cmocka_unit_test(a_key_of_another_run),
-    cmocka_unit_test(data_that_is_not_the_data),
-    cmocka_unit_test(a_header_that_stands_twice),
+    cmocka_unit_test(cut_anywhere),
+    cmocka_unit_test(data_that_is_not_the_last),
+    cmocka_unit_test(in_any_order),
     cmocka_unit_test(unknown_types_are_numbered),
     cmocka_unit_test(names_of_types),
 };

@@ -23,6 +23,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     batch_release(*state);
+    free_records();
     free(*state);
     return 0;
 }
@@ -71,91 +72,38 @@ static void events(void **state)
     assert_true(str_is(b->items[0].event.event.data, "{\"a\":\"b\\ufffdc\\ufffd\"}"));
 }
 
-/* A record that is copied, then broken. */
-static void poison_with(struct batch *b,
-                        void (*spoil)(struct kafka_record *r, struct kafka_header *h),
-                        const char *reason)
+/* The bytes behind `find` become `with`, which are as many. */
+static void poison_with(struct batch *b, const char *find, struct str with, const char *reason)
 {
-    struct err err = ERR_INIT;
-    struct event_record r;
     struct kafka_record k;
-    struct kafka_header headers[EVENT_HEADERS];
-    size_t at = b->n;
     struct event_run run = {.tenant = "acme", .run_id = RUN_A, .created_ms = DAY_0};
-    struct event e = {.type = EVENT_AGENT_TEXT,
-                      .attempt = 1,
-                      .epoch = 1,
-                      .n = 1,
-                      .time_ms = DAY_0,
-                      .data = STR("{\"x\":[1,2,3]}")};
+    struct err err = ERR_INIT;
+    size_t at = b->n;
 
-    event_record_init(&r);
-    assert_int_equal(event_write(&run, &e, &r, &err), ERR_OK);
-    memcpy(headers, r.headers, sizeof(headers));
-    k = (struct kafka_record){.topic = record_topics.name[TOPIC_EVENTS],
-                              .key = STR(RUN_A),
-                              .value = buf_str(&r.value),
-                              .headers = headers,
-                              .n_headers = r.n_headers};
-    spoil(&k, headers);
+    k = record_of(&run, (struct event){.type = EVENT_AGENT_TEXT,
+                                       .attempt = 1,
+                                       .epoch = 1,
+                                       .n = 1,
+                                       .data = STR("{\"x\":[1,2,3]}")});
+    if (find)
+        memcpy(strstr(last_record(), find), with.p, with.n);
+    else
+        k.value = (struct str){0};
     assert_int_equal(batch_add(b, TOPIC_EVENTS, &k, 0, &err), ERR_OK);
-    event_record_release(&r);
     assert_int_equal(b->items[at].kind, ITEM_POISON);
     if (!str_is(b->items[at].reason, reason))
         fail_msg("reason " STR_FMT ", not %s", STR_ARG(b->items[at].reason), reason);
     assert_true(b->items[at].detail.n > 0);
 }
 
-static void no_headers(struct kafka_record *r, struct kafka_header *h)
-{
-    (void)h;
-    r->n_headers = 0;
-}
-
-static void no_value(struct kafka_record *r, struct kafka_header *h)
-{
-    (void)h;
-    r->value = (struct str){0};
-}
-
-static void broken_data(struct kafka_record *r, struct kafka_header *h)
-{
-    char *value;
-    (void)h;
-    memcpy(&value, &r->value.p, sizeof(value));
-    *strstr(value, "[1,2,3]") = '{';
-}
-
-static void raw_nul(struct kafka_record *r, struct kafka_header *h)
-{
-    char *value;
-    (void)h;
-    memcpy(&value, &r->value.p, sizeof(value));
-    strstr(value, "[1,2,3]")[1] = '\0';
-}
-
-static void bad_utf8(struct kafka_record *r, struct kafka_header *h)
-{
-    for (size_t i = 0; i < r->n_headers; i++)
-        if (strcmp(h[i].name, "ce_tenant") == 0)
-            h[i].value = STR("ac\xffme");
-}
-
-static void nul_header(struct kafka_record *r, struct kafka_header *h)
-{
-    for (size_t i = 0; i < r->n_headers; i++)
-        if (strcmp(h[i].name, "ce_tenant") == 0)
-            h[i].value = STR("ac\0me");
-}
-
 static void poison(void **state)
 {
-    poison_with(*state, no_headers, "missing_header");
-    poison_with(*state, no_value, "malformed");
-    poison_with(*state, broken_data, "malformed");
-    poison_with(*state, raw_nul, "malformed");
-    poison_with(*state, bad_utf8, "bad_header");
-    poison_with(*state, nul_header, "bad_header");
+    poison_with(*state, NULL, (struct str){0}, "malformed");
+    poison_with(*state, "\"tenant\"", STR("\"tenanx\""), "missing_attribute");
+    poison_with(*state, "[1,2,3]", STR("{1,2,3]"), "malformed");
+    poison_with(*state, "[1,2,3]", (struct str){"[\0,2,3]", 7}, "malformed");
+    poison_with(*state, "acme\"", STR("ac\xffm\""), "bad_attribute");
+    poison_with(*state, "acme\"", (struct str){"ac\0m\"", 5}, "bad_attribute");
 }
 
 /* Views stay valid while the batch grows; one huge record is taken, alone. */

@@ -76,6 +76,7 @@ static int teardown(void **state)
 
     projection_release(&w->rows);
     batch_release(&w->batch);
+    free_records();
     free(w);
     return 0;
 }
