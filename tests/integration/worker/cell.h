@@ -297,13 +297,13 @@ static inline void cell_count(struct cell_log *l, const struct event *e)
     (void)snprintf(l->state, sizeof(l->state), "%s", event_type_name(e->type));
 }
 
-static inline void cell_on_record(void *ctx, const struct kafka_record *r)
+static inline void cell_on_record(void *ctx, struct kafka_record *r)
 {
     struct cell_log *l = ctx;
     struct event_view v;
     int64_t missing;
 
-    CELL_MUST(l->cell, event_read(r, &v, &err));
+    CELL_MUST(l->cell, event_read(r->key, r->value, &v, &err));
     l->old_behind += v.event.epoch < l->highest_epoch;
     if (v.event.epoch > l->highest_epoch)
         l->highest_epoch = v.event.epoch;
