@@ -24,6 +24,9 @@ struct settings {
     struct opt_list warm;
     int64_t warm_age_ms, park_ms, janitor_ms, janitor_grace_ms;
     char *claude_update, *park_mode;
+    char *store; /* NULL: none */
+    struct secret *store_key;
+    int64_t session_keep_ms;
     bool update_claude, park_pause; /* of the two */
     int64_t heartbeat_ms, silence_ms, tool_result_ms, result_ms;
     char *log_level, *log_format;

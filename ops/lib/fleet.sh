@@ -31,6 +31,7 @@ fleet_environ() {
     unset E2B_DOMAIN # the caller's own account is none of our business
     export SANDFLEET_BROKERS=127.0.0.1:${PORT[kafka]:-1} SANDFLEET_PREFIX=$PREFIX
     export E2B_API_URL=$sandboxd E2B_SANDBOX_URL=$sandboxd
+    export SANDFLEET_STORE=${SANDFLEET_STORE-$DIR/store}
     # `down` shall not wait long for runs that go on: the next `up` takes them up where they are.
     export SANDFLEET_DRAIN=${SANDFLEET_DRAIN:-3s}
     SANDFLEET_DATABASE=$(postgres_conninfo)

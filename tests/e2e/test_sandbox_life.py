@@ -161,7 +161,8 @@ class SandboxLife(unittest.TestCase):
         self.die()  # a parked sandbox is nobody's process
         second_id = self.submit("[[sim:lines=2]]", "--session", session)
         second = self.completed(second_id)
-        self.assertEqual((second["sandbox_id"], second["sandbox_origin"]), (first["sandbox_id"], "session"))
+        self.assertEqual((second["sandbox_id"], second["sandbox_origin"], second["resumed_from"]),
+                         (first["sandbox_id"], "session", "sandbox"))
         return self.events(second_id, "sandbox.parked")[-1]
 
     def test_a_follow_up_resumes_in_the_parked_sandbox(self):
@@ -185,6 +186,63 @@ class SandboxLife(unittest.TestCase):
         self.stack.wait("the session's sandbox", lambda: self.count("state = 'parked'") == 1)
         self.expire("state = 'parked'")
         self.stack.wait("its end", lambda: start["sandbox_id"] not in self.listed())
+
+    def lose_sandbox(self, session, how):
+        """A session's first run, and then its sandbox's end."""
+        first = self.completed(self.submit("[[sim:lines=2]]", "--session", session))
+        self.stack.wait("the session's sandbox", lambda: self.count(f"state = 'parked' and session_id = '{session}'") == 1)
+        if how == "expired":
+            self.expire(f"session_id = '{session}'")
+        else:
+            self.kill_sandbox(first["sandbox_id"])
+        self.stack.wait("its end", lambda: first["sandbox_id"] not in self.listed())
+        return first
+
+    def kill_sandbox(self, sandbox_id):
+        env = self.stack.env
+        request = urllib.request.Request(env["E2B_API_URL"] + "/sandboxes/" + sandbox_id, method="DELETE",
+                                         headers={"X-API-Key": env["E2B_API_KEY"]})
+        urllib.request.urlopen(request, timeout=30).read()
+
+    def test_a_session_goes_on_in_another_sandbox(self):
+        for how in ("expired", "killed"):
+            with self.subTest(how):
+                first = self.lose_sandbox(how, how)
+                run_id = self.submit("[[sim:lines=1]]", "--session", how)
+                second = self.completed(run_id)
+                self.assertNotEqual(second["sandbox_id"], first["sandbox_id"])
+                self.assertEqual(second["resumed_from"], "transcript")
+                said = self.events(run_id, "agent.message")[0]["native"]["message"]["content"][0]["text"]
+                self.assertIn("This session had 1 earlier prompt.", said)
+                again = self.completed(self.submit("[[sim:lines=1]]", "--session", how))
+                self.assertEqual((again["sandbox_id"], again["resumed_from"]), (second["sandbox_id"], "sandbox"))
+        kept = self.stack.rows("select key from ledger.transcripts where state = 'kept'")
+        stored = {str(f.relative_to(self.stack.dir / "store")) for f in (self.stack.dir / "store/transcripts").rglob("*.*")}
+        self.assertLessEqual({r["key"] for r in kept}, stored)
+
+    def test_a_session_of_which_nothing_is_left_is_lost(self):
+        self.lose_sandbox("lost", "killed")
+        key = self.stack.value("select transcript from ledger.sessions where session_id = 'lost'")
+        (self.stack.dir / "store" / key).unlink()
+        run = self.wait_run(self.submit("[[sim:lines=1]]", "--session", "lost"))
+        self.assertEqual((run["state"], run["outcome"]), ("failed", "session_lost"))
+        self.assertEqual(self.events(str(run["run_id"]), "attempt.started"), [])
+
+    def test_what_cannot_be_stored_is_said_and_the_session_stays_in_its_sandbox(self):
+        store = self.stack.dir / "store" / "transcripts"
+        aside = store.rename(store.with_name("aside")) if store.exists() else None
+        store.write_text("no folder")
+        try:
+            run_id = self.submit("[[sim:lines=1]]", "--session", "unstored")
+            first = self.completed(run_id)
+        finally:
+            store.unlink()
+            if aside:
+                aside.rename(store)
+        self.assertEqual([w["reason"] for w in self.events(run_id, "run.warning")], ["transcript_not_kept"])
+        self.assertIsNone(self.stack.value("select transcript from ledger.sessions where session_id = 'unstored'"))
+        second = self.completed(self.submit("[[sim:lines=1]]", "--session", "unstored"))
+        self.assertEqual((second["sandbox_id"], second["resumed_from"]), (first["sandbox_id"], "sandbox"))
 
     # --- the cap ----------------------------------------------------------
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/session/transcript.h"
+
 #include "common/banned.h"
 
 enum { JOB_MAX_BYTES = 2 << 20, PROMPT_MAX_BYTES = 10 << 20, SAID_MAX_BYTES = 256 };
@@ -56,6 +58,7 @@ static void release(struct capture *c)
     timer_free(c->kill_timer);
     buf_release(&c->job);
     buf_release(&c->prompt);
+    buf_release(&c->transcript);
     buf_release(&c->said);
     secret_free(c->token);
     lines_release(&c->lines);
@@ -274,8 +277,10 @@ static enum err_code keep_spec(struct capture *c, const struct capture_spec *spe
     if (capture_job_write(spec, &c->job, err) != ERR_OK)
         return err->code;
     buf_addstr(&c->prompt, spec->prompt);
-    if (c->prompt.rc != ERR_OK)
-        return err_set(err, c->prompt.rc, "capture: the prompt");
+    buf_addstr(&c->transcript, spec->transcript);
+    if (c->prompt.rc != ERR_OK || c->transcript.rc != ERR_OK)
+        return err_set(err, c->prompt.rc != ERR_OK ? c->prompt.rc : c->transcript.rc,
+                       "capture: the prompt or the transcript");
     if (spec->credential && secret_new(secret_value(spec->credential), &c->token, err) != ERR_OK)
         return err->code;
     c->timer = timer_new(c->loop, on_timer, c);
@@ -299,6 +304,7 @@ enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
                           .ctx = ctx,
                           .job = BUF_INIT(JOB_MAX_BYTES),
                           .prompt = BUF_INIT(PROMPT_MAX_BYTES),
+                          .transcript = BUF_INIT(TRANSCRIPT_MAX_BYTES),
                           .said = BUF_INIT(SAID_MAX_BYTES),
                           .backoff = BACKOFF_INIT(100, 5000)};
     lines_init(&c->lines, CAPTURE_LINE_MAX_BYTES, spec->offset, spec->line);

@@ -2,10 +2,10 @@
 /* One agent process in a sandbox, and its output: the sandbox keeps the truth in
  * files, this follows them (design: capture by file and offset).
  *
- * ~/.sandfleet/<run>/<attempt>/  prompt, token (unlinked once opened), job (the supervisor and
- * its settings), started/ (made by atomic mkdir: a second start is harmless), pid (the
- * supervisor), agent (the agent's group), child (the agent), out.ndjson, err.log, rc ("<exit
- * status>", written last, by rename).
+ * ~/.sandfleet/<run>/<attempt>/  prompt, token (unlinked once opened), transcript (of an earlier
+ * sandbox; moved to where Claude looks for it), job (the supervisor and its settings), started/
+ * (made by atomic mkdir: a second start is harmless), pid (the supervisor), agent (the agent's
+ * group), child (the agent), out.ndjson, err.log, rc ("<exit status>", written last, by rename).
  *
  * A cut, silent or slow stream is dropped and opened again at the last complete line; after
  * repeated failures ranged GET /files takes over. The end is: rc exists and offset == size.
@@ -39,10 +39,12 @@ struct capture_spec { /* borrowed until return */
     const char *credential_env; /* the variable that names the descriptor, e.g.
                                  * CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR; NULL: none */
     const struct secret *credential;
-    const char *working_dir; /* relative to the home; made when missing */
-    int64_t timeout_s;       /* hard limit inside the sandbox: TERM, 10 s, KILL, rc 124 */
-    bool resume;             /* the supervisor may already run: look before starting */
-    int64_t offset, line;    /* where to go on: behind the last acknowledged line */
+    struct str transcript; /* to resume from, in a sandbox that does not have it; empty: none */
+    const char *claude_session; /* whose it is */
+    const char *working_dir;    /* relative to the home; made when missing */
+    int64_t timeout_s;          /* hard limit inside the sandbox: TERM, 10 s, KILL, rc 124 */
+    bool resume;                /* the supervisor may already run: look before starting */
+    int64_t offset, line;       /* where to go on: behind the last acknowledged line */
 };
 
 struct capture_line {

@@ -34,7 +34,7 @@ enum {
     CAPTURE_TAG_MAX_BYTES = CAPTURE_DIR_MAX_BYTES + 8
 };
 
-enum capture_put { PUT_JOB, PUT_PROMPT, PUT_TOKEN, PUTS };
+enum capture_put { PUT_JOB, PUT_PROMPT, PUT_TOKEN, PUT_TRANSCRIPT, PUTS };
 
 typedef void (*capture_step)(struct capture *c);
 
@@ -46,8 +46,8 @@ struct capture {
     void *ctx;
     char dir[CAPTURE_DIR_MAX_BYTES]; /* below the home, without "~/" */
 
-    struct buf job, prompt; /* until the start is known */
-    struct secret *token;   /* until the start is known; NULL: none */
+    struct buf job, prompt, transcript; /* until the start is known */
+    struct secret *token;               /* until the start is known; NULL: none */
     struct {
         struct capture *c;
         struct envd_call *call;

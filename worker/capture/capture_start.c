@@ -10,8 +10,10 @@
 
 enum { PATH_ROOM = CAPTURE_DIR_MAX_BYTES + 32 };
 
-static const char *const put_names[PUTS] = {
-    [PUT_JOB] = "job", [PUT_PROMPT] = "prompt", [PUT_TOKEN] = "token"};
+static const char *const put_names[PUTS] = {[PUT_JOB] = "job",
+                                            [PUT_PROMPT] = "prompt",
+                                            [PUT_TOKEN] = "token",
+                                            [PUT_TRANSCRIPT] = "transcript"};
 
 static void launch(struct capture *c);
 
@@ -43,6 +45,7 @@ static void started(struct capture *c, int64_t pid, capture_step next)
     c->pid = pid;
     buf_release(&c->job);
     buf_release(&c->prompt);
+    buf_release(&c->transcript);
     secret_free(c->token);
     c->token = NULL;
     capture_alive(c);
@@ -124,10 +127,17 @@ static struct str put_bytes(const struct capture *c, enum capture_put which)
         return buf_str(&c->prompt);
     case PUT_TOKEN:
         return secret_value(c->token);
+    case PUT_TRANSCRIPT:
+        return buf_str(&c->transcript);
     case PUTS:
         break;
     }
     abort();
+}
+
+static bool is_put(const struct capture *c, enum capture_put which)
+{
+    return which == PUT_TOKEN ? c->token != NULL : which != PUT_TRANSCRIPT || c->transcript.len > 0;
 }
 
 /* All at once, to their final names: a half file is never read, because the start comes
@@ -137,12 +147,15 @@ static void upload(struct capture *c)
     char path[PATH_ROOM];
 
     c->put_err = ERR_INIT;
-    c->puts_left = c->token ? PUTS : PUTS - 1;
-    for (size_t i = 0, n = c->puts_left; i < n; i++) {
+    c->puts_left = 0;
+    for (int i = 0; i < PUTS; i++)
+        c->puts_left += is_put(c, (enum capture_put)i);
+    for (int i = 0; i < PUTS; i++) {
         struct err e = ERR_INIT;
 
         c->puts[i].c = c;
-        if (envd_put(c->envd, capture_path(c, put_names[i], path, sizeof(path)),
+        if (is_put(c, (enum capture_put)i) &&
+            envd_put(c->envd, capture_path(c, put_names[i], path, sizeof(path)),
                      put_bytes(c, (enum capture_put)i), on_put, &c->puts[i], &c->puts[i].call,
                      &e) != ERR_OK) {
             capture_drop(c);

@@ -54,7 +54,7 @@ start() {
 }
 
 read_job() {
-    limit=0 work=. found=''
+    limit=0 work=. talk='' found=''
     folder=${here%/*}
     set -- env -i "PATH=$HOME/.local/bin:$PATH" "HOME=$HOME" "USER=${USER:-$(id -un)}" \
         "LANG=${LANG:-C.UTF-8}" "SANDFLEET_RUN=${folder##*/}/${here##*/}"
@@ -67,6 +67,7 @@ read_job() {
         case $line in
         'limit '*) limit=$value ;;
         'work '*) work=$value ;;
+        'talk '*) talk=$value ;;
         'descriptor '*) set -- "$@" "$value=3" ;;
         'word SANDFLEET_RUN='*) ;; # the mark by which cancel.sh finds what the agent started
         'word '*) set -- "$@" "$value" ;; # NAME=value first, then the program and its arguments
@@ -75,10 +76,19 @@ read_job() {
     agent "$@"
 }
 
+# The conversation of an earlier sandbox, to where Claude looks for it: whatever the name of the
+# folder below projects. Only who won the mkdir comes here, so nothing newer is ever overwritten.
+bring_talk() {
+    set -- "$HOME/.claude/projects/sandfleet"
+    { mkdir -p -- "$1" && chmod 600 "$here/transcript" && mv -f -- "$here/transcript" "$1/$talk.jsonl"; } ||
+        give_up 'cannot place the transcript'
+}
+
 # The agent's group leads a session of its own, so that a signal to it spares this script. The
 # leader is timeout; `child` has the agent's own process id.
 agent() {
     { mkdir -p -- "$HOME/$work" && cd -- "$HOME/$work"; } || give_up 'cannot make the working directory'
+    [ -z "$talk" ] || bring_talk
     began=$(date +%s)
     # shellcheck disable=SC2016
     setsid timeout -k 10 "$limit" sh -c 'echo "$$" >"$0"; exec "$@"' "$here/child" "$@" \

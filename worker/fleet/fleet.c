@@ -150,6 +150,8 @@ static void share(struct fleet *f)
                                           .watchdog = {.silence_ms = s->silence_ms,
                                                        .after_tool_result_ms = s->tool_result_ms,
                                                        .after_result_ms = s->result_ms}},
+                                .store = f->store,
+                                .store_key = s->store_key,
                                 .worker_id = f->worker_id,
                                 .credentials = &f->credentials,
                                 .base_url = s->base_url,
@@ -176,6 +178,24 @@ static enum err_code open_sandboxes(struct fleet *f, struct err *err)
                        "no key of the sandbox service: set E2B_API_KEY, or "
                        "--e2b-api-key-file");
     return sandbox_service_new(f->loop, &opts, &f->sandboxes, err);
+}
+
+static enum err_code open_store(struct fleet *f, struct err *err)
+{
+    const struct settings *s = f->set;
+    enum err_code rc =
+        s->store && *s->store ? store_new(f->loop, s->store, &f->store, err) : ERR_OK;
+    struct sweep_opts sweep = {.loop = f->loop,
+                               .ledger = f->ledger,
+                               .store = f->store,
+                               .every_ms = s->janitor_ms,
+                               .keep_ms = s->session_keep_ms,
+                               .grace_ms = FLEET_SWEEP_MS};
+
+    if (rc != ERR_OK)
+        return rc;
+    f->sweep = sweep_new(&sweep);
+    return f->sweep ? ERR_OK : err_set(err, ERR_NOMEM, "the sweep of the store");
 }
 
 static enum err_code open_hub(struct fleet *f, struct err *err)
@@ -243,6 +263,8 @@ static enum err_code open_all(struct fleet *f, struct err *err)
         rc = fleet_open_ledger(f, err);
     if (rc == ERR_OK)
         rc = open_keeping(f, err);
+    if (rc == ERR_OK)
+        rc = open_store(f, err);
     if (rc != ERR_OK)
         return rc;
     share(f);
@@ -286,6 +308,8 @@ void fleet_free(struct fleet *f)
         run_free(f->runs[i]);
     pool_free(f->pool);
     janitor_free(f->janitor);
+    sweep_free(f->sweep);
+    store_free(f->store);
     outbox_free(f->outbox);
     publish_hub_free(f->hub);
     intake_free(f->intake);

@@ -10,6 +10,7 @@
 #include "worker/ledger/lease.h"
 #include "worker/publish/outbox.h"
 #include "worker/sandbox/pool.h"
+#include "worker/session/sweep.h"
 #include "worker/run/run.h"
 #include "worker/fleet/slots.h"
 
@@ -17,8 +18,9 @@ enum {
     FLEET_TICK_MS = 500,      /* looks for due runs and dead workers */
     FLEET_POSITIONS_MS = 250, /* acknowledged positions into the ledger */
     FLEET_OUTBOX_MS = 5000,
-    FLEET_KEEP_MS = 1000,  /* applies to lead; as a leader, fills the warm pool */
-    FLEET_CALM_MS = 60000, /* the pool is not refilled for so long after an eviction */
+    FLEET_KEEP_MS = 1000,        /* applies to lead; as a leader, fills the warm pool */
+    FLEET_SWEEP_MS = 10 * 60000, /* a transcript that is nobody's is removed so much later */
+    FLEET_CALM_MS = 60000,       /* the pool is not refilled for so long after an eviction */
     FLEET_OUTBOX_LIMIT = 50,
     FLEET_FLUSH_MS = 2000,   /* at the end, for the broker's acknowledgements */
     FLEET_LEAVE_MS = 3000,   /* at the end, for the ledger's answer */
@@ -45,6 +47,8 @@ struct fleet {
     struct pool_targets pool_targets;
     struct pool *pool;
     struct janitor *janitor;
+    struct store *store; /* NULL: none */
+    struct sweep *sweep;
     bool leads, asked_to_lead;
     struct run_host host;
     struct credentials credentials;

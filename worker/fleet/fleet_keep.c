@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One worker of all leads: it fills the warm pool and sends the janitor round. Who that is, a
- * lock of the ledger's says; it is the connection's, so that it ends with the worker. */
+/* One worker of all leads: it fills the warm pool, sends the janitor round and sweeps the store.
+ * Who that is, a lock of the ledger's says; it is the connection's, so that it ends with the
+ * worker. */
 #include "common/log.h"
 #include "worker/fleet/fleet_internal.h"
 #include "worker/sandbox/sandbox_sql.h"
@@ -20,6 +21,7 @@ static void set_leading(struct fleet *f, bool leads)
               LF("worker", f->worker_id));
     pool_lead(f->pool, leads);
     janitor_lead(f->janitor, leads);
+    sweep_lead(f->sweep, leads);
 }
 
 static void on_lead(void *ctx, PGresult *res, const struct err *e)

@@ -139,6 +139,7 @@ static void drop_handles(struct run *r)
     timer_free(r->timer);
     capture_free(r->capture);
     claude_update_free(r->update);
+    carry_free(r->carry);
     sandbox_free(r->sandbox);
     ledger_cancel(r->op);
     ledger_cancel(r->started_op);
@@ -146,6 +147,7 @@ static void drop_handles(struct run *r)
     r->timer = NULL;
     r->capture = NULL;
     r->update = NULL;
+    r->carry = NULL;
     r->sandbox = NULL;
     r->op = r->started_op = NULL;
     r->log = NULL;
@@ -163,6 +165,7 @@ void run_free(struct run *r)
     buf_release(&r->result);
     buf_release(&r->facts);
     buf_release(&r->terminal_data);
+    buf_release(&r->transcript);
     free(r->end.stderr_tail);
     free(r);
 }
@@ -185,9 +188,11 @@ static void enter_gone(struct run *r)
     ledger_cancel(r->started_op);
     capture_free(r->capture);
     claude_update_free(r->update);
+    carry_free(r->carry);
     r->op = r->started_op = NULL;
     r->capture = NULL;
     r->update = NULL;
+    r->carry = NULL;
     if (r->calls == 0 && loop_defer(r->host->loop, tell_gone, r, &err) != ERR_OK)
         log_event(LOG_ERROR, "run.leaked", LF("run", r->claim.run_id), LF_ERR(&err));
 }

@@ -15,6 +15,7 @@
 #include "worker/run/run_state.h"
 #include "worker/run/watchdog.h"
 #include "worker/sandbox/sandbox_sizes.h"
+#include "worker/store/store.h"
 #include "worker/e2b/sandbox.h"
 
 struct run; /* opaque */
@@ -39,6 +40,8 @@ struct run_host { /* what all runs share; outlives them */
     struct sandbox_service *sandboxes;
     struct run_sandboxes life;
     struct run_times times;
+    struct store *store;            /* of transcripts; NULL: none are kept */
+    const struct secret *store_key; /* they are sealed with it; NULL: masked */
     const char *worker_id;
     const struct credentials *credentials; /* a claim names which of them */
     const char *base_url;                  /* ANTHROPIC_BASE_URL; NULL: the agent's default */

@@ -33,8 +33,11 @@ static void on_placed(void *ctx, const PGresult *res, const struct err *e)
         sandbox_row_place_read(res, &r->place);
         r->placed_ms = clock_boot_ms();
         r->busy_ms = r->place.busy ? r->placed_ms - r->place.state_ms : 0;
+        r->op = NULL;
+        run_bring(r);
+        return;
     }
-    run_saved(r, res != NULL, e);
+    run_saved(r, false, e);
 }
 
 static void place(struct run *r)

@@ -209,6 +209,11 @@ static void freeze(struct run *r)
 
 void run_enter_parking(struct run *r)
 {
+    run_carry(r);
+}
+
+void run_park(struct run *r)
+{
     r->parked = untouched(r);
     if (r->parked || !parkable(r) || r->host->life.park_ms == 0)
         let_go(r);

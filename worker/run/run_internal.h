@@ -10,6 +10,7 @@
 #include "worker/run/outcome.h"
 #include "worker/run/run.h"
 #include "worker/sandbox/sandbox_row.h"
+#include "worker/session/carry.h"
 
 enum {
     RUN_TTL_MARGIN_S = 600,           /* the sandbox outlives the hard limit by so much */
@@ -70,6 +71,8 @@ struct run {
     struct sandbox *sandbox;
     struct claude_update *update;
     struct eviction *eviction;
+    struct carry *carry;
+    struct buf transcript; /* to resume from; until the start is known */
     struct capture *capture;
     struct timer *timer;
     int tries, evictions; /* of opening or making the sandbox; for it */
@@ -135,6 +138,12 @@ void run_learn_size(struct run *r);
 bool run_follow(
     struct run *r); /* starts the agent, or finds it; false: it cannot, and why is told */
 
+/* run_session.c: the conversation of a session */
+void run_bring(struct run *r); /* placed: fetches what the sandbox does not have; SAVED or ENDED */
+const char *run_conversation(const struct run *r); /* the one to go on with; NULL: a new one */
+void run_carry(struct run *r); /* stores what the sandbox has; run_park() follows */
+void run_transcript_key(const struct run *r, char out[STORE_KEY_MAX + 1]);
+
 /* run_stream.c */
 extern const struct capture_events run_capture_events; /* ctx: struct run */
 void run_stream_reset(struct run *r);
@@ -157,6 +166,7 @@ void run_watch_resume(struct run *r); /* lines are read again */
 enum outcome run_watch_outcome(const struct run *r, int exit_status, struct str stderr_tail);
 
 /* run_end.c */
+void run_park(struct run *r);   /* its session's sandbox, or nobody's */
 void run_settle(struct run *r); /* goes on as far as acknowledgements and the lease allow */
 
 /* run_data.c: the members of control events' data */

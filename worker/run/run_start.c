@@ -68,12 +68,6 @@ void run_enter_claimed(struct run *r)
 
 /* --- starting ---------------------------------------------------------------- */
 
-/* The conversation lies in the sandbox it was kept with. */
-static const char *conversation(const struct run *r)
-{
-    return r->place.claude_session[0] ? r->place.claude_session : NULL;
-}
-
 static void keep_facts(struct run *r, const struct claude_args *a)
 {
     buf_clear(&r->facts);
@@ -92,7 +86,7 @@ static enum err_code start_capture(struct run *r, struct err *err)
     const struct run_host *h = r->host;
     struct claude_want want = {.request = &r->request,
                                .attempt = r->claim.attempt,
-                               .resume = conversation(r),
+                               .resume = run_conversation(r),
                                .base_url = h->base_url};
     AUTO(claude_args_release) struct claude_args a = {0};
     enum err_code rc = claude_args_make(&want, &a, err);
@@ -110,6 +104,8 @@ static enum err_code start_capture(struct run *r, struct err *err)
                                 .env = (const char *const *)a.env,
                                 .credential_env = credential_kind_env(r->credential->kind),
                                 .credential = r->credential->secret,
+                                .transcript = buf_str(&r->transcript),
+                                .claude_session = run_conversation(r),
                                 .working_dir = r->request.working_dir,
                                 .timeout_s = r->request.timeout_s,
                                 .resume = r->reattach};

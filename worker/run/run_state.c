@@ -16,8 +16,8 @@
 static const enum run_state next_of[RUN_STATES][RUN_EVENTS] = {
     [RUN_CLAIMED]    = { [RUN_EV_GO] = RUN_PLACING, [RUN_EV_REFUSED] = RUN_SETTLING,
                          LATER(RUN_CLAIMED), STAY(RUN_CLAIMED), LEAVE },
-    [RUN_PLACING]    = { [RUN_EV_SAVED] = RUN_BOOTING, LATER(RUN_PLACING), STAY(RUN_PLACING),
-                         LEAVE },
+    [RUN_PLACING]    = { [RUN_EV_SAVED] = RUN_BOOTING, [RUN_EV_ENDED] = RUN_SETTLING,
+                         LATER(RUN_PLACING), STAY(RUN_PLACING), LEAVE },
     [RUN_BOOTING]    = { [RUN_EV_SANDBOX] = RUN_OWNING, [RUN_EV_VANISHED] = RUN_PLACING,
                          [RUN_EV_ENDED] = RUN_SETTLING,
                          [RUN_EV_CANCEL] = RUN_SETTLING, [RUN_EV_INTERRUPT] = RUN_BOOTING,

@@ -11,7 +11,7 @@
 #define RUN_STATE_MAP(X)                                                                           \
     X(NONE, "nothing: the event is illegal in that state")                                         \
     X(CLAIMED, "our own look at the request")                                                      \
-    X(PLACING, "the ledger's word on which sandbox it is to use")                                  \
+    X(PLACING, "the ledger's word on which sandbox it is to use, and its session's transcript")    \
     X(BOOTING, "that sandbox")                                                                     \
     X(OWNING, "the sandbox's id in the ledger")                                                    \
     X(UPDATING, "the agent program's update, in a new sandbox")                                    \
@@ -23,7 +23,7 @@
     X(SUSPENDED, "our lease: it lapsed, nothing may be published")                                 \
     X(KILLING, "the end of its sandbox, agent and all")                                            \
     X(SETTLING, "acknowledgements of all that was said so far")                                    \
-    X(RELEASING, "the session's sandbox to get its parking time, before the next attempt")         \
+    X(RELEASING, "the transcript in the store, the sandbox parked; before the next attempt")       \
     X(REQUEUEING, "the claim's way back to waiting, with verdict and cost")                        \
     X(PARKING, "the same, before the terminal")                                                    \
     X(CLOSING, "the terminal in the ledger")                                                       \

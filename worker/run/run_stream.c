@@ -71,6 +71,12 @@ static const char *origin(const struct run *r)
     return r->place.claude_session[0] ? "session" : r->place.warm ? "warm" : "new";
 }
 
+/* Where an earlier run's conversation was found; NULL: this one is new. */
+static const char *resumed_from(const struct run *r)
+{
+    return r->place.claude_session[0] ? "sandbox" : run_conversation(r) ? "transcript" : NULL;
+}
+
 static void say_started(struct run *r)
 {
     AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES + RUN_FACTS_MAX_BYTES);
@@ -79,6 +85,7 @@ static void say_started(struct run *r)
     json_kv(&data, "worker", r->host->worker_id);
     json_kv(&data, "sandbox_id", r->place.sandbox_id);
     json_kv(&data, "sandbox_origin", origin(r));
+    json_kv(&data, "resumed_from", resumed_from(r));
     run_data_facts(r, &data);
     buf_addc(&data, '}');
     run_say(r, EVENT_ATTEMPT_STARTED, &data);
@@ -93,6 +100,7 @@ static void on_started(void *ctx)
     if ((r->state != RUN_STARTING && r->state != RUN_CANCELLING) || !run_may_publish(r))
         return;
     r->claim.started = true;
+    buf_release(&r->transcript);
     if (r->began_ms == 0)
         r->began_ms = clock_boot_ms() - r->claim.age_ms;
     if (first) {

@@ -50,7 +50,10 @@ enum column {
     COL_STATE_MS,
     COL_AGE_MS,
     COL_RUNNING_MS,
-    COL_USD
+    COL_USD,
+    COL_SESSION_TALK,
+    COL_TRANSCRIPT,
+    COL_SHA256
 };
 
 static void text(const PGresult *res, enum column col, char *out, size_t size)
@@ -71,6 +74,9 @@ void sandbox_row_place_read(const PGresult *res, struct sandbox_place *out)
     text(res, COL_KEY, out->key, sizeof(out->key));
     text(res, COL_SANDBOX, out->sandbox_id, sizeof(out->sandbox_id));
     text(res, COL_TALK, out->claude_session, sizeof(out->claude_session));
+    text(res, COL_SESSION_TALK, out->talk.claude_session, sizeof(out->talk.claude_session));
+    text(res, COL_TRANSCRIPT, out->talk.transcript, sizeof(out->talk.transcript));
+    text(res, COL_SHA256, out->talk.sha256, sizeof(out->talk.sha256));
     out->busy = sandbox_life_parse(pg_text(res, 0, COL_STATE)) == LIFE_BUSY;
 }
 

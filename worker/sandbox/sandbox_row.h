@@ -7,8 +7,15 @@
 
 #include "worker/ledger/ledger.h"
 #include "worker/sandbox/sandbox_sizes.h"
+#include "worker/session/transcript.h"
 
 enum { SANDBOX_KEY_TEXT = 160, SANDBOX_ID_TEXT = 128, SANDBOX_TALK_TEXT = 64 };
+
+struct sandbox_talk {                       /* where its session's conversation is, if it has one */
+    char claude_session[SANDBOX_TALK_TEXT]; /* "": it has none */
+    char transcript[STORE_KEY_MAX + 1];     /* key in the store; "": in a sandbox only */
+    char sha256[TRANSCRIPT_HASH_TEXT];
+};
 
 struct sandbox_place { /* what the ledger says a run is to use */
     char key[SANDBOX_KEY_TEXT];
@@ -20,6 +27,7 @@ struct sandbox_place { /* what the ledger says a run is to use */
     int64_t age_ms;                         /* since it was first asked for */
     int64_t running_ms;                     /* before it became busy */
     double usd_per_hour;                    /* 0: not known */
+    struct sandbox_talk talk;
 };
 
 /* Of a run's own sandbox. NULL: no memory. Never calls fn from inside the call. */

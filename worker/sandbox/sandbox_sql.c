@@ -7,10 +7,15 @@
 #define FIGURES                                                                                    \
     "s.key, s.sandbox_id, s.template, " SANDBOX_MS("s.created_at") ", s.running_ms, s.cost_usd"
 
-/* What sandbox_place_read() reads. */
+/* What sandbox_place_read() reads: of the sandbox, and of its session's conversation. */
 #define PLACE                                                                                      \
-    "key, sandbox_id, state, claude_session, key LIKE 'warm-%', " SANDBOX_MS(                      \
-        "since") ", " SANDBOX_MS("created_at") ", running_ms, usd_per_hour"
+    "SELECT p.key, p.sandbox_id, p.state, p.claude_session, p.key LIKE 'warm-%', " SANDBOX_MS(     \
+        "p.since") ", " SANDBOX_MS("p.created_at") ", p.running_ms, p.usd_per_hour,"               \
+                                                   " x.claude_session, x.transcript, "             \
+                                                   "encode(x.sha256, 'hex')"                       \
+                                                   " FROM (TABLE moved UNION ALL TABLE made) p"    \
+                                                   " LEFT JOIN ledger.sessions x USING (tenant, "  \
+                                                   "session_id)"
 
 /* $1 run $2 epoch $3 template $4 key of a new one. The one this run has already, its session's,
  * a warm one, or a row for one to be asked for. Waits for whoever is at the session's: an
@@ -36,8 +41,7 @@ const char sandbox_sql_place[] =
     " session_id) SELECT $4, 'creating', $3, tenant, run_id, attempt, session_id FROM me"
     " WHERE NOT EXISTS (SELECT FROM moved)"
     " ON CONFLICT (key) DO UPDATE SET state = 'creating', since = clock_timestamp()"
-    " WHERE s.state = 'dead' RETURNING s.*)"
-    " SELECT " PLACE " FROM moved UNION ALL SELECT " PLACE " FROM made";
+    " WHERE s.state = 'dead' RETURNING s.*) " PLACE;
 
 /* $1 run $2 epoch $3 key $4 sandbox $5 cpu count $6 memory, MB $7 USD an hour, all three NULL
  * where they are not known */

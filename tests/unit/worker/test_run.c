@@ -21,9 +21,12 @@
 #include "worker/sandbox/eviction.h"
 #include "worker/run/run.h"
 #include "worker/sandbox/sandbox_row.h"
+#include "worker/session/carry.h"
+#include "worker/session/session_row.h"
 #include "common/banned.h"
 
 #define ID    "0197a0b4-0000-7000-8000-000000000001"
+#define TALK  "0197a0b4-0000-4000-8000-0000000000aa"
 #define PLAIN "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\"}"
 
 /* --- the world --------------------------------------------------------------- */
@@ -41,10 +44,13 @@ static struct {
     ledger_row_fn placed;
     void *saved_ctx, *started_ctx, *placed_ctx;
     struct sandbox_place place; /* what the ledger says when it is asked */
+    struct sandbox_talk talk;
     eviction_fn room;
     void *room_ctx;
     void (*updated)(void *ctx);
     void *updated_ctx;
+    carry_fn carried; /* either way */
+    void *carried_ctx;
     sandbox_info_fn info;
     void *info_ctx;
     const struct sandbox_events *boot;
@@ -203,6 +209,56 @@ void eviction_free(struct eviction *v)
 bool claude_update_applies(bool policy_once, const char *template)
 {
     return policy_once && strcmp(template, "claude") == 0;
+}
+
+/* The ledger's word on a session, and what carries a transcript. */
+struct ledger_op *session_row_storing(struct ledger *l, struct ledger_run r, const char *key,
+                                      ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r, (void)key;
+    note("storing");
+    return owe(fn, ctx);
+}
+
+struct ledger_op *session_row_kept(struct ledger *l, struct ledger_run r,
+                                   const struct session_end *e, ledger_fn fn, void *ctx)
+{
+    (void)l, (void)r;
+    assert_string_equal(e->claude_session, TALK);
+    note("session:%s", e->transcript ? "stored" : "not-stored");
+    return owe(fn, ctx);
+}
+
+static enum err_code carry(const char *what, carry_fn fn, void *ctx, struct carry **out)
+{
+    note("%s", what);
+    w.carried = fn;
+    w.carried_ctx = ctx;
+    *out = (struct carry *)(uintptr_t)&w.carried;
+    return ERR_OK;
+}
+
+enum err_code carry_out(const struct carry_store *s, const struct carry_from *from, const char *key,
+                        carry_fn fn, void *ctx, struct carry **out, struct err *err)
+{
+    (void)s, (void)key, (void)err;
+    assert_string_equal(from->claude_session, TALK);
+    return carry("carry-out", fn, ctx, out);
+}
+
+enum err_code carry_in(const struct carry_store *s, const char *key, const char *sha256,
+                       carry_fn fn, void *ctx, struct carry **out, struct err *err)
+{
+    (void)s, (void)err;
+    assert_string_equal(key, "transcripts/k");
+    assert_string_equal(sha256, "cafe");
+    return carry("carry-in", fn, ctx, out);
+}
+
+void carry_free(struct carry *c)
+{
+    if (c)
+        w.carried = NULL;
 }
 
 struct claude_update *claude_update_start(struct sandbox *sb, void (*done)(void *ctx), void *ctx)
@@ -396,7 +452,8 @@ enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
     bool again = false;
     for (size_t i = 0; spec->args[i]; i++)
         again = again || strcmp(spec->args[i], "--resume") == 0;
-    note("agent%s%s", spec->resume ? ":look" : "", again ? ":resume" : "");
+    note("agent%s%s%s", spec->resume ? ":look" : "", again ? ":resume" : "",
+         spec->transcript.n > 0 ? ":transcript" : "");
     w.agent = ev;
     w.agent_ctx = ctx;
     w.line = 0;
@@ -480,7 +537,7 @@ static void placed(const char *sandbox, bool busy, const char *talk, bool warm)
 
     assert_non_null(fn);
     w.placed = NULL;
-    w.place = (struct sandbox_place){.busy = busy, .warm = warm};
+    w.place = (struct sandbox_place){.busy = busy, .warm = warm, .talk = w.talk};
     snprintf(w.place.key, sizeof(w.place.key), "key-%s", sandbox);
     snprintf(w.place.sandbox_id, sizeof(w.place.sandbox_id), "%s", sandbox);
     snprintf(w.place.claude_session, sizeof(w.place.claude_session), "%s", talk);
@@ -496,11 +553,56 @@ static void v_mine(void)
 }
 static void v_kept(void)
 {
-    placed("sb1", true, "talk", false);
+    placed("sb1", true, TALK, false);
 }
 static void v_warm(void)
 {
     placed("sb1", true, "", true);
+}
+/* Nothing of its session is left but a transcript… */
+static void placed_far(const char *sandbox, bool busy, const char *transcript)
+{
+    snprintf(w.talk.claude_session, sizeof(w.talk.claude_session), "%s", TALK);
+    snprintf(w.talk.transcript, sizeof(w.talk.transcript), "%s", transcript);
+    snprintf(w.talk.sha256, sizeof(w.talk.sha256), "cafe");
+    placed(sandbox, busy, "", false);
+}
+static void v_far(void)
+{
+    placed_far("", false, "transcripts/k");
+}
+/* …or not even that; or it is at work already. */
+static void v_adrift(void)
+{
+    placed_far("", false, "");
+}
+static void v_minefar(void)
+{
+    placed_far("sb1", true, "transcripts/k");
+}
+static void carried(enum err_code code)
+{
+    struct buf text = BUF_INIT(64);
+    struct err e = {.code = code, .msg = "no"};
+    carry_fn fn = w.carried;
+
+    assert_non_null(fn);
+    w.carried = NULL;
+    buf_adds(&text, "{}");
+    fn(w.carried_ctx, &(struct carry_done){.text = &text, .bytes = 2, .sha256 = "cafe"}, &e);
+    buf_release(&text);
+}
+static void v_carried(void)
+{
+    carried(ERR_OK);
+}
+static void v_nostore(void)
+{
+    carried(ERR_IO);
+}
+static void v_notthere(void)
+{
+    carried(ERR_NOT_FOUND);
 }
 static void v_usurped(void)
 {
@@ -574,7 +676,8 @@ static void v_started(void)
 }
 static void v_init(void)
 {
-    say_line("{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"talk\",\"model\":\"m\"}");
+    say_line("{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"" TALK
+             "\",\"model\":\"m\"}");
 }
 static void v_text(void)
 {
@@ -583,7 +686,7 @@ static void v_text(void)
 static void v_result(void)
 {
     say_line("{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"ok\","
-             "\"session_id\":\"talk\"}");
+             "\"session_id\":\"" TALK "\"}");
 }
 /* A usage limit that is said to last for hundreds of thousands of years. */
 static void v_limit(void)
@@ -653,7 +756,7 @@ static void v_aborted(void)
 {
     say_line(
         "{\"type\":\"result\",\"subtype\":\"error_during_execution\",\"is_error\":true,"
-        "\"terminal_reason\":\"aborted_streaming\",\"session_id\":\"talk\","
+        "\"terminal_reason\":\"aborted_streaming\",\"session_id\":\"" TALK "\","
         "\"total_cost_usd\":0.25,\"model_usage_since_last_result\":{\"m\":{\"costUSD\":0.25}}}");
 }
 static void v_killed(void)
@@ -667,15 +770,20 @@ static void v_lostit(void)
 }
 
 static const struct verb verbs[] = {
-    {"cancel", v_cancel},   {"force", v_force},     {"aborted", v_aborted}, {"killed", v_killed},
-    {"lostit", v_lostit},   {"ready", v_ready},     {"gone", v_gone},       {"full", v_full},
-    {"away", v_away},       {"held", v_held},       {"lost", v_lost},       {"started", v_started},
-    {"init", v_init},       {"text", v_text},       {"result", v_result},   {"exit0", v_exit0},
-    {"ack", v_ack},         {"done", v_done},       {"broken", v_broken},   {"lapse", v_lapse},
-    {"confirm", v_confirm}, {"limit", v_limit},     {"new", v_new},         {"mine", v_mine},
-    {"kept", v_kept},       {"warm", v_warm},       {"room", v_room},       {"noroom", v_noroom},
-    {"tick", v_tick},       {"updated", v_updated}, {"usurped", v_usurped}, {"badkey", v_badkey},
-    {"later", v_later},     {"int", v_int},         {"tool", v_tool},       {"task", v_task},
+    {"cancel", v_cancel},   {"force", v_force},     {"aborted", v_aborted},
+    {"killed", v_killed},   {"lostit", v_lostit},   {"ready", v_ready},
+    {"gone", v_gone},       {"full", v_full},       {"away", v_away},
+    {"held", v_held},       {"lost", v_lost},       {"started", v_started},
+    {"init", v_init},       {"text", v_text},       {"result", v_result},
+    {"exit0", v_exit0},     {"ack", v_ack},         {"done", v_done},
+    {"broken", v_broken},   {"lapse", v_lapse},     {"confirm", v_confirm},
+    {"limit", v_limit},     {"new", v_new},         {"mine", v_mine},
+    {"kept", v_kept},       {"warm", v_warm},       {"room", v_room},
+    {"noroom", v_noroom},   {"tick", v_tick},       {"updated", v_updated},
+    {"usurped", v_usurped}, {"badkey", v_badkey},   {"later", v_later},
+    {"int", v_int},         {"tool", v_tool},       {"task", v_task},
+    {"far", v_far},         {"adrift", v_adrift},   {"minefar", v_minefar},
+    {"carried", v_carried}, {"nostore", v_nostore}, {"notthere", v_notthere},
 };
 
 static void turn(void)
@@ -738,7 +846,7 @@ static struct run_host host = {.worker_id = "w1",
 
 struct row {
     const char *name, *request;
-    bool pause, update; /* settings */
+    bool pause, update, store; /* settings */
     struct run_times times;
     bool resumed, begun; /* taken over; its agent was started */
     bool unknown_credential;
@@ -766,6 +874,7 @@ static void begin(const struct row *row)
     host.life.pause = row->pause;
     host.life.update_claude = row->update;
     host.times = row->times;
+    host.store = row->store ? (struct store *)(uintptr_t)&w : NULL;
     if (run_new(&host, &claim, row->resumed, &w.run, &err) != ERR_OK)
         fail_msg("%s", err.msg);
     run_start(w.run);
@@ -862,37 +971,80 @@ static struct row rows[] = {
      .script = "new ready held lapse confirm ready held",
      .trace = T_MAKE "update open:sb1 own:sb1 agent"},
     {"a session's first run parks", SESSION,
-     .script = TO_AGENT "init result exit0 ack ack done held ack held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended park:sb1 say:sandbox.parked "
-                         "close:parked say:run.completed mark:published"},
+     .script = TO_AGENT "init result exit0 ack ack held done held ack held",
+     .trace = T_TO_AGENT
+     "line:1 line:2 say:attempt.ended session:not-stored park:sb1 say:sandbox.parked "
+     "close:parked say:run.completed mark:published"},
     {"or pauses", SESSION, .pause = true,
-     .script = TO_AGENT "init result exit0 ack ack done held ack held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended pause:sb1 say:sandbox.parked "
-                         "close:paused say:run.completed mark:published"},
+     .script = TO_AGENT "init result exit0 ack ack held done held ack held",
+     .trace = T_TO_AGENT
+     "line:1 line:2 say:attempt.ended session:not-stored pause:sb1 say:sandbox.parked "
+     "close:paused say:run.completed mark:published"},
     {"where nothing can be paused it is kept", SESSION, .pause = true,
-     .script = TO_AGENT "init result exit0 ack ack broken done held ack held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended pause:sb1 park:sb1 say:sandbox.parked "
-                         "close:parked say:run.completed mark:published"},
+     .script = TO_AGENT "init result exit0 ack ack held broken done held ack held",
+     .trace = T_TO_AGENT
+     "line:1 line:2 say:attempt.ended session:not-stored pause:sb1 park:sb1 say:sandbox.parked "
+     "close:parked say:run.completed mark:published"},
     {"a session goes on in its sandbox", SESSION,
-     .script = "kept ready held started init result exit0 ack ack done held ack held",
+     .script = "kept ready held started init result exit0 ack ack held done held ack held",
      .trace = "say:attempt.starting place open:sb1 own:sb1 agent:resume mark:started "
-              "say:attempt.started line:1 line:2 say:attempt.ended park:sb1 say:sandbox.parked "
+              "say:attempt.started line:1 line:2 say:attempt.ended session:not-stored park:sb1 "
+              "say:sandbox.parked "
               "close:parked say:run.completed mark:published"},
-    {"a session whose sandbox is gone starts over", SESSION,
-     .script = "kept gone held new ready held started",
-     .trace = "say:attempt.starting place open:sb1 say:sandbox.lost give-up:key-sb1 place create:1 "
-              "own:sb1 say:sandbox.created agent mark:started say:attempt.started"},
+    {"a session whose sandbox is gone goes on by its transcript", SESSION, .store = true,
+     .script = "kept gone held far carried ready held started",
+     .trace = "say:attempt.starting place open:sb1 say:sandbox.lost give-up:key-sb1 place carry-in "
+              "create:1 own:sb1 say:sandbox.created agent:resume:transcript mark:started "
+              "say:attempt.started"},
     {"a conversation survives the service's absence", SESSION, .script = "kept away ack ack held",
      .trace = "say:attempt.starting place open:sb1 say:attempt.ended say:run.held "
               "say:sandbox.parked requeue:sandbox_capacity,0,0,parked"},
     {"a session that cannot be parked is killed", SESSION,
-     .script = TO_AGENT "init result exit0 ack ack broken held ack held done held",
-     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended park:sb1 say:sandbox.ended close "
-                         "say:run.completed mark:published kill:sb1 freed"},
+     .script = TO_AGENT "init result exit0 ack ack held broken held ack held done held",
+     .trace = T_TO_AGENT
+     "line:1 line:2 say:attempt.ended session:not-stored park:sb1 say:sandbox.ended close "
+     "say:run.completed mark:published kill:sb1 freed"},
     {"a session's failed attempt keeps the conversation", SESSION,
-     .script = TO_AGENT "init exit0 ack ack done held",
-     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying park:sb1 say:sandbox.parked "
-                         "requeue:no_result,1,0,parked"},
+     .script = TO_AGENT "init exit0 ack ack held done held",
+     .trace = T_TO_AGENT
+     "line:1 say:attempt.ended say:run.retrying session:not-stored park:sb1 say:sandbox.parked "
+     "requeue:no_result,1,0,parked"},
+    {"a transcript is stored first, in the ledger second, and then the sandbox is parked", SESSION,
+     .store = true,
+     .script = TO_AGENT "init result exit0 ack ack held carried held done held ack held",
+     .trace =
+         T_TO_AGENT "line:1 line:2 say:attempt.ended storing carry-out session:stored park:sb1 "
+                    "say:sandbox.parked close:parked say:run.completed mark:published"},
+    {"one that cannot be stored is said so, and the run goes on", SESSION, .store = true,
+     .script = TO_AGENT "init result exit0 ack ack held nostore held done held ack held",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended storing carry-out say:run.warning "
+                         "session:not-stored park:sb1 say:sandbox.parked close:parked "
+                         "say:run.completed mark:published"},
+    {"a failed attempt's is stored, too", SESSION, .store = true,
+     .script = TO_AGENT "init exit0 ack ack held carried held done held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying storing carry-out "
+                         "session:stored park:sb1 say:sandbox.parked requeue:no_result,1,0,parked"},
+    {"nothing was said: nothing is stored", SESSION, .store = true,
+     .script = TO_AGENT "text exit0 ack ack held done held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying say:sandbox.ended "
+                         "requeue:no_result,1,0 kill:sb1 freed"},
+    {"deposed while it is stored: the next owner does it again", SESSION, .store = true,
+     .script = TO_AGENT "init result exit0 ack ack held carried lost",
+     .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended storing carry-out session:stored"},
+    {"a session of which nothing is left is lost, without a sandbox", SESSION, .store = true,
+     .script = "adrift ack ack held ack held",
+     .trace = "say:attempt.starting place say:attempt.ended close say:run.failed mark:published"},
+    {"as is one whose transcript is not there", SESSION, .store = true,
+     .script = "far notthere ack ack held ack held",
+     .trace = "say:attempt.starting place carry-in say:attempt.ended close say:run.failed "
+              "mark:published"},
+    {"a store that does not answer is no loss", SESSION, .store = true,
+     .script = "far nostore ack ack held",
+     .trace = "say:attempt.starting place carry-in say:attempt.ended say:run.retrying "
+              "requeue:internal,1,0"},
+    {"an agent at work has its conversation", SESSION, .store = true, .resumed = true,
+     .begun = true, .script = "minefar ready held",
+     .trace = "say:run.resumed place open:sb1 own:sb1 agent:look:resume"},
     {"a lapse: read again, publish what is new",
      .script = TO_AGENT "init lapse confirm ready held started init result exit0 ack ack held ack "
                         "held done held",
@@ -999,12 +1151,18 @@ static struct row rows[] = {
      .trace = T_TO_AGENT "line:1 say:attempt.ended say:run.retrying say:sandbox.ended "
                          "requeue:no_result,1,0 kill:sb1 freed"},
     {"a session's cancelled turn keeps the conversation", SESSION,
-     .script = TO_AGENT "init cancel aborted exit0 ack ack done held ack held",
-     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt line:2 say:attempt.ended park:sb1 "
-                         "say:sandbox.parked close:parked say:run.cancelled mark:published"},
+     .script = TO_AGENT "init cancel aborted exit0 ack ack held done held ack held",
+     .trace = T_TO_AGENT
+     "line:1 say:run.cancelling interrupt line:2 say:attempt.ended session:not-stored park:sb1 "
+     "say:sandbox.parked close:parked say:run.cancelled mark:published"},
     {"not one that had to be killed", SESSION,
-     .script = TO_AGENT "init cancel killed ack ack held ack held done held",
-     .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt say:attempt.ended say:sandbox.ended "
+     .script = TO_AGENT "init cancel killed ack ack held held ack held done held",
+     .trace = T_TO_AGENT
+     "line:1 say:run.cancelling interrupt say:attempt.ended session:not-stored say:sandbox.ended "
+     "close say:run.cancelled mark:published kill:sb1 freed"},
+    {"nor one whose sandbox was killed: there is nothing to be carried out", SESSION, .store = true,
+     .script = TO_AGENT "init force done ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 say:run.cancelling kill:sb1 say:attempt.ended say:sandbox.ended "
                          "close say:run.cancelled mark:published kill:sb1 freed"},
     {"a session's sandbox goes back as it was", SESSION,
      .script = "kept cancel ack ack held ack ready held",
@@ -1096,7 +1254,7 @@ static void an_end_tells_cost_result_and_tail(void **state)
     play(&row);
     assert_non_null(strstr(w.data, "\"state\":\"completed\",\"outcome\":\"success\""));
     assert_non_null(strstr(w.data, "\"attempts\":1"));
-    assert_non_null(strstr(w.data, "\"claude_session\":\"talk\""));
+    assert_non_null(strstr(w.data, "\"claude_session\":\"" TALK "\""));
     assert_non_null(strstr(w.data, "\"result\":\"ok\""));
     assert_non_null(strstr(w.data, "plain"));
     end();
@@ -1265,6 +1423,8 @@ static void answer_something(void)
         v_new();
     else if (w.saved)
         v_held();
+    else if (w.carried)
+        v_carried();
     else if (w.call)
         v_done();
     else if (w.room)
