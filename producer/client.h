@@ -35,6 +35,9 @@ struct client { /* every command's settings; a command's rows fill the part it u
     bool skip_invalid;
     /* waiting */
     int64_t ack_ms, wait_ms;
+    /* cancel */
+    bool force;
+    char *requested_by;
     /* topics apply */
     bool repartition;
     bool help;
@@ -55,14 +58,15 @@ struct command {
 int command_run(struct client *c, int n, char **words);
 int command_submit(struct client *c, int n, char **words);
 int command_follow(struct client *c, int n, char **words);
+int command_cancel(struct client *c, int n, char **words);
 int command_topics_apply(struct client *c, int n, char **words);
 int command_migrate(struct client *c, int n, char **words);
 
 /* Rows that several commands share; each command's array starts with them. */
 extern const struct opt client_submit_rows[], client_run_rows[], client_follow_rows[],
-    client_topics_rows[], client_migrate_rows[];
-extern const size_t client_submit_n, client_run_n, client_follow_n, client_topics_n,
-    client_migrate_n;
+    client_cancel_rows[], client_topics_rows[], client_migrate_rows[];
+extern const size_t client_submit_n, client_run_n, client_follow_n, client_cancel_n,
+    client_topics_n, client_migrate_n;
 
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */
 int client_fail(const struct err *e);

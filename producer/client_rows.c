@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "producer/client.h"
+#include "schema/cancel.h"
 #include "schema/run_request.h"
 
 #define AT(member) offsetof(struct client, member)
@@ -44,6 +45,9 @@
     {"custom-id", 0, OPT_STRING, AT(custom_id), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Your own name for the run."}, \
     {"idempotency-key", 0, OPT_STRING, AT(idempotency_key), NULL, 1, 2 * RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<text>", "The same key makes the same run id, and runs once."}
 
+#define DATABASE_ROW \
+    {"database", 'd', OPT_STRING, AT(database), NULL, 1, 4096, 0, NULL, "<conninfo>", "PostgreSQL connection string, as libpq reads it."}
+
 #define WAIT_ROW \
     {"wait", 'w', OPT_MS, AT(wait_ms), NULL, 1, 86400000, OPT_NO_ENV, NULL, "<duration>", "Stops following after so long (exit status 124); the run goes on."}
 
@@ -61,19 +65,28 @@ const struct opt client_submit_rows[] = {
 
 const struct opt client_follow_rows[] = { KAFKA_ROWS, HELP_ROW, ANSWER_ROWS, WAIT_ROW };
 
+const struct opt client_cancel_rows[] = {
+    HELP_ROW, ANSWER_ROWS, DATABASE_ROW,
+    {"tenant", 0, OPT_STRING, AT(tenant), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Whose runs they are."},
+    {"batch", 0, OPT_STRING, AT(batch), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "All runs of this batch, also those that are submitted to it later."},
+    {"force", 0, OPT_BOOL, AT(force), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Kills the sandbox at once: no result, and the attempt's cost stays unknown."},
+    {"requested-by", 0, OPT_STRING, AT(requested_by), NULL, 1, CANCEL_BY_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Who asks, as the events tell it; your login name when not given."},
+    {"wait", 'w', OPT_MS, AT(wait_ms), NULL, 1, 86400000, OPT_NO_ENV, NULL, "<duration>", "Waits so long until all have ended (exit status 124: not all have)."},
+};
+
 const struct opt client_topics_rows[] = {
     KAFKA_ROWS, HELP_ROW,
     {"repartition", 0, OPT_BOOL, AT(repartition), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Adds partitions where topics.yaml asks for more; only while no run is open."},
 };
 
 const struct opt client_migrate_rows[] = {
-    HELP_ROW,
-    {"database", 'd', OPT_STRING, AT(database), NULL, 1, 4096, 0, NULL, "<conninfo>", "PostgreSQL connection string, as libpq reads it."},
+    HELP_ROW, DATABASE_ROW,
 };
 // clang-format on
 
 const size_t client_run_n = COUNTOF(client_run_rows);
 const size_t client_submit_n = COUNTOF(client_submit_rows);
 const size_t client_follow_n = COUNTOF(client_follow_rows);
+const size_t client_cancel_n = COUNTOF(client_cancel_rows);
 const size_t client_topics_n = COUNTOF(client_topics_rows);
 const size_t client_migrate_n = COUNTOF(client_migrate_rows);

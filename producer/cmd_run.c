@@ -175,6 +175,7 @@ static int verdict(const struct watcher *w)
         return 0;
     client_note("%s; the run goes on. Come back with: sandfleet follow %s",
                 w->waited ? "the wait is over" : "detached", w->run_id);
+    client_note("or end it with: sandfleet cancel %s", w->run_id);
     return w->waited ? EXIT_WAITED : EXIT_INTERRUPTED;
 }
 

@@ -7,6 +7,7 @@
 #include "common/secret.h"
 #include "common/std_fds.h"
 #include "producer/client.h"
+#include "schema/cancel.h"
 #include "common/banned.h"
 
 static const struct command commands[] = {
@@ -16,6 +17,8 @@ static const struct command commands[] = {
      "submit", client_submit_rows, &client_submit_n, 1, command_submit},
     {"follow", "RUN_ID", "Follows a run from its first event to its end.", "read",
      client_follow_rows, &client_follow_n, 1, command_follow},
+    {"cancel", "RUN_ID… | --batch NAME", "Ends runs, wherever they are.", "cancel",
+     client_cancel_rows, &client_cancel_n, CANCEL_RUNS_MAX, command_cancel},
     {"topics apply", "", "Creates the Kafka topics, or checks those that exist.", "admin",
      client_topics_rows, &client_topics_n, 0, command_topics_apply},
     {"migrate", "", "Brings the database to this version's shape.", "admin", client_migrate_rows,
@@ -31,8 +34,9 @@ static int usage(FILE *to)
         fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].help);
     fputs("\n`sandfleet COMMAND --help` tells its options. Those of an installation may also come\n"
           "from the environment: --brokers as SANDFLEET_BROKERS. Exit status: 0 ok, 1 the run\n"
-          "failed, 2 usage, 65 bad input, 66 no such file or run, 74 output failed, 75 broker or\n"
-          "server unreachable, 78 configuration, 124 the wait ended first, 130 interrupted.\n",
+          "failed, 2 usage, 3 a cancel came too late for some, 65 bad input, 66 no such file or\n"
+          "run, 74 output failed, 75 broker or server unreachable, 78 configuration, 124 the wait\n"
+          "ended first, 130 interrupted.\n",
           to);
     return to == stderr ? 2 : 0;
 }

@@ -72,6 +72,7 @@ static void on_tick(void *ctx)
     timer_start(f->tick, tick_ms(f));
     fleet_check_lease(f);
     fleet_look_peers(f);
+    fleet_look_cancels(f);
 }
 
 static void on_beat_timer(void *ctx)

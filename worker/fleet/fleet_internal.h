@@ -22,10 +22,12 @@ enum {
     FLEET_SWEEP_MS = 10 * 60000, /* a transcript that is nobody's is removed so much later */
     FLEET_CALM_MS = 60000,       /* the pool is not refilled for so long after an eviction */
     FLEET_OUTBOX_LIMIT = 50,
-    FLEET_FLUSH_MS = 2000,   /* at the end, for the broker's acknowledgements */
-    FLEET_LEAVE_MS = 3000,   /* at the end, for the ledger's answer */
-    FLEET_BACKLOG_SLOTS = 2, /* a lane with so many startable claims a slot is not read */
-    FLEET_ORPHANS_SLOTS = 2, /* runs of the dead may fill so many times the slots */
+    FLEET_CANCEL_LIMIT = 100, /* waiting runs ended by one statement… */
+    FLEET_CANCEL_OWED = 400,  /* …while not more than so many terminals are to be published */
+    FLEET_FLUSH_MS = 2000,    /* at the end, for the broker's acknowledgements */
+    FLEET_LEAVE_MS = 3000,    /* at the end, for the ledger's answer */
+    FLEET_BACKLOG_SLOTS = 2,  /* a lane with so many startable claims a slot is not read */
+    FLEET_ORPHANS_SLOTS = 2,  /* runs of the dead may fill so many times the slots */
     FLEET_UNREADABLE_MS = 60000
 };
 
@@ -73,7 +75,8 @@ struct fleet {
     struct timer *holds; /* asks what waits */
 
     struct timer *tick, *beat, *positions, *outbox_timer, *drain, *keep;
-    bool saving; /* positions are under way */
+    bool looking_for_cancels, ending_waiting; /* statements are under way */
+    bool saving;                              /* positions are under way */
     bool stopping, finishing;
     int exit_status;
 };
@@ -113,6 +116,11 @@ void fleet_take_over(struct fleet *f, const struct lease_peer *dead);
 void fleet_work_outbox(struct fleet *f);
 void fleet_look_backlog(struct fleet *f);
 void fleet_claimed(struct fleet *f, const int64_t claimed[LANES]);
+
+void fleet_end_waiting(struct fleet *f); /* those that somebody cancelled */
+
+/* fleet_cancel.c */
+void fleet_look_cancels(struct fleet *f);
 
 /* fleet_seen.c */
 enum err_code fleet_open_pages(struct fleet *f, struct err *err);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The connection to the ledger: what is asked first, and what its loss means. */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/log.h"
+#include "schema/cancel.h"
 #include "schema/migrate.h"
 #include "worker/fleet/fleet_internal.h"
 #include "worker/sandbox/sandbox_sql.h"
@@ -61,11 +63,13 @@ static void on_version(void *ctx, PGresult *res, const struct err *e)
 static void on_up(void *ctx)
 {
     struct fleet *f = ctx;
-    struct pg_cmd version = {.sql = migrate_version_sql}, listen = {.sql = "LISTEN ledger_due"};
+    struct pg_cmd version = {.sql = migrate_version_sql}, due = {.sql = "LISTEN ledger_due"},
+                  cancel = {.sql = "LISTEN " CANCEL_CHANNEL};
     struct err err = ERR_INIT;
 
     log_event(LOG_INFO, "ledger.up");
-    if (ledger_send(f->ledger, &listen, ignore, NULL, &err) == ERR_OK)
+    if (ledger_send(f->ledger, &due, ignore, NULL, &err) == ERR_OK &&
+        ledger_send(f->ledger, &cancel, ignore, NULL, &err) == ERR_OK)
         (void)!ledger_send(f->ledger, &version, on_version, f, &err);
 }
 
@@ -80,8 +84,10 @@ static void on_notify(void *ctx, const char *channel, const char *payload)
 {
     struct fleet *f = ctx;
 
-    (void)channel, (void)payload;
-    if (f->ready && !f->stopping)
+    (void)payload;
+    if (strcmp(channel, CANCEL_CHANNEL) == 0)
+        fleet_look_cancels(f);
+    else if (f->ready && !f->stopping)
         timer_start(f->tick, 0);
 }
 

@@ -8,7 +8,7 @@
 #include "worker/seen/seen.h"
 #include "common/banned.h"
 
-enum taking_kind { TAKE_DUE, TAKE_OVER, TAKE_ADOPT, TAKE_OUTBOX };
+enum taking_kind { TAKE_DUE, TAKE_OVER, TAKE_ADOPT, TAKE_OUTBOX, TAKE_CANCELLED };
 
 struct taking {
     struct fleet *fleet;
@@ -19,6 +19,12 @@ struct taking {
 };
 
 static void take_lane(struct fleet *f, enum run_lane lane, int64_t limit, int64_t singles);
+
+/* Ended runs need no slot: only their terminal is to be published. */
+static bool ended(enum taking_kind kind)
+{
+    return kind == TAKE_OUTBOX || kind == TAKE_CANCELLED;
+}
 
 /* --- answers ----------------------------------------------------------------- */
 
@@ -44,7 +50,7 @@ static void add_rows(const struct taking *t, const PGresult *res)
         struct err err = ERR_INIT;
         if (ledger_claim_read(res, row, &claim, &err) != ERR_OK)
             log_event(LOG_ERROR, "ledger.row", LF_ERR(&err));
-        else if (t->kind == TAKE_OUTBOX)
+        else if (ended(t->kind))
             outbox_add(f->outbox, &claim);
         else
             fleet_add_run(f, &claim, t->kind != TAKE_DUE);
@@ -66,6 +72,10 @@ static void after(const struct taking *t, int rows, const struct err *e)
 {
     struct fleet *f = t->fleet;
 
+    if (t->kind == TAKE_CANCELLED && rows > 0)
+        fleet_end_waiting(f); /* there may be more */
+    if ((t->kind == TAKE_OVER || t->kind == TAKE_ADOPT) && rows > 0)
+        fleet_look_cancels(f); /* their owner may have been at it */
     if (t->kind != TAKE_DUE)
         return;
     if (e->code == ERR_CONFLICT)
@@ -83,7 +93,9 @@ static void on_taken(void *ctx, PGresult *res, const struct err *e)
     int rows = e->code == ERR_OK ? PQntuples(res) : 0;
 
     f->takings--;
-    if (t->kind != TAKE_OUTBOX)
+    if (t->kind == TAKE_CANCELLED)
+        f->ending_waiting = false;
+    if (!ended(t->kind))
         f->reserved -= t->limit;
     if (t->kind == TAKE_DUE)
         f->backlog[t->lane] -= rows < f->backlog[t->lane] ? rows : f->backlog[t->lane];
@@ -125,7 +137,7 @@ static struct taking *begin(struct fleet *f, enum taking_kind kind, int64_t limi
         return NULL;
     *t = (struct taking){.fleet = f, .kind = kind, .limit = limit};
     f->takings++;
-    if (kind != TAKE_OUTBOX)
+    if (!ended(kind))
         f->reserved += limit;
     return t;
 }
@@ -135,7 +147,9 @@ static void end_unless_sent(struct taking *t, enum err_code rc)
     if (rc == ERR_OK)
         return;
     t->fleet->takings--;
-    if (t->kind != TAKE_OUTBOX)
+    if (t->kind == TAKE_CANCELLED)
+        t->fleet->ending_waiting = false;
+    if (!ended(t->kind))
         t->fleet->reserved -= t->limit;
     free(t);
 }
@@ -188,12 +202,26 @@ void fleet_take_over(struct fleet *f, const struct lease_peer *dead)
 void fleet_work_outbox(struct fleet *f)
 {
     struct err err = ERR_INIT;
-    struct taking *t = f->ready && !f->muted && !f->finishing && outbox_is_empty(f->outbox)
+    struct taking *t = f->ready && !f->muted && !f->finishing && outbox_size(f->outbox) == 0
                            ? begin(f, TAKE_OUTBOX, FLEET_OUTBOX_LIMIT)
                            : NULL;
 
     if (t)
         end_unless_sent(t, ledger_outbox(f->ledger, t->limit, on_taken, t, &err));
+}
+
+void fleet_end_waiting(struct fleet *f)
+{
+    struct err err = ERR_INIT;
+    struct taking *t = !f->ending_waiting && f->ready && !f->muted && !f->finishing &&
+                               outbox_size(f->outbox) < FLEET_CANCEL_OWED
+                           ? begin(f, TAKE_CANCELLED, FLEET_CANCEL_LIMIT)
+                           : NULL;
+
+    if (!t)
+        return;
+    f->ending_waiting = true;
+    end_unless_sent(t, ledger_end_waiting(f->ledger, t->limit, on_taken, t, &err));
 }
 
 /* --- backlog ----------------------------------------------------------------- */

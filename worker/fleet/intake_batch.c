@@ -169,6 +169,7 @@ static void add_row(const struct batch_item *item, struct buf col[BATCH_COLUMNS]
         ledger_array_int(&col[8], q->not_before_ms);
     else
         ledger_array_text(&col[8], NULL);
+    ledger_array_text(&col[9], q->batch_id);
 }
 
 enum err_code batch_columns(const struct batch *b, size_t from, size_t n,

@@ -219,6 +219,12 @@ enum err_code ledger_outbox(struct ledger *l, int64_t limit, pg_fn fn, void *ctx
     return mine_and_limit(l, ledger_sql_outbox, limit, fn, ctx, err);
 }
 
+enum err_code ledger_end_waiting(struct ledger *l, int64_t limit, pg_fn fn, void *ctx,
+                                 struct err *err)
+{
+    return mine_and_limit(l, ledger_sql_end_waiting, limit, fn, ctx, err);
+}
+
 enum err_code ledger_backlog(struct ledger *l, int64_t limit, pg_fn fn, void *ctx, struct err *err)
 {
     struct number n;
@@ -261,6 +267,11 @@ static enum err_code about_me(struct ledger *l, const char *sql, pg_fn fn, void 
 enum err_code ledger_peers(struct ledger *l, pg_fn fn, void *ctx, struct err *err)
 {
     return about_me(l, ledger_sql_peers, fn, ctx, err);
+}
+
+enum err_code ledger_cancelled(struct ledger *l, pg_fn fn, void *ctx, struct err *err)
+{
+    return about_me(l, ledger_sql_cancelled, fn, ctx, err);
 }
 
 enum err_code ledger_mine(struct ledger *l, pg_fn fn, void *ctx, struct err *err)

@@ -107,6 +107,9 @@ enum err_code ledger_outbox(struct ledger *l, int64_t limit, pg_fn fn, void *ctx
                             struct err *err) MUST_USE;
 enum err_code ledger_backlog(struct ledger *l, int64_t limit, pg_fn fn, void *ctx,
                              struct err *err) MUST_USE;
+enum err_code ledger_cancelled(struct ledger *l, pg_fn fn, void *ctx, struct err *err) MUST_USE;
+enum err_code ledger_end_waiting(struct ledger *l, int64_t limit, pg_fn fn, void *ctx,
+                                 struct err *err) MUST_USE;
 enum err_code ledger_beat(struct ledger *l, const char *host, int64_t pid, int64_t slots, pg_fn fn,
                           void *ctx, struct err *err) MUST_USE;
 enum err_code ledger_peers(struct ledger *l, pg_fn fn, void *ctx, struct err *err) MUST_USE;

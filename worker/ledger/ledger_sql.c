@@ -4,10 +4,15 @@
 #include "worker/sandbox/sandbox_sql.h"
 #include "common/banned.h"
 
+/* Of claim c: somebody wants it to end. */
+#define CANCELLED                                                                                  \
+    "EXISTS (SELECT FROM ledger.cancellations x WHERE x.tenant = c.tenant"                         \
+    " AND (x.run_id = c.run_id OR x.batch_id = c.batch_id))"
+
 /* Of claim c: it may start now. A session runs one at a time and in order: an earlier
  * run of it that waits (unless it is scheduled for later) goes first. */
 #define DUE                                                                                        \
-    "c.state = 'waiting' AND c.hold_until <= now()"                                                \
+    "c.state = 'waiting' AND c.hold_until <= now() AND NOT " CANCELLED                             \
     " AND (c.session_id IS NULL OR ("                                                              \
     "NOT EXISTS (SELECT FROM ledger.claims o WHERE o.tenant = c.tenant"                            \
     " AND o.session_id = c.session_id AND o.state = 'running')"                                    \
@@ -25,17 +30,18 @@
     " (extract(epoch FROM clock_timestamp() - t.created_at) * 1000)::bigint FROM taken t"
 
 /* Arrays, one element a record: $1 run_id $2 tenant $3 lane $4 session_id $5 credential
- * $6 priority $7 body hash in hex $8 request $9 not_before, Unix ms */
+ * $6 priority $7 body hash in hex $8 request $9 not_before, Unix ms $10 batch_id */
 const char ledger_sql_insert[] =
     "INSERT INTO ledger.claims (run_id, tenant, lane, session_id, credential, priority,"
-    " body_hash, request, state, hold_reason, hold_until, created_at)"
+    " body_hash, request, batch_id, state, hold_reason, hold_until, created_at)"
     " SELECT r.run_id, r.tenant, r.lane, r.session_id, r.credential, r.priority,"
-    " decode(r.hash, 'hex'), r.request, 'waiting',"
+    " decode(r.hash, 'hex'), r.request, r.batch_id, 'waiting',"
     " CASE WHEN to_timestamp(r.not_before / 1000.0) > now() THEN 'scheduled' END,"
     " greatest(now(), to_timestamp(r.not_before / 1000.0)), clock_timestamp()"
     " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[],"
-    " $7::text[], $8::text[], $9::bigint[])"
-    " AS r(run_id, tenant, lane, session_id, credential, priority, hash, request, not_before)"
+    " $7::text[], $8::text[], $9::bigint[], $10::text[])"
+    " AS r(run_id, tenant, lane, session_id, credential, priority, hash, request, not_before,"
+    " batch_id)"
     " ON CONFLICT (run_id) DO NOTHING RETURNING lane";
 
 /* $1 run_id[] $2 body hash in hex[]: the numbers, from 1, of those whose row says otherwise */
@@ -215,3 +221,35 @@ const char ledger_sql_leave[] =
     "WITH gone AS (UPDATE ledger.claims SET worker_id = NULL, updated_at = now()"
     " WHERE worker_id = $1 AND state = 'running')"
     " DELETE FROM ledger.workers WHERE worker_id = $1 RETURNING pg_notify('ledger_due', '')";
+
+/* --- cancels ----------------------------------------------------------------- */
+
+/* $1 worker: which of ours are to end, how, and who asked. Twice where run and batch are. */
+const char ledger_sql_cancelled[] =
+    "SELECT c.run_id, c.epoch, x.force, x.requested_by FROM ledger.claims c"
+    " JOIN ledger.cancellations x ON x.tenant = c.tenant"
+    " AND (x.run_id = c.run_id OR x.batch_id = c.batch_id)"
+    " WHERE c.worker_id = $1 AND c.state = 'running'";
+
+/* $1 worker $2 limit: runs that wait and are to end, end here: nobody else works on them. The
+ * terminal is ours to publish. Rows of runs that have ended have served. */
+const char ledger_sql_end_waiting[] =
+    "WITH served AS (DELETE FROM ledger.cancellations x USING ledger.claims c"
+    " WHERE x.run_id = c.run_id AND x.tenant = c.tenant AND c.state = 'ended'),"
+    " named AS (SELECT x.run_id, x.tenant, x.requested_by FROM ledger.cancellations x"
+    " WHERE x.run_id IS NOT NULL UNION ALL SELECT c.run_id, c.tenant, x.requested_by"
+    " FROM ledger.cancellations x JOIN ledger.claims c USING (tenant, batch_id)"
+    " WHERE c.state = 'waiting'),"
+    " owed AS (SELECT c.run_id, n.requested_by FROM named n JOIN ledger.claims c"
+    " USING (run_id, tenant) WHERE c.state = 'waiting' LIMIT $2::bigint"
+    " FOR UPDATE OF c SKIP LOCKED),"
+    " taken AS (UPDATE ledger.claims c SET state = 'ended', epoch = c.epoch + 1, worker_id = $1,"
+    " hold_reason = NULL, updated_at = now(), terminal = json_build_object("
+    "'type', 'sandfleet.run.cancelled', 'attempt', c.attempt, 'epoch', c.epoch + 1, 'n', 1,"
+    " 'time_ms', (extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
+    " 'data', json_strip_nulls(json_build_object('state', 'cancelled', 'outcome', 'cancelled',"
+    " 'reason', 'by ' || owed.requested_by, 'attempts', c.attempt, 'cost_usd', c.cost_usd,"
+    " 'input_tokens', c.input_tokens, 'output_tokens', c.output_tokens,"
+    " 'cache_read_tokens', c.cache_read_tokens, 'cache_write_tokens', c.cache_write_tokens,"
+    " 'sandbox_ms', c.sandbox_ms, 'sandbox_cost_usd', c.sandbox_usd, 'duration_ms', 0)))::text"
+    " FROM owed WHERE c.run_id = owed.run_id RETURNING c.*) SELECT " CLAIM;

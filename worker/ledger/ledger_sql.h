@@ -25,6 +25,9 @@ extern const char ledger_sql_hand_out[];
 /* credentials */
 extern const char ledger_sql_have_credentials[];
 extern const char ledger_sql_hold_credential[];
+/* cancels; the second returns claims as the takings do */
+extern const char ledger_sql_cancelled[];
+extern const char ledger_sql_end_waiting[];
 /* this worker and its peers */
 extern const char ledger_sql_beat[];
 extern const char ledger_sql_peers[];

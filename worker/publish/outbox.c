@@ -20,6 +20,7 @@ struct owed {
 struct outbox {
     const struct run_host *host;
     struct owed *first;
+    size_t size;
 };
 
 struct outbox *outbox_new(const struct run_host *host)
@@ -44,6 +45,7 @@ static void drop(struct owed *w)
     while (*at != w)
         at = &(*at)->next;
     *at = w->next;
+    w->box->size--;
     owed_free(w);
 }
 
@@ -113,6 +115,7 @@ void outbox_add(struct outbox *o, struct claim *claim)
     w->request = RUN_REQUEST_INIT;
     claim->request = claim->terminal = claim->credential = NULL;
     o->first = w;
+    o->size++;
     if (publish(w, &err) != ERR_OK)
         give_back(w, &err);
 }
@@ -123,9 +126,9 @@ void outbox_ids(const struct outbox *o, struct buf *ids)
         ledger_array_text(ids, w->claim.run_id);
 }
 
-bool outbox_is_empty(const struct outbox *o)
+size_t outbox_size(const struct outbox *o)
 {
-    return !o->first;
+    return o->size;
 }
 
 void outbox_free(struct outbox *o)

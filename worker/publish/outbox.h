@@ -15,7 +15,7 @@ struct outbox *outbox_new(const struct run_host *host); /* NULL: no memory */
 void outbox_add(struct outbox *o, struct claim *claim);
 /* Appends the ids it works on to an open array (ledger_array_text). */
 void outbox_ids(const struct outbox *o, struct buf *ids);
-bool outbox_is_empty(const struct outbox *o);
+size_t outbox_size(const struct outbox *o);
 void outbox_free(struct outbox *o); /* after ledger and producer */
 
 #endif

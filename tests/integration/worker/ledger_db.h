@@ -85,7 +85,7 @@ static inline int close_database(void **state)
 static inline int empty(void **state)
 {
     (void)state;
-    run_sql(db.conn, "TRUNCATE ledger.claims, ledger.workers, ledger.sandboxes,"
+    run_sql(db.conn, "TRUNCATE ledger.claims, ledger.workers, ledger.cancellations, ledger.sandboxes,"
                      " ledger.credentials");
     return 0;
 }
@@ -139,7 +139,7 @@ static inline int insert_one(const char *id, const char *session)
     snprintf(ids, sizeof(ids), "{%s}", id);
     snprintf(sessions, sizeof(sessions), "{%s}", session);
     return ROWS(ledger_sql_insert, ids, "{t}", "{batch}", sessions, "{t}", "{5}", "{aa}", "{t}",
-                "{NULL}");
+                "{NULL}", "{nightly}");
 }
 
 /* The same of one without a session, and with a credential that it names. */

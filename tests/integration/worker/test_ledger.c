@@ -10,8 +10,14 @@
 static int insert(const char *ids, const char *sessions, const char *hashes, const char *lanes,
                   const char *priorities, const char *not_before, const char *each)
 {
+    AUTO_BUF none = BUF_INIT(4096);
+
+    buf_adds(&none, "{NULL");
+    for (const char *p = each; (p = strchr(p, ',')) != NULL; p++)
+        buf_adds(&none, ",NULL");
+    buf_addc(&none, '}');
     return ROWS(ledger_sql_insert, ids, each, lanes, sessions, each, priorities, hashes, each,
-                not_before);
+                not_before, none.p);
 }
 
 static struct claim taken(PGresult *res)

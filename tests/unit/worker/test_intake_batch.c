@@ -183,6 +183,7 @@ static void a_refused_claim_becomes_a_letter(void **state)
     assert_int_equal(strlen(col[BATCH_COL_HASH].p), 64 + 4);
     assert_string_equal(col[2].p, "{\"batch\"}");
     assert_string_equal(col[3].p, "{NULL}");
+    assert_string_equal(col[9].p, "{NULL}");
     for (int c = 0; c < BATCH_COLUMNS; c++)
         buf_release(&col[c]);
     batch_refuse(&b, 0, "conflict", "why");
