@@ -85,8 +85,9 @@ static inline int close_database(void **state)
 static inline int empty(void **state)
 {
     (void)state;
-    run_sql(db.conn, "TRUNCATE ledger.claims, ledger.workers, ledger.cancellations, ledger.sandboxes,"
-                     " ledger.credentials");
+    run_sql(db.conn,
+            "TRUNCATE ledger.claims, ledger.workers, ledger.cancellations, ledger.sandboxes,"
+            " ledger.credentials");
     return 0;
 }
 
@@ -149,7 +150,7 @@ static inline int insert_wanting(const char *id, const char *credential)
     snprintf(ids, sizeof(ids), "{%s}", id);
     snprintf(names, sizeof(names), "{%s}", credential);
     return ROWS(ledger_sql_insert, ids, "{t}", "{batch}", "{NULL}", names, "{5}", "{aa}", "{t}",
-                "{NULL}");
+                "{NULL}", "{NULL}");
 }
 
 static inline int take(const char *worker, const char *limit)
