@@ -20,7 +20,7 @@ void projection_clear(struct projection *p)
 {
     for (size_t i = 0; i < p->n_trees; i++)
         cJSON_Delete(p->trees[i]);
-    p->n_trees = p->n_runs = p->n_attempts = 0;
+    p->n_trees = p->n_runs = p->n_attempts = p->n_words = p->n_superseded = 0;
     if (p->slots)
         memset(p->slots, 0, p->n_slots * sizeof(*p->slots));
 }
@@ -30,6 +30,8 @@ void projection_release(struct projection *p)
     projection_clear(p);
     free(p->runs);
     free(p->attempts);
+    free(p->words);
+    free(p->superseded);
     free(p->slots);
     free(p->trees);
     projection_init(p);
@@ -205,15 +207,20 @@ static enum err_code read_data(struct projection *p, const struct event_view *v,
     return ERR_OK;
 }
 
-static void fold_counted(struct run_row *run, const struct event_view *v,
+static void fold_counted(struct projection *p, struct run_row *run, const struct event_view *v,
                          struct attempt_row *attempt, cJSON *data)
 {
+    const struct fold f = {run, attempt, &v->event, data};
+
     identify(run, v);
     move_run(run, v);
     if (attempt)
         move_attempt(attempt, &v->event);
-    if (data)
-        fold_event(&(struct fold){run, attempt, &v->event, data});
+    if (!data)
+        return;
+    fold_event(&f);
+    if (fold_sandbox(&f, &p->words[p->n_words]))
+        p->words[p->n_words++].run = (uint32_t)(run - p->runs);
 }
 
 /* Everything that can fail, before anything is moved. */
@@ -222,11 +229,35 @@ static enum err_code prepare(struct projection *p, struct run_row *run, const st
 {
     if (read_data(p, v, data, err) != ERR_OK)
         return err->code;
+    if (!grow(&p->words, p->n_words, &p->cap_words, sizeof(*p->words)))
+        return err_set(err, ERR_NOMEM, "rows of a batch");
     *attempt = NULL;
     if (!v->known_type || v->event.attempt == 0 || !keeps_attempt(v->event.type))
         return ERR_OK;
     *attempt = attempt_of(p, run, v->event.attempt);
     return *attempt ? ERR_OK : err_set(err, ERR_NOMEM, "rows of a batch");
+}
+
+/* A run's records are folded one behind the other: its old owners' rows are the last ones. */
+static bool mark_superseded(struct projection *p, const struct run_row *run, const struct event *e)
+{
+    uint32_t index = (uint32_t)(run - p->runs);
+    size_t at = p->n_superseded;
+
+    while (at > 0 && p->superseded[at - 1].run == index)
+        if (p->superseded[--at].epoch == e->epoch) {
+            p->superseded[at].records++;
+            return true;
+        }
+    if (!grow(&p->superseded, p->n_superseded, &p->cap_superseded, sizeof(*p->superseded)))
+        return false;
+    p->superseded[p->n_superseded++] =
+        (struct superseded_row){.run = index,
+                                .epoch = e->epoch,
+                                .by_epoch = run->judge.epoch,
+                                .after_sequence = run->judge.sequence,
+                                .records = 1};
+    return true;
 }
 
 enum err_code projection_event(struct projection *p, const uint8_t id[16],
@@ -248,8 +279,10 @@ enum err_code projection_event(struct projection *p, const uint8_t id[16],
             return err->code;
         run->judge = next;
         run->missing_lines += *missing;
-        fold_counted(run, v, attempt, data);
+        fold_counted(p, run, v, attempt, data);
     } else {
+        if (*verdict == JUDGE_SUPERSEDED && !mark_superseded(p, run, &v->event))
+            return err_set(err, ERR_NOMEM, "rows of a batch");
         *(*verdict == JUDGE_REPEAT ? &run->repeats : &run->superseded) += 1;
         if (!run->tenant.p) /* an upsert names it whether it counts or not */
             run->tenant = v->tenant;

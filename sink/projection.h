@@ -55,6 +55,13 @@ extern const char *const hash_names[HASHES]; /* members of events' data, and col
 
 enum token_kind { TOKENS_INPUT, TOKENS_OUTPUT, TOKENS_CACHE_READ, TOKENS_CACHE_WRITE, TOKENS };
 
+/* Where a record stands in its topic. */
+struct log_place {
+    bool known;
+    int32_t partition;
+    int64_t offset;
+};
+
 /* A row of fleet.runs. Texts and times hold only what this batch says: an empty
  * view (p NULL) or 0 leaves the column as it is. */
 struct run_row {
@@ -64,7 +71,8 @@ struct run_row {
     enum run_state state;
     int64_t day_ms; /* UTC midnight; settled by the first event */
     int64_t attempt, repeats, superseded, missing_lines, tokens[TOKENS];
-    double cost_usd;
+    int64_t sandbox_ms;
+    double cost_usd, sandbox_usd;
     bool has_request, has_model; /* the table's row has them */
     /* what this batch says */
     bool by_event;
@@ -75,7 +83,8 @@ struct run_row {
     struct str tenant, batch_id, custom_id, model;
     struct str outcome, reason, hold_reason, worker, sandbox, session, result, output_tail;
     int64_t hold_until_ms, started_ms, ended_ms, last_event_ms;
-    uint32_t last_attempt; /* index + 1 of its newest attempt_row */
+    struct log_place request_at, event_at; /* of what came first */
+    uint32_t last_attempt;                 /* index + 1 of its newest attempt_row */
 };
 
 /* The part of it that the next batch begins with. */
@@ -94,10 +103,30 @@ struct attempt_row {
     int64_t starting_ms, started_ms, ended_ms;
 };
 
+/* What one event says about a sandbox. Rows of fleet.sandboxes are the newest and the most of
+ * such words, whose order does not matter: a sandbox's runs lie in several partitions. */
+struct sandbox_word {
+    uint32_t run; /* index of the run_row that has it */
+    bool used;    /* that run has it; else it only tells of it */
+    const char *state;
+    struct str id, template, reason;
+    int64_t time_ms, age_ms, running_ms; /* age and running: 0 when not told */
+    double cost_usd;                     /* below 0: not told */
+};
+
+/* Records of an old owner that were dropped one behind the other. */
+struct superseded_row {
+    uint32_t run;
+    int64_t epoch, by_epoch, after_sequence, records;
+};
+
 struct projection {
     struct run_row *runs;
     struct attempt_row *attempts;
+    struct sandbox_word *words;
+    struct superseded_row *superseded;
     size_t n_runs, cap_runs, n_attempts, cap_attempts;
+    size_t n_words, cap_words, n_superseded, cap_superseded;
     uint32_t *slots; /* open addressing: index + 1 into runs; 0: free */
     size_t n_slots;
     cJSON **trees; /* control events' data, which the rows' views point into */

@@ -124,6 +124,17 @@ static void fold_attempt_started(const struct fold *f)
     fold_given(f);
 }
 
+static void add_sandbox_use(const struct fold *f)
+{
+    double cost;
+    int64_t ms;
+
+    if (json_get_int(f->data, "sandbox_ms", &ms) && ms > 0)
+        f->run->sandbox_ms += ms;
+    if (json_get_number(f->data, "sandbox_cost_usd", &cost) && cost > 0)
+        f->run->sandbox_usd += cost;
+}
+
 /* An attempt's end adds to the run's sums; the terminal has the last word on them. */
 static void fold_attempt_ended(const struct fold *f)
 {
@@ -138,6 +149,7 @@ static void fold_attempt_ended(const struct fold *f)
     }
     if (json_get_number(f->data, "cost_usd", &cost) && cost > 0)
         f->run->cost_usd += cost;
+    add_sandbox_use(f);
     if (!a)
         return;
     text(f->data, "outcome", &a->outcome);
@@ -180,6 +192,10 @@ static void fold_terminal(const struct fold *f)
     for (size_t i = 0; i < TOKENS; i++)
         if (json_get_int(f->data, token_names[i], &n) && n >= 0)
             run->tokens[i] = n;
+    if (json_get_int(f->data, "sandbox_ms", &n) && n >= 0)
+        run->sandbox_ms = n;
+    if (json_get_number(f->data, "sandbox_cost_usd", &cost) && cost >= 0)
+        run->sandbox_usd = cost;
     run->ended_ms = f->event->time_ms;
 }
 
@@ -198,9 +214,46 @@ static void (*const folds[EVENT_TYPES])(const struct fold *) = {
     [EVENT_SANDBOX_CREATED] = fold_place,
 };
 
+/* --- what becomes of sandboxes --- */
+
+/* NULL: the type says nothing about one. Words: schema/migrations, fleet.sandboxes.state. */
+static const char *sandbox_state(enum event_type t, const char *reason)
+{
+    static const char *const states[EVENT_TYPES] = {
+        [EVENT_ATTEMPT_STARTED] = "busy",  [EVENT_SANDBOX_CREATED] = "busy",
+        [EVENT_SANDBOX_PARKED] = "parked", [EVENT_SANDBOX_ENDED] = "ended",
+        [EVENT_SANDBOX_LOST] = "lost",     [EVENT_SANDBOX_EVICTED] = "evicted",
+    };
+
+    if (t == EVENT_SANDBOX_PARKED && reason && strcmp(reason, "paused") == 0)
+        return "paused";
+    return states[t];
+}
+
+/* An eviction tells of a sandbox that somebody else had: its owner's names are not in it. */
+bool fold_sandbox(const struct fold *f, struct sandbox_word *out)
+{
+    const char *state = sandbox_state(f->event->type, json_get_string(f->data, "reason"));
+
+    *out = (struct sandbox_word){.state = state,
+                                 .used = f->event->type != EVENT_SANDBOX_EVICTED,
+                                 .time_ms = f->event->time_ms,
+                                 .cost_usd = -1};
+    text(f->data, "sandbox_id", &out->id);
+    if (!state || out->id.n == 0)
+        return false;
+    text(f->data, "template", &out->template);
+    text(f->data, "reason", &out->reason);
+    not_below(f->data, "age_ms", &out->age_ms);
+    not_below(f->data, "running_ms", &out->running_ms);
+    if (!json_get_number(f->data, "cost_usd", &out->cost_usd))
+        out->cost_usd = -1;
+    return true;
+}
+
 bool fold_reads_data(enum event_type t)
 {
-    return folds[t] != NULL;
+    return folds[t] != NULL || sandbox_state(t, NULL) != NULL;
 }
 
 void fold_event(const struct fold *f)

@@ -16,5 +16,7 @@ struct fold {
 /* Does this type's data need to be read at all? Lines' never does. */
 bool fold_reads_data(enum event_type t);
 void fold_event(const struct fold *f);
+/* Does the event say something about a sandbox? Fills all of *out but its run. */
+bool fold_sandbox(const struct fold *f, struct sandbox_word *out);
 
 #endif

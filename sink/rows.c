@@ -97,6 +97,15 @@ static void kv_float(struct buf *b, const char *column, double d)
         json_kv(b, column, isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity");
 }
 
+static void kv_place(struct buf *b, const char *partition, const char *offset,
+                     const struct log_place *at)
+{
+    if (!at->known)
+        return;
+    json_kv_int(b, partition, at->partition);
+    json_kv_int(b, offset, at->offset);
+}
+
 static void metadata(struct buf *b, const cJSON *json)
 {
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
@@ -123,6 +132,7 @@ static void request_fields(struct buf *b, const struct run_row *run)
     json_kv(b, "prompt", r->prompt);
     metadata(b, r->metadata);
     kv_time(b, "created_at", run->created_ms);
+    kv_place(b, "request_partition", "request_offset", &run->request_at);
 }
 
 static void event_fields(struct buf *b, const struct run_row *run)
@@ -140,6 +150,7 @@ static void event_fields(struct buf *b, const struct run_row *run)
     kv_time(b, "started_at", run->started_ms);
     kv_time(b, "ended_at", run->ended_ms);
     kv_time(b, "last_event_at", run->last_event_ms);
+    kv_place(b, "event_partition", "event_offset", &run->event_at);
 }
 
 /* sequence 0 tells the merge that no event touched the row. */
@@ -157,6 +168,8 @@ static void memory_fields(struct buf *b, const struct run_row *run)
     kv_float(b, "cost_usd", run->cost_usd);
     for (size_t i = 0; i < TOKENS; i++)
         json_kv_int(b, tokens[i], run->tokens[i]);
+    json_kv_int(b, "sandbox_ms", run->sandbox_ms);
+    kv_float(b, "sandbox_cost_usd", run->sandbox_usd);
     json_kv_int(b, "sequence", run->by_event ? j->sequence : 0);
     json_kv_int(b, "epoch", j->epoch);
     json_kv_int(b, "control_n", j->control_n);
@@ -210,6 +223,38 @@ void rows_attempt(struct buf *b, const struct run_row *run, const struct attempt
     kv_time(b, "starting_at", a->starting_ms);
     kv_time(b, "started_at", a->started_ms);
     kv_time(b, "ended_at", a->ended_ms);
+    buf_addc(b, '}');
+}
+
+/* The merge needs no memory of the row: each word says all it knows. */
+void rows_sandbox(struct buf *b, const struct run_row *run, const struct sandbox_word *w)
+{
+    buf_addc(b, '{');
+    kv(b, "sandbox_id", w->id);
+    kv(b, "template", w->template);
+    if (w->used) {
+        kv(b, "tenant", run->tenant);
+        kv_id(b, "run_id", run->id);
+        kv_time(b, "used_at", w->time_ms);
+    }
+    json_kv(b, "state", w->state);
+    json_kv_str(b, "reason", w->reason.p ? w->reason : STR(""));
+    kv_time(b, "since", w->time_ms);
+    kv_time(b, "created_at", w->time_ms - w->age_ms);
+    json_kv_int(b, "running_ms", w->running_ms);
+    if (w->cost_usd >= 0)
+        kv_float(b, "cost_usd", w->cost_usd);
+    buf_addc(b, '}');
+}
+
+void rows_superseded(struct buf *b, const struct run_row *run, const struct superseded_row *s)
+{
+    buf_addc(b, '{');
+    kv_id(b, "run_id", run->id);
+    json_kv_int(b, "epoch", s->epoch);
+    json_kv_int(b, "records", s->records);
+    json_kv_int(b, "by_epoch", s->by_epoch);
+    json_kv_int(b, "after_sequence", s->after_sequence);
     buf_addc(b, '}');
 }
 

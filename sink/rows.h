@@ -14,6 +14,8 @@ void rows_event(struct buf *b, const struct run_row *run, const struct event_vie
 void rows_gap(struct buf *b, const struct run_row *run, const struct event *e, int64_t missing);
 void rows_run(struct buf *b, const struct run_row *run);
 void rows_attempt(struct buf *b, const struct run_row *run, const struct attempt_row *a);
+void rows_sandbox(struct buf *b, const struct run_row *run, const struct sandbox_word *w);
+void rows_superseded(struct buf *b, const struct run_row *run, const struct superseded_row *s);
 void rows_quarantine(struct buf *b, const struct batch_item *item);
 
 #endif

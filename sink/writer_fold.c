@@ -43,6 +43,8 @@ static enum err_code load_row(struct slice *s, const PGresult *res, int row, str
     run->superseded = pg_int(res, row, col++);
     run->missing_lines = pg_int(res, row, col++);
     run->cost_usd = strtod(pg_text(res, row, col++), NULL);
+    run->sandbox_ms = pg_int(res, row, col++);
+    run->sandbox_usd = strtod(pg_text(res, row, col++), NULL);
     for (size_t i = 0; i < TOKENS; i++)
         run->tokens[i] = pg_int(res, row, col++);
     run->has_request = pg_int(res, row, col++) != 0;
@@ -82,13 +84,18 @@ static void log_gap(const struct run_row *run, const struct event *e, int64_t mi
               LF_INT("from_line", e->n - missing), LF_INT("to_line", e->n - 1));
 }
 
+static struct log_place place_of(const struct batch_item *item)
+{
+    return (struct log_place){true, item->record.partition, item->record.offset};
+}
+
 static enum err_code fold_event_item(struct slice *s, size_t i, struct buf *out, struct err *err)
 {
     struct batch_item *item = &s->batch->items[i];
     struct err why = ERR_INIT;
     enum verdict verdict;
     int64_t missing;
-    const struct run_row *run;
+    struct run_row *run;
 
     if (projection_event(&s->rows, item->run, &item->event, &verdict, &missing, &why) != ERR_OK) {
         if (why.code == ERR_NOMEM)
@@ -104,6 +111,8 @@ static enum err_code fold_event_item(struct slice *s, size_t i, struct buf *out,
         __attribute__((fallthrough));
     case JUDGE_STORE:
         rows_event(out, run, &item->event);
+        if (run->judge.sequence == 1)
+            run->event_at = place_of(item);
         s->counts.events++;
         break;
     case JUDGE_REPEAT:
@@ -116,6 +125,20 @@ static enum err_code fold_event_item(struct slice *s, size_t i, struct buf *out,
     return ERR_OK;
 }
 
+static enum err_code fold_request_item(struct slice *s, struct batch_item *item, struct err *err)
+{
+    enum run_lane lane = item->topic == TOPIC_INTERACTIVE ? LANE_INTERACTIVE : LANE_BATCH;
+    struct run_row *run;
+
+    if (projection_request(&s->rows, item->run, item->request, lane, item->record.timestamp_ms,
+                           err) != ERR_OK)
+        return err->code;
+    run = projection_find(&s->rows, item->run);
+    if (run->request == item->request)
+        run->request_at = place_of(item);
+    return ERR_OK;
+}
+
 static enum err_code fold_item(struct slice *s, size_t i, struct buf *out, struct err *err)
 {
     struct batch_item *item = &s->batch->items[i];
@@ -125,9 +148,7 @@ static enum err_code fold_item(struct slice *s, size_t i, struct buf *out, struc
         rc = fold_event_item(s, i, out, err);
     if (item->kind == ITEM_REQUEST) {
         s->counts.requests++;
-        rc = projection_request(&s->rows, item->run, item->request,
-                                item->topic == TOPIC_INTERACTIVE ? LANE_INTERACTIVE : LANE_BATCH,
-                                item->record.timestamp_ms, err);
+        rc = fold_request_item(s, item, err);
     }
     if (rc == ERR_OK && item->kind == ITEM_POISON) { /* found just now, or before */
         s->counts.quarantined++;

@@ -262,3 +262,29 @@ void slice_attempts(const struct slice *s, struct buf *out)
     }
     buf_addc(out, ']');
 }
+
+void slice_sandboxes(const struct slice *s, struct buf *out)
+{
+    buf_addc(out, '[');
+    for (size_t i = 0; i < s->rows.n_words; i++) {
+        const struct sandbox_word *w = &s->rows.words[i];
+
+        if (i)
+            buf_addc(out, ',');
+        rows_sandbox(out, &s->rows.runs[w->run], w);
+    }
+    buf_addc(out, ']');
+}
+
+void slice_superseded(const struct slice *s, struct buf *out)
+{
+    buf_addc(out, '[');
+    for (size_t i = 0; i < s->rows.n_superseded; i++) {
+        const struct superseded_row *row = &s->rows.superseded[i];
+
+        if (i)
+            buf_addc(out, ',');
+        rows_superseded(out, &s->rows.runs[row->run], row);
+    }
+    buf_addc(out, ']');
+}

@@ -65,6 +65,9 @@ void slice_unknown_ids(const struct slice *s, struct buf *out);
 /* JSON arrays of the rows of fleet.runs and fleet.attempts that changed. */
 void slice_runs(const struct slice *s, struct buf *out);
 void slice_attempts(const struct slice *s, struct buf *out);
+/* And of what the batch says for fleet.sandboxes and fleet.superseded. */
+void slice_sandboxes(const struct slice *s, struct buf *out);
+void slice_superseded(const struct slice *s, struct buf *out);
 /* Each element a payload of ids that changed; "{}" when none did. */
 void slice_payloads(const struct slice *s, struct buf *out);
 bool slice_has_new(const struct slice *s); /* a span whose row may not be there */

@@ -64,6 +64,40 @@
                           " ON CONFLICT (run_id, attempt) DO UPDATE SET run_id = "                 \
                           "r.run_id" ATTEMPT_COLUMNS(MERGE)
 
+/* The newest word by time counts; an end is newer than anything else. Equal times are told apart
+ * by the words themselves: whoever reads them in another order comes to the same row. */
+#define WORD_FINAL(r) "(" r "state IN ('ended', 'evicted', 'lost'))"
+#define WORD_ORDER(r) "(" WORD_FINAL(r) ", " r "since, " r "state, " r "reason)"
+#define USE_ORDER(r)  "(" r "used_at, " r "run_id)"
+#define NEWEST_WORD(c)                                                                             \
+    "(array_agg(" c " ORDER BY " WORD_FINAL("") " DESC, since DESC, state DESC, reason DESC))[1]"
+#define NEWEST_USE(c) "(array_agg(" c " ORDER BY used_at DESC NULLS LAST, run_id DESC))[1]"
+#define BY_WORD(c)                                                                                 \
+    c " = CASE WHEN " WORD_ORDER("excluded.") " > " WORD_ORDER("s.") " THEN excluded." c           \
+                                                                     " ELSE s." c " END"
+#define BY_USE(c)                                                                                  \
+    c " = CASE WHEN s.used_at IS NULL OR " USE_ORDER("excluded.") " > " USE_ORDER(                 \
+        "s.") " THEN excluded." c " ELSE s." c " END"
+#define BY_MOST(c)  c " = GREATEST(s." c ", excluded." c ")"
+#define BY_LEAST(c) c " = LEAST(s." c ", excluded." c ")"
+#define MERGE_SANDBOXES                                                                                                                                                                                                                                                                                                                                                                                                                                                                      \
+    "INSERT INTO fleet.sandboxes AS s (sandbox_id, template, tenant, run_id, used_at, state,"                                                                                                                                                                                                                                                                                                                                                                                                \
+    " reason, since, created_at, ended_at, running_ms, cost_usd)"                                                                                                                                                                                                                                                                                                                                                                                                                            \
+    " SELECT sandbox_id, max(template), max(tenant), " NEWEST_USE("run_id") ", "                                                                                                                                                                                                                                                                                                                                                                                                             \
+                                                                            "max(used_at),"                                                                                                                                                                                                                                                                                                                                                                                                  \
+                                                                            " " NEWEST_WORD("stat"                                                                                                                                                                                                                                                                                                                                                                                           \
+                                                                                            "e") ", " NEWEST_WORD("reason") ", " NEWEST_WORD("since") ", min(created_at), min(since) FILTER (WHERE " WORD_FINAL("") "), max(running_ms),"                                                                                                                                                                                                                                                    \
+                                                                                                                                                                                                                    " max(cost_usd)" FROM_JSON(                                                                                                                                                                                                                                              \
+                                                                                                                                                                                                                        "fleet.sandboxes") " GROUP BY sandbox_id ORDER BY sandbox_id"                                                                                                                                                                                                        \
+                                                                                                                                                                                                                                           " ON CONFLICT (sandbox_id) DO UPDATE SET " BY_MOST("template") ", " BY_MOST("tenant") ", " BY_USE("run_id") ", " BY_MOST("used_at") ", " BY_WORD("state") ", " BY_WORD("reason") ", " BY_WORD("since") ", " BY_LEAST("created_at") ", " BY_LEAST( \
+                                                                                                                                                                                                                                               "ended_at") ", " BY_MOST("running_ms") ", " BY_MOST("cost_usd")
+#define MERGE_SUPERSEDED                                                                           \
+    "INSERT INTO fleet.superseded AS s (run_id, epoch, records, by_epoch, after_sequence)"         \
+    " SELECT run_id, epoch, sum(records), min(by_epoch), min(after_sequence)" FROM_JSON(           \
+        "fleet.superseded") " GROUP BY run_id, epoch ORDER BY run_id, epoch"                       \
+                            " ON CONFLICT (run_id, epoch) DO UPDATE SET records = s.records + "    \
+                            "excluded.records"
+
 /* A lost commit is lost with its offsets, so the records come again: nothing is gained
  * by waiting for the disk. A frozen sink must not hold its successor's rows for ever.
  * Positions and rows are locked in one order, so that two sinks never wait for each other
@@ -79,6 +113,8 @@ const char *const writer_session_sql[] = {
     "PREPARE " EXEC_ADVANCE " (text[], int[], bigint[], bigint[]) AS " ADVANCE_OFFSETS,
     "PREPARE " EXEC_RUNS " (json) AS " MERGE_RUNS,
     "PREPARE " EXEC_ATTEMPT " (json) AS " MERGE_ATTEMPTS,
+    "PREPARE " EXEC_SANDBOX " (json) AS " MERGE_SANDBOXES,
+    "PREPARE " EXEC_SUPERSEDED " (json) AS " MERGE_SUPERSEDED,
     "PREPARE " EXEC_NOTIFY
     " (text[]) AS SELECT pg_notify('fleet_runs', ids) FROM unnest($1) AS ids",
 };
@@ -98,7 +134,8 @@ const char sql_ensure_days[] = "SELECT fleet.ensure_day(day) FROM unnest($1::dat
 
 const char sql_read_runs[] =
     "SELECT run_id, run_day - date '1970-01-01', state, sequence, epoch, control_n, line_attempt,"
-    " line, ended::int, attempt, repeats, superseded, missing_lines, cost_usd, input_tokens,"
+    " line, ended::int, attempt, repeats, superseded, missing_lines, cost_usd, sandbox_ms,"
+    " sandbox_cost_usd, input_tokens,"
     " output_tokens, cache_read_tokens, cache_write_tokens, (created_at IS NOT NULL)::int,"
     " (model IS NOT NULL)::int"
     " FROM fleet.runs WHERE run_id = ANY ($1::uuid[])";

@@ -26,6 +26,8 @@
     X(prompt, REQUEST)                                                                             \
     X(metadata, REQUEST)                                                                           \
     X(created_at, REQUEST)                                                                         \
+    X(request_partition, REQUEST)                                                                  \
+    X(request_offset, REQUEST)                                                                     \
     X(model, EITHER)                                                                               \
     X(state, MEMORY)                                                                               \
     X(hold_reason, HELD)                                                                           \
@@ -39,6 +41,8 @@
     X(output_tail, LAST)                                                                           \
     X(started_at, FIRST)                                                                           \
     X(ended_at, LAST)                                                                              \
+    X(event_partition, FIRST)                                                                      \
+    X(event_offset, FIRST)                                                                         \
     X(last_event_at, LAST)                                                                         \
     X(attempt, MEMORY)                                                                             \
     X(cost_usd, MEMORY)                                                                            \
@@ -46,6 +50,8 @@
     X(output_tokens, MEMORY)                                                                       \
     X(cache_read_tokens, MEMORY)                                                                   \
     X(cache_write_tokens, MEMORY)                                                                  \
+    X(sandbox_ms, MEMORY)                                                                          \
+    X(sandbox_cost_usd, MEMORY)                                                                    \
     X(sequence, MEMORY)                                                                            \
     X(epoch, MEMORY)                                                                               \
     X(control_n, MEMORY)                                                                           \
@@ -100,11 +106,13 @@ extern const char sql_evict_frozen[], sql_ensure_days[], sql_read_runs[], sql_co
     sql_copy_gaps[], sql_copy_quarantine[], sql_merge_quarantine[];
 
 /* Prepared in the session, for EXECUTE: several go in one message with BEGIN or COMMIT. */
-#define EXEC_MAKE    "sink_make"    /* topics, partitions, next */
-#define EXEC_LOCK    "sink_lock"    /* topics, partitions */
-#define EXEC_ADVANCE "sink_advance" /* topics, partitions, was, next */
-#define EXEC_RUNS    "sink_runs"    /* rows as JSON */
-#define EXEC_ATTEMPT "sink_attempts"
-#define EXEC_NOTIFY  "sink_notify" /* payloads */
+#define EXEC_MAKE       "sink_make"    /* topics, partitions, next */
+#define EXEC_LOCK       "sink_lock"    /* topics, partitions */
+#define EXEC_ADVANCE    "sink_advance" /* topics, partitions, was, next */
+#define EXEC_RUNS       "sink_runs"    /* rows as JSON */
+#define EXEC_ATTEMPT    "sink_attempts"
+#define EXEC_SANDBOX    "sink_sandboxes"
+#define EXEC_SUPERSEDED "sink_superseded"
+#define EXEC_NOTIFY     "sink_notify" /* payloads */
 
 #endif

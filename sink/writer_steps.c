@@ -235,6 +235,8 @@ static enum err_code commit_send(struct writer *w, struct err *err)
 
     execute_rows(&s, &w->slice, EXEC_RUNS, slice_runs);
     execute_rows(&s, &w->slice, EXEC_ATTEMPT, slice_attempts);
+    execute_rows(&s, &w->slice, EXEC_SANDBOX, slice_sandboxes);
+    execute_rows(&s, &w->slice, EXEC_SUPERSEDED, slice_superseded);
     execute_rows(&s, &w->slice, EXEC_NOTIFY, slice_payloads);
     buf_adds(&s.sql, "COMMIT");
     return send_script(w, &s, err);

@@ -146,6 +146,52 @@ static inline void lab_drop_database(struct lab *lab)
     PQfinish(admin);
 }
 
+/* As if nothing had been read yet. */
+static inline void lab_clear(struct lab *lab)
+{
+    lab_do(lab, "TRUNCATE fleet.events, fleet.runs, fleet.attempts, fleet.gaps, fleet.quarantine,"
+                " fleet.superseded, fleet.sandboxes, fleet.sink_offsets");
+}
+
+enum { LAB_PRINT = 4096 };
+
+/* A line a table of the read model: its name, its rows, and a hash of all their columns but
+ * the positions' times. Losses are no part of it: somebody decided them. */
+static inline void lab_fingerprint(struct lab *lab, char out[LAB_PRINT])
+{
+    PGresult *tables = lab_exec(
+        lab->pg, "SELECT relname FROM pg_class WHERE relnamespace = 'fleet'::regnamespace"
+                 " AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> 'losses'"
+                 " ORDER BY 1");
+    char sql[512], line[128];
+    size_t used = 0;
+
+    assert_true(PQntuples(tables) >= 11);
+    for (int i = 0; i < PQntuples(tables); i++) {
+        const char *name = PQgetvalue(tables, i, 0);
+
+        snprintf(sql, sizeof(sql),
+                 "SELECT concat_ws(' ', '%s', count(*), md5(string_agg(t::text, E'\\n' ORDER BY"
+                 " t::text COLLATE \"C\"))) FROM (SELECT %s FROM fleet.%s) AS t",
+                 name, strcmp(name, "sink_offsets") == 0 ? "topic, partition, next" : "*", name);
+        lab_text(lab, sql, line, sizeof(line));
+        used += (size_t)snprintf(out + used, LAB_PRINT - used, "%s\n", line);
+        assert_true(used < LAB_PRINT);
+    }
+    PQclear(tables);
+}
+
+/* The sums, kept batch by batch, are those that the runs give when they are added up anew. */
+static inline void lab_check_sums(struct lab *lab)
+{
+    char kept[LAB_PRINT], anew[LAB_PRINT];
+
+    lab_fingerprint(lab, kept);
+    lab_do(lab, "SELECT fleet.derive_all()");
+    lab_fingerprint(lab, anew);
+    assert_string_equal(kept, anew);
+}
+
 /* --- topics and records --- */
 
 static inline void lab_topics(struct lab *lab)

@@ -55,11 +55,4 @@ static inline void check(struct lab *lab)
                "3|malformed");
 }
 
-/* Nothing happened yet. */
-static inline void start_over(struct lab *lab)
-{
-    lab_do(lab, "TRUNCATE fleet.events, fleet.runs, fleet.attempts, fleet.gaps, fleet.quarantine,"
-                " fleet.sink_offsets");
-}
-
 #endif

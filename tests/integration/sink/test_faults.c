@@ -56,10 +56,8 @@ static void refuses_for_a_while(void **state)
                  " IF nextval('public.refusals') < 2 THEN"
                  " RAISE EXCEPTION 'not now' USING ERRCODE = '%s'; END IF; RETURN NEW; END $$",
                  passing[i]);
-        lab_do(
-            lab,
-            "TRUNCATE fleet.events, fleet.runs, fleet.attempts, fleet.gaps,"
-            " fleet.quarantine, fleet.sink_offsets; ALTER SEQUENCE public.refusals RESTART WITH 0");
+        lab_clear(lab);
+        lab_do(lab, "ALTER SEQUENCE public.refusals RESTART WITH 0");
         lab_do(lab, sql);
         lab_do(lab, "CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON fleet.events"
                     " FOR EACH ROW EXECUTE FUNCTION public.refuse()");

@@ -39,7 +39,7 @@ static void killed_at_each_point(void **state)
 
     produce(lab);
     for (size_t i = 0; i < COUNTOF(points); i++) {
-        start_over(lab);
+        lab_clear(lab);
         setenv("SANDFLEET_FAULT", points[i], 1);
         LAB_SINK(lab, 0, "--batch-rows", "400", SOON);
         if (lab_wait(lab, 0) != 128 + SIGKILL)

@@ -121,28 +121,12 @@ static void check_story(struct lab *lab)
         lab_expect(lab, story[i].sql, story[i].want);
 }
 
-/* Every row of the read model but the positions' times, as one number. */
-static void fingerprint(struct lab *lab, char out[64])
-{
-    lab_text(lab,
-             "SELECT md5(concat("
-             "(SELECT string_agg(t::text, '\n' ORDER BY run_id, sequence) FROM fleet.events t),"
-             "(SELECT string_agg(t::text, '\n' ORDER BY run_id) FROM fleet.runs t),"
-             "(SELECT string_agg(t::text, '\n' ORDER BY run_id, attempt) FROM fleet.attempts t),"
-             "(SELECT string_agg(t::text, '\n' ORDER BY run_id, sequence) FROM fleet.gaps t),"
-             "(SELECT string_agg(t::text, '\n' ORDER BY topic, partition, \"offset\")"
-             " FROM fleet.quarantine t),"
-             "(SELECT string_agg(concat_ws(',', topic, partition, next), '\n'"
-             " ORDER BY topic, partition) FROM fleet.sink_offsets)))",
-             out, 64);
-}
-
 /* The same topics into a fresh database each time, cut differently. */
 static void any_batches_same_rows(void **state)
 {
     struct lab *lab = *state;
     static const char *const sizes[] = {"5000", "1", "3"};
-    char first[64], again[64];
+    char first[LAB_PRINT], again[LAB_PRINT];
 
     tell(lab);
     for (size_t i = 0; i < COUNTOF(sizes); i++) {
@@ -150,7 +134,7 @@ static void any_batches_same_rows(void **state)
         await_story(lab);
         lab_stop(lab, 0);
         check_story(lab);
-        fingerprint(lab, i == 0 ? first : again);
+        lab_fingerprint(lab, i == 0 ? first : again);
         if (i > 0)
             assert_string_equal(first, again);
         lab_drop_database(lab);
@@ -180,17 +164,16 @@ static void set_back(void **state)
 static void rebuild(void **state)
 {
     struct lab *lab = *state;
-    char before[64], after[64];
+    char before[LAB_PRINT], after[LAB_PRINT];
 
     tell(lab);
     LAB_SINK(lab, 0, "--offsets-check", "50ms");
     await_story(lab);
-    fingerprint(lab, before);
-    lab_do(lab, "TRUNCATE fleet.events, fleet.runs, fleet.attempts, fleet.gaps, fleet.quarantine,"
-                " fleet.sink_offsets");
+    lab_fingerprint(lab, before);
+    lab_clear(lab);
     await_story(lab);
     lab_stop(lab, 0);
-    fingerprint(lab, after);
+    lab_fingerprint(lab, after);
     assert_string_equal(before, after);
 }
 

@@ -281,6 +281,81 @@ static void many_runs(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* --- sandboxes, old owners --- */
+
+static const struct {
+    const char *name;
+    enum event_type type;
+    const char *data, *state; /* state NULL: says nothing about a sandbox */
+    bool used;
+    int64_t running_ms;
+    double cost_usd;
+} sandbox_rows[] = {
+    {"created", EVENT_SANDBOX_CREATED, "{\"sandbox_id\":\"s\",\"template\":\"t\"}", "busy", true, 0,
+     -1},
+    {"taken", EVENT_ATTEMPT_STARTED, "{\"sandbox_id\":\"s\"}", "busy", true, 0, -1},
+    {"kept", EVENT_SANDBOX_PARKED, "{\"sandbox_id\":\"s\",\"reason\":\"kept\"}", "parked", true, 0,
+     -1},
+    {"frozen", EVENT_SANDBOX_PARKED, "{\"sandbox_id\":\"s\",\"reason\":\"paused\"}", "paused", true,
+     0, -1},
+    {"ended", EVENT_SANDBOX_ENDED, "{\"sandbox_id\":\"s\",\"running_ms\":7,\"cost_usd\":0}",
+     "ended", true, 7, 0},
+    {"lost", EVENT_SANDBOX_LOST, "{\"sandbox_id\":\"s\"}", "lost", true, 0, -1},
+    {"another one's", EVENT_SANDBOX_EVICTED, "{\"sandbox_id\":\"s\",\"cost_usd\":0.5}", "evicted",
+     false, 0, 0.5},
+    {"no name", EVENT_SANDBOX_ENDED, "{}", NULL, false, 0, 0},
+    {"not of a sandbox", EVENT_ATTEMPT_ENDED, "{\"sandbox_id\":\"s\"}", NULL, false, 0, 0},
+    {"wrong types", EVENT_SANDBOX_ENDED, "{\"sandbox_id\":7}", NULL, false, 0, 0},
+};
+
+static void says_of_sandboxes(void **state)
+{
+    struct world *w = *state;
+
+    for (size_t i = 0; i < COUNTOF(sandbox_rows); i++)
+        add_event(&w->batch, RUN_A,
+                  (struct event){.type = sandbox_rows[i].type,
+                                 .attempt = 1,
+                                 .epoch = 1,
+                                 .n = (int64_t)i + 1,
+                                 .data = str_of(sandbox_rows[i].data)});
+    for (size_t i = 0; i < COUNTOF(sandbox_rows); i++) {
+        const struct sandbox_word *word;
+        size_t before = w->rows.n_words;
+        int64_t missing;
+
+        assert_int_equal(fold_event_at(w, i, &missing), JUDGE_STORE);
+        if (w->rows.n_words - before != (sandbox_rows[i].state ? 1 : 0))
+            fail_msg("%s: %zu words", sandbox_rows[i].name, w->rows.n_words - before);
+        if (!sandbox_rows[i].state)
+            continue;
+        word = &w->rows.words[before];
+        assert_string_equal(word->state, sandbox_rows[i].state);
+        assert_int_equal(word->used, sandbox_rows[i].used);
+        assert_int_equal(word->running_ms, sandbox_rows[i].running_ms);
+        assert_true(word->cost_usd == sandbox_rows[i].cost_usd);
+        assert_true(str_is(word->id, "s"));
+    }
+}
+
+static void marks_old_owners(void **state)
+{
+    struct world *w = *state;
+    static const int64_t epochs[] = {1, 2, 1, 3, 1, 2, 1};
+    const struct superseded_row *s;
+
+    for (size_t i = 0; i < COUNTOF(epochs); i++)
+        add_event(&w->batch, RUN_A, (struct event)LINE(1, epochs[i], (int64_t)i + 1));
+    fold_all(w);
+    s = w->rows.superseded;
+    assert_int_equal(w->rows.n_superseded, 2);
+    assert_true(s[0].epoch == 1 && s[0].records == 3 && s[0].by_epoch == 2 &&
+                s[0].after_sequence == 2);
+    assert_true(s[1].epoch == 2 && s[1].records == 1 && s[1].by_epoch == 3 &&
+                s[1].after_sequence == 3);
+    assert_int_equal(run_a(w)->superseded, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(request_anywhere),
@@ -288,6 +363,8 @@ int main(void)
                                        TEST(events_overrule_the_request),
                                        TEST(verdicts_count),
                                        TEST(bad_data_moves_nothing),
+                                       TEST(says_of_sandboxes),
+                                       TEST(marks_old_owners),
                                        TEST(many_runs)};
     return cmocka_run_group_tests_name("projection", tests, NULL, NULL);
 }
