@@ -107,6 +107,39 @@ class RealClaude(unittest.TestCase):
         total = self.natives(second, "result")[-1]["total_cost_usd"]
         self.assertAlmostEqual(one + two, total, places=6, msg="each run costs what it added")
 
+    def parked(self, session):
+        return self.stack.wait_rows("select sandbox_id from ledger.sandboxes where session_id = :'s' and state = 'parked'",
+                                    1, s=session)[0]["sandbox_id"]
+
+    def said(self, session_id):
+        """What the newest request of this conversation had in it, from the user."""
+        return [r for r in json_lines(self.api.log.read_text()) if r["session"] == session_id][-1]["said"]
+
+    def test_a_session_whose_sandbox_is_gone_goes_on_in_a_new_one(self):
+        """Three sandboxes, one conversation: each next one has it from the transcript alone."""
+        runs, sandboxes = [], set()
+        for prompt in ("remember HERON", "and WAGTAIL", "and PLOVER"):
+            runs.append(self.run_of("[[stub:text]] " + prompt, "--session", "far"))
+            sandboxes.add(self.parked("far"))
+            self.stack.kill_sandbox(self.parked("far"))
+        (session_id,) = {n["session_id"] for events in runs for n in self.natives(events, "init")}
+        self.assertEqual(len(sandboxes), 3)
+        self.assertEqual(self.said(session_id), [f"[[stub:text]] {w}" for w in ("remember HERON", "and WAGTAIL", "and PLOVER")])
+        started = [e["data"] for events in runs for e in events if e["type"] == "sandfleet.attempt.started"]
+        self.assertEqual([s.get("resumed_from") for s in started], [None, "transcript", "transcript"])
+        costs = [events[-1]["data"]["cost_usd"] for events in runs]
+        total = self.natives(runs[-1], "result")[-1]["total_cost_usd"]
+        self.assertAlmostEqual(sum(costs), total, places=6, msg="each run costs what it added")
+        self.assertLess(max(costs), 0.5 * total)
+
+    def test_the_credential_is_in_no_transcript(self):
+        self.run_of("[[stub:bash cmd='s=sk; echo said: $s" + KEY.removeprefix("sk") + "']] x", "--session", "leak")
+        self.parked("leak")
+        key = self.stack.value("select transcript from ledger.sessions where session_id = 'leak'")
+        stored = (self.stack.dir / "store" / key).read_text()
+        self.assertIn("said: " + "*" * len(KEY), stored)
+        self.assertNotIn(KEY, stored)
+
     def test_the_api_fails_and_recovers(self):
         self.api.post("/__stub/fault", status=529, times=4, type="overloaded_error", message="Overloaded")
         events = self.run_of("[[stub:text]] please")

@@ -194,15 +194,9 @@ class SandboxLife(unittest.TestCase):
         if how == "expired":
             self.expire(f"session_id = '{session}'")
         else:
-            self.kill_sandbox(first["sandbox_id"])
+            self.stack.kill_sandbox(first["sandbox_id"])
         self.stack.wait("its end", lambda: first["sandbox_id"] not in self.listed())
         return first
-
-    def kill_sandbox(self, sandbox_id):
-        env = self.stack.env
-        request = urllib.request.Request(env["E2B_API_URL"] + "/sandboxes/" + sandbox_id, method="DELETE",
-                                         headers={"X-API-Key": env["E2B_API_KEY"]})
-        urllib.request.urlopen(request, timeout=30).read()
 
     def test_a_session_goes_on_in_another_sandbox(self):
         for how in ("expired", "killed"):

@@ -701,6 +701,8 @@ class Handler(BaseHTTPRequestHandler):
                "tools": len(facts["tools"]), "scenario": name or ("aux" if aux else "echo"), "step": index,
                "session": self.headers.get("x-claude-code-session-id"), "retry": self.headers.get("x-stainless-retry-count"),
                "auth": ("x-api-key" if self.headers.get("x-api-key") else "bearer" if key else "none"), "key_end": key[-4:],
+               "said": [t[:80] for m in body.get("messages", []) if m.get("role") == "user" for t in user_texts(m)
+                        if not t.lstrip().startswith("<system-reminder>")],
                "messages": len(body.get("messages", [])), "user_agent": self.headers.get("user-agent")}
         if s.opt.require_key and key != s.opt.require_key:
             rec["status"] = 401

@@ -17,6 +17,7 @@ import shlex
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEV = str(ROOT / "ops" / "dev")
@@ -163,6 +164,12 @@ class Stack:
 
     def topic(self, name):
         return self.env["SANDFLEET_PREFIX"] + name
+
+    def kill_sandbox(self, sandbox_id):
+        """As if it vanished: the ledger does not know."""
+        request = urllib.request.Request(self.env["E2B_API_URL"] + "/sandboxes/" + sandbox_id, method="DELETE",
+                                         headers={"X-API-Key": self.env["E2B_API_KEY"]})
+        urllib.request.urlopen(request, timeout=30).read()
 
     # --- waiting --------------------------------------------------------
 
