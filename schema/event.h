@@ -48,6 +48,7 @@ enum {
     X(ATTEMPT_STARTING, "sandfleet.attempt.starting", false, false)                                \
     X(ATTEMPT_STARTED, "sandfleet.attempt.started", false, false)                                  \
     X(ATTEMPT_ENDED, "sandfleet.attempt.ended", false, false)                                      \
+    X(CREDENTIAL_HELD, "sandfleet.credential.held", false, false)                                  \
     X(SANDBOX_CREATED, "sandfleet.sandbox.created", false, false)                                  \
     X(SANDBOX_PARKED, "sandfleet.sandbox.parked", false, false)                                    \
     X(SANDBOX_EVICTED, "sandfleet.sandbox.evicted", false, false)                                  \

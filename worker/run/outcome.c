@@ -11,10 +11,11 @@ static const struct {
     const char *name;
     enum event_type event;
     enum outcome_next next;
+    enum outcome_credential credential;
     int64_t base_ms, cap_ms;
 } rows[] = {
-#define ROW(name, text, event, next, base, cap)                                                    \
-    [OUTCOME_##name] = {text, EVENT_##event, NEXT_##next, base, cap},
+#define ROW(name, text, event, next, credential, base, cap)                                        \
+    [OUTCOME_##name] = {text, EVENT_##event, NEXT_##next, CREDENTIAL_##credential, base, cap},
     OUTCOME_MAP(ROW)
 #undef ROW
 };
@@ -140,7 +141,7 @@ static const struct {
     enum outcome outcome;
 } complaints[] = {
     {"No conversation found with session ID", OUTCOME_SESSION_LOST},
-    {"is already in use.", OUTCOME_AGENT_ERROR}, /* the session's id; a resume would do */
+    {"is already in use.", OUTCOME_INTERNAL}, /* the session's id: the next attempt has another */
     {"Error: Invalid session ID", OUTCOME_INVALID_REQUEST},
     {"also needs --fork-session", OUTCOME_INVALID_REQUEST},
     {"error: unknown option", OUTCOME_INVALID_REQUEST},
@@ -177,9 +178,12 @@ static bool cut_off(const struct stream_state *st, int exit_status)
     return exit_status != 0 && st->inits > st->results;
 }
 
+/* A model that never complies with the schema ends in success, too. */
 enum outcome outcome_of_result(const struct stream_state *st)
 {
-    return st->last.is_error ? judge_result(st) : OUTCOME_SUCCESS;
+    if (st->last.is_error)
+        return judge_result(st);
+    return st->schema_asked && !st->structured ? OUTCOME_AGENT_ERROR : OUTCOME_SUCCESS;
 }
 
 enum outcome outcome_of_exit(const struct stream_state *st, int exit_status, struct str stderr_tail)
@@ -188,9 +192,9 @@ enum outcome outcome_of_exit(const struct stream_state *st, int exit_status, str
         return OUTCOME_TIMED_OUT;
     if (!st->last.seen)
         return judge_silence(st, exit_status, stderr_tail);
-    if (st->last.is_error)
-        return judge_result(st);
-    return cut_off(st, exit_status) ? OUTCOME_NO_RESULT : OUTCOME_SUCCESS;
+    if (!st->last.is_error && cut_off(st, exit_status))
+        return OUTCOME_NO_RESULT;
+    return outcome_of_result(st);
 }
 
 enum outcome outcome_of_error(const struct err *e)
@@ -202,7 +206,7 @@ enum outcome outcome_of_error(const struct err *e)
         [ERR_CONFLICT] = OUTCOME_SANDBOX_FAILED,
         [ERR_NOT_FOUND] = OUTCOME_TEMPLATE_UNKNOWN,
         [ERR_USAGE] = OUTCOME_INVALID,
-        [ERR_UNAUTHORIZED] = OUTCOME_AUTH,
+        [ERR_UNAUTHORIZED] = OUTCOME_SANDBOX_FAILED, /* by the sandbox: AUTH is the model's */
         [ERR_TIMEOUT] = OUTCOME_STREAM_LOST,
         [ERR_THROTTLED] = OUTCOME_SANDBOX_CAPACITY,
         [ERR_UNAVAILABLE] = OUTCOME_SANDBOX_FAILED,
@@ -220,42 +224,60 @@ enum outcome outcome_of_error(const struct err *e)
 }
 
 /* --- what is done about it -------------------------------------------------- */
-static int64_t delay_ms(enum outcome o, int64_t tries, int64_t hold_ms, uint32_t random)
+
+/* A hold is nobody's failure and counts nowhere; it lasts longer from attempt to attempt. */
+static int64_t tries(enum outcome o, const struct outcome_case *c, bool counted)
+{
+    if (rows[o].next == NEXT_HOLD)
+        return c->attempt - 1;
+    return counted ? c->failures : c->uncounted;
+}
+
+static int64_t backoff_ms(enum outcome o, const struct outcome_case *c, int64_t n, uint32_t random)
 {
     /* An attempt costs more than a call: half of the wait is certain, half by chance. */
     struct backoff half = {.base_ms = rows[o].base_ms / 2,
                            .cap_ms = rows[o].cap_ms / 2,
-                           .tries = tries > 30 ? 30 : (unsigned)tries};
+                           .tries = n > 30 ? 30 : (unsigned)n};
     int64_t own = backoff_delay_ms(&half, UINT32_MAX) + backoff_delay_ms(&half, random);
 
-    if (hold_ms <= 0)
+    if (c->hold_ms <= 0)
         return own;
     if (rows[o].next == NEXT_HOLD)
-        return hold_ms + random % 1000; /* not all of them in the same millisecond */
-    return hold_ms > own ? hold_ms : own;
+        return c->hold_ms + random % 1000; /* not all of them in the same millisecond */
+    return c->hold_ms > own ? c->hold_ms : own;
 }
 
-/* A hold is nobody's failure and counts nowhere; it lasts longer from attempt to attempt. */
-static int64_t tries(enum outcome_next next, const struct outcome_counts *was, bool counted)
+static int64_t credential_ms(enum outcome o, const struct outcome_case *c)
 {
-    if (next == NEXT_HOLD)
-        return was->attempt - 1;
-    return counted ? was->failures : was->uncounted;
+    switch (rows[o].credential) {
+    case CREDENTIAL_KEEP:
+        break;
+    case CREDENTIAL_LIMIT:
+        return c->hold_ms > 0 ? c->hold_ms : OUTCOME_LIMIT_MS;
+    case CREDENTIAL_ALERT:
+        return OUTCOME_ALERT_MS;
+    }
+    return 0;
 }
 
-struct outcome_plan outcome_plan(enum outcome o, const struct outcome_counts *was, int64_t hold_ms,
-                                 uint32_t random)
+struct outcome_plan outcome_plan(enum outcome o, const struct outcome_case *c, uint32_t random)
 {
     enum outcome_next next = rows[o].next;
-    bool waited = next == NEXT_WAIT && was->uncounted < OUTCOME_UNCOUNTED_MAX;
+    bool waited = next == NEXT_WAIT && c->uncounted < OUTCOME_UNCOUNTED_MAX;
     bool counted = next != NEXT_HOLD && !waited;
+    struct outcome_plan p = {.counted = counted,
+                             .credential_ms = credential_ms(o, c),
+                             .alert = rows[o].credential == CREDENTIAL_ALERT};
 
-    if (next == NEXT_END || (counted && was->failures + 1 >= was->max_attempts))
-        return (struct outcome_plan){.retry = false, .counted = true};
-    return (struct outcome_plan){
-        .retry = true,
-        .counted = counted,
-        .failures = next == NEXT_ONCE ? was->max_attempts - 1 : was->failures + counted,
-        .uncounted = was->uncounted + waited,
-        .delay_ms = delay_ms(o, tries(next, was, counted), hold_ms, random)};
+    if (next == NEXT_END || (counted && c->failures + 1 >= c->max_attempts))
+        return p;
+    p.retry = true;
+    p.failures = next == NEXT_ONCE ? c->max_attempts - 1 : c->failures + counted;
+    p.uncounted = c->uncounted + waited;
+    if (p.credential_ms > 0)
+        p.delay_ms = (c->pooled ? 0 : p.credential_ms) + random % 1000;
+    else
+        p.delay_ms = backoff_ms(o, c, tries(o, c, counted), random);
+    return p;
 }

@@ -143,13 +143,14 @@ static void drop_handles(struct run *r)
     sandbox_free(r->sandbox);
     ledger_cancel(r->op);
     ledger_cancel(r->started_op);
+    ledger_cancel(r->credential_op);
     publish_log_free(r->log);
     r->timer = NULL;
     r->capture = NULL;
     r->update = NULL;
     r->carry = NULL;
     r->sandbox = NULL;
-    r->op = r->started_op = NULL;
+    r->op = r->started_op = r->credential_op = NULL;
     r->log = NULL;
 }
 
@@ -186,10 +187,11 @@ static void enter_gone(struct run *r)
     timer_stop(r->timer);
     ledger_cancel(r->op);
     ledger_cancel(r->started_op);
+    ledger_cancel(r->credential_op);
     capture_free(r->capture);
     claude_update_free(r->update);
     carry_free(r->carry);
-    r->op = r->started_op = NULL;
+    r->op = r->started_op = r->credential_op = NULL;
     r->capture = NULL;
     r->update = NULL;
     r->carry = NULL;

@@ -50,13 +50,68 @@ static void say_retry(struct run *r)
 
 static struct outcome_plan plan(const struct run *r)
 {
-    struct outcome_counts was = {.attempt = r->claim.attempt,
-                                 .failures = r->claim.failures,
-                                 .uncounted = r->claim.uncounted,
-                                 .max_attempts = r->request.max_attempts};
+    struct outcome_case c = {.attempt = r->claim.attempt,
+                             .failures = r->claim.failures,
+                             .uncounted = r->claim.uncounted,
+                             .max_attempts = r->request.max_attempts,
+                             .hold_ms = r->end.hold_ms,
+                             .pooled = r->credential &&
+                                       strcmp(r->credential->name, r->request.credential) != 0};
 
-    return outcome_plan(r->end.outcome, &was, r->end.hold_ms, randombytes_random());
+    return outcome_plan(r->end.outcome, &c, randombytes_random());
 }
+
+/* --- the credential ---------------------------------------------------------- */
+
+static void on_credential_held(void *ctx, bool held, const struct err *e)
+{
+    struct run *r = ctx;
+
+    r->credential_op = NULL;
+    if (!held)
+        log_event(LOG_ERROR, "credential.not_held", LF("run", r->claim.run_id),
+                  LF("credential", r->credential->name), LF_ERR(e));
+    if (r->state == RUN_SETTLING)
+        run_settle(r);
+}
+
+static void say_credential_held(struct run *r)
+{
+    AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
+    char until[CLOCK_TEXT];
+
+    clock_rfc3339(clock_wall_ms() + r->plan.credential_ms, until);
+    log_event(r->plan.alert ? LOG_ERROR : LOG_WARN,
+              r->plan.alert ? "credential.refused" : "credential.held",
+              LF("credential", r->credential->name), LF("run", r->claim.run_id),
+              LF("outcome", outcome_name(r->end.outcome)), LF("reason", r->end.reason),
+              LF("until", until));
+    buf_addc(&data, '{');
+    json_kv(&data, "credential", r->credential->name);
+    json_kv(&data, "pool", r->credential->pool);
+    json_kv(&data, "outcome", outcome_name(r->end.outcome));
+    json_kv(&data, "reason", r->end.reason[0] ? r->end.reason : NULL);
+    json_kv(&data, "until", until);
+    json_kv_bool(&data, "alert", r->plan.alert);
+    buf_addc(&data, '}');
+    run_say(r, EVENT_CREDENTIAL_HELD, &data);
+}
+
+/* Before the run can be taken again, by this worker or another one: run_settle() waits for it. */
+static void hold_credential(struct run *r)
+{
+    if (r->plan.credential_ms <= 0 || !r->credential)
+        return;
+    say_credential_held(r);
+    r->credential_op =
+        ledger_hold_credential(r->host->ledger, r->credential->name, r->plan.credential_ms,
+                               outcome_name(r->end.outcome), on_credential_held, r);
+    if (!r->credential_op)
+        log_event(LOG_ERROR, "credential.not_held", LF("run", r->claim.run_id),
+                  LF("credential", r->credential->name), LF("why", "out of memory"));
+}
+
+/* --- the verdict ------------------------------------------------------------- */
 
 static void count(const struct run *r, const struct usage *used)
 {
@@ -84,6 +139,7 @@ static void report(struct run *r)
               LF("reason", r->end.reason), LF_INT("lines", r->stream.lines),
               LF_INT("ms", run_elapsed_ms(r)));
     r->plan = plan(r);
+    hold_credential(r);
     if (r->plan.retry && r->cancel.asked) { /* it ended by itself, but not for good */
         run_end_cancelled(r);
         r->plan = plan(r);
@@ -105,7 +161,7 @@ void run_settle(struct run *r)
         r->reported = true;
         report(r);
     }
-    if (publish_log_idle(r->log))
+    if (publish_log_idle(r->log) && !r->credential_op)
         run_apply(r, r->plan.retry ? RUN_EV_RETRY : RUN_EV_END);
 }
 

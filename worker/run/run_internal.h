@@ -63,6 +63,7 @@ struct run {
 
     struct publish_log *log;
     struct ledger_op *op, *started_op; /* at most one awaited; `started` runs beside it */
+    struct ledger_op *credential_op;   /* so does its holding, until the run settles */
     int calls; /* of the sandbox service, under way: each comes back to this struct */
     struct sandbox_place place; /* key "": none yet */
     int64_t placed_ms;          /* boot clock: when the ledger told it */

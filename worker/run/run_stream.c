@@ -13,7 +13,7 @@ enum { RESULT_MEMBERS = 64, DATA_MAX_BYTES = 4096, HOLD_MAX_MS = 8 * 86400 * 100
 
 void run_stream_reset(struct run *r)
 {
-    r->stream = (struct stream_state){0};
+    r->stream = (struct stream_state){.schema_asked = r->request.json_schema != NULL};
     r->watchdog = (struct watchdog){0};
     r->end.watchdog = WATCHDOG_NONE;
     r->read_bytes = 0;
@@ -246,11 +246,19 @@ static char *masked_copy(const struct run *r, struct str s)
 }
 
 /* What the agent said of it, the most precise word first. */
-static const char *reason_of(const struct stream_state *s, enum outcome o)
+static const char *reason_of(const struct run *r, enum outcome o)
 {
+    const struct stream_state *s = &r->stream;
+    const char *words[] = {s->error, s->last.api_error, s->last.terminal_reason, s->last.subtype};
+
     if (o == OUTCOME_SUCCESS)
         return "";
-    const char *words[] = {s->error, s->last.api_error, s->last.terminal_reason, s->last.subtype};
+    if (o == OUTCOME_STALLED)
+        return watchdog_reason_name(r->end.watchdog);
+    if (o == OUTCOME_USAGE_LIMIT && s->limit_type[0])
+        return s->limit_type;
+    if (o == OUTCOME_AGENT_ERROR && s->last.seen && !s->last.is_error)
+        return "no_structured_output";
     for (size_t i = 0; i < COUNTOF(words); i++)
         if (words[i][0] && strcmp(words[i], "completed") != 0 && strcmp(words[i], "success") != 0)
             return words[i];
@@ -268,10 +276,11 @@ static void judge(struct run *r, const struct capture_end *end)
 {
     enum outcome o = end->log_ceiling ? OUTCOME_LOG_CEILING
                                       : run_watch_outcome(r, end->exit_status, end->stderr_tail);
-    const char *reason =
-        o == OUTCOME_STALLED ? watchdog_reason_name(r->end.watchdog) : reason_of(&r->stream, o);
 
-    run_end_with(r, o, reason, hold_ms_of(&r->stream));
+    if (o == OUTCOME_SUCCESS && r->end.watchdog == WATCHDOG_NONE && end->exit_status != 0)
+        log_event(LOG_WARN, "attempt.exit_status", LF("run", r->claim.run_id),
+                  LF_INT("status", end->exit_status), LF("next", "its result counts"));
+    run_end_with(r, o, reason_of(r, o), hold_ms_of(&r->stream));
 }
 
 static void on_ended(void *ctx, const struct capture_end *end)

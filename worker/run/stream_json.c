@@ -170,6 +170,7 @@ static void on_result(struct stream_state *st, const struct top *t, struct strea
     r->api_error_status = json_to_count(field(t, "api_error_status"));
     r->num_turns = json_to_count(field(t, "num_turns"));
     r->duration_ms = json_to_count(field(t, "duration_ms"));
+    st->structured = st->structured || field(t, "structured_output").n > 0;
     st->no_conversation = says_no_conversation(field(t, "errors"));
     add_usage(st, t, out);
     st->results++;

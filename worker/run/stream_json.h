@@ -28,8 +28,9 @@ struct stream_state {
                         */
     char session_id[64], model[96], version[32];
     struct stream_result last; /* the LAST result line's */
-    /* sums of model_usage_since_last_result over all result lines; with older CLIs
-     * (field missing) the last line's totals less `base_cost_usd` of the session */
+    /* Of this process alone, without the session's earlier ones: sums of
+     * model_usage_since_last_result over all result lines; with older CLIs, which have no such
+     * field, the last line's totals, which there are the process's own. */
     double cost_usd;
     int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;
     bool usage_exact;
@@ -41,6 +42,8 @@ struct stream_state {
     int64_t limit_resets_at_s;
     char limit_type[32];
     bool no_conversation; /* --resume of an unknown id */
+    bool schema_asked;    /* by the request: set it before the first line */
+    bool structured;      /* a result line had a structured_output */
 };
 
 struct stream_line {      /* of one line; views into it */

@@ -69,6 +69,9 @@ static struct {
     void *deferred_ctx;
     char data[4096];  /* of the newest event */
     int64_t delay_ms; /* of the newest requeue */
+    int64_t hold_ms;  /* of the credential */
+    ledger_fn holding;
+    void *holding_ctx;
     int64_t timer_ms; /* of the newest timer, and what it does */
     struct timer timer;
     int64_t later_ms; /* the clock is ahead by so much */
@@ -297,6 +300,17 @@ struct ledger_op *ledger_requeue(struct ledger *l, struct ledger_run r, const st
     return owe(fn, ctx);
 }
 
+struct ledger_op *ledger_hold_credential(struct ledger *l, const char *name, int64_t hold_ms,
+                                         const char *reason, ledger_fn fn, void *ctx)
+{
+    (void)l;
+    note("hold:%s,%s", name, reason);
+    w.hold_ms = hold_ms;
+    w.holding = fn;
+    w.holding_ctx = ctx;
+    return (struct ledger_op *)&w.holding;
+}
+
 struct ledger_op *ledger_close(struct ledger *l, struct ledger_run r, const struct ledger_end *e,
                                ledger_fn fn, void *ctx)
 {
@@ -319,6 +333,8 @@ void ledger_cancel(struct ledger_op *op)
         w.saved = NULL;
     if (op == (struct ledger_op *)&w.started)
         w.started = NULL;
+    if (op == (struct ledger_op *)&w.holding)
+        w.holding = NULL;
     if (op == (struct ledger_op *)&w.placed)
         w.placed = NULL;
 }
@@ -710,6 +726,18 @@ static void v_task(void)
 {
     say_line("{\"type\":\"system\",\"subtype\":\"background_tasks_changed\",\"tasks\":[{}]}");
 }
+static void v_badtoken(void)
+{
+    say_line("{\"type\":\"result\",\"is_error\":true,\"api_error_status\":401}");
+}
+static void v_holding(void)
+{
+    answer(&w.holding, w.holding_ctx, true);
+}
+static void v_nothold(void)
+{
+    answer(&w.holding, w.holding_ctx, false);
+}
 static void v_exit0(void)
 {
     agent_ended(0);
@@ -770,20 +798,21 @@ static void v_lostit(void)
 }
 
 static const struct verb verbs[] = {
-    {"cancel", v_cancel},   {"force", v_force},     {"aborted", v_aborted},
-    {"killed", v_killed},   {"lostit", v_lostit},   {"ready", v_ready},
-    {"gone", v_gone},       {"full", v_full},       {"away", v_away},
-    {"held", v_held},       {"lost", v_lost},       {"started", v_started},
-    {"init", v_init},       {"text", v_text},       {"result", v_result},
-    {"exit0", v_exit0},     {"ack", v_ack},         {"done", v_done},
-    {"broken", v_broken},   {"lapse", v_lapse},     {"confirm", v_confirm},
-    {"limit", v_limit},     {"new", v_new},         {"mine", v_mine},
-    {"kept", v_kept},       {"warm", v_warm},       {"room", v_room},
-    {"noroom", v_noroom},   {"tick", v_tick},       {"updated", v_updated},
-    {"usurped", v_usurped}, {"badkey", v_badkey},   {"later", v_later},
-    {"int", v_int},         {"tool", v_tool},       {"task", v_task},
-    {"far", v_far},         {"adrift", v_adrift},   {"minefar", v_minefar},
-    {"carried", v_carried}, {"nostore", v_nostore}, {"notthere", v_notthere},
+    {"cancel", v_cancel},     {"force", v_force},     {"aborted", v_aborted},
+    {"killed", v_killed},     {"lostit", v_lostit},   {"ready", v_ready},
+    {"gone", v_gone},         {"full", v_full},       {"away", v_away},
+    {"held", v_held},         {"lost", v_lost},       {"started", v_started},
+    {"init", v_init},         {"text", v_text},       {"result", v_result},
+    {"exit0", v_exit0},       {"ack", v_ack},         {"done", v_done},
+    {"broken", v_broken},     {"lapse", v_lapse},     {"confirm", v_confirm},
+    {"limit", v_limit},       {"new", v_new},         {"mine", v_mine},
+    {"kept", v_kept},         {"warm", v_warm},       {"room", v_room},
+    {"noroom", v_noroom},     {"tick", v_tick},       {"updated", v_updated},
+    {"usurped", v_usurped},   {"badkey", v_badkey},   {"later", v_later},
+    {"int", v_int},           {"tool", v_tool},       {"task", v_task},
+    {"far", v_far},           {"adrift", v_adrift},   {"minefar", v_minefar},
+    {"carried", v_carried},   {"nostore", v_nostore}, {"notthere", v_notthere},
+    {"badtoken", v_badtoken}, {"holding", v_holding}, {"nothold", v_nothold},
 };
 
 static void turn(void)
@@ -1211,6 +1240,30 @@ static struct row rows[] = {
     {"a run that is under way says so", .times = {.heartbeat_ms = 60000},
      .script = TO_AGENT "init later later",
      .trace = T_TO_AGENT "line:1 say:run.heartbeat say:run.heartbeat"},
+    {"a limit holds the credential before the run can be taken again",
+     .script = TO_AGENT "init limit exit0 ack ack holding held",
+     .trace = T_TO_AGENT "line:1 line:2 line:3 say:credential.held hold:default,usage_limit "
+                         "say:attempt.ended say:run.held say:sandbox.ended requeue:usage_limit,0,0 "
+                         "kill:sb1"},
+    {"and not before that is known", .script = TO_AGENT "init limit exit0 ack ack",
+     .trace = T_TO_AGENT "line:1 line:2 line:3 say:credential.held hold:default,usage_limit "
+                         "say:attempt.ended say:run.held"},
+    {"known before all is acknowledged", .script = TO_AGENT "init limit exit0 ack holding ack",
+     .trace =
+         T_TO_AGENT "line:1 line:2 line:3 say:credential.held hold:default,usage_limit "
+                    "say:attempt.ended say:run.held say:sandbox.ended requeue:usage_limit,0,0"},
+    {"a refused token holds it, too, and costs no attempt",
+     .script = TO_AGENT "init badtoken exit0 ack ack holding",
+     .trace = T_TO_AGENT "line:1 line:2 say:credential.held hold:default,auth say:attempt.ended "
+                         "say:run.retrying say:sandbox.ended requeue:auth,0,1"},
+    {"a credential that the ledger does not know stops no run",
+     .script = TO_AGENT "init badtoken exit0 ack ack nothold",
+     .trace = T_TO_AGENT "line:1 line:2 say:credential.held hold:default,auth say:attempt.ended "
+                         "say:run.retrying say:sandbox.ended requeue:auth,0,1"},
+    {"the last attempt's does so before the end", .uncounted = 20, .failures = 2,
+     .script = TO_AGENT "init badtoken exit0 ack ack holding",
+     .trace = T_TO_AGENT "line:1 line:2 say:credential.held hold:default,auth say:attempt.ended "
+                         "say:sandbox.ended close"},
     {"deposed at its place: nothing is asked for", .script = "usurped",
      .trace = "say:attempt.starting place"},
 };
@@ -1349,12 +1402,13 @@ static void what_an_attempt_was_given_is_told_once(void **state)
 
 static void no_hold_is_longer_than_a_limit_lasts(void **state)
 {
-    const struct row row = {.script = TO_AGENT "limit exit0 ack ack"};
+    const struct row row = {.script = TO_AGENT "limit exit0 ack ack holding"};
 
     (void)state;
     play(&row);
     assert_non_null(strstr(w.trace.p, "requeue:usage_limit,0,0"));
     assert_in_range(w.delay_ms, 1, (int64_t)9 * 86400 * 1000);
+    assert_in_range(w.hold_ms, (int64_t)7 * 86400 * 1000, (int64_t)8 * 86400 * 1000);
     end();
 }
 
@@ -1386,6 +1440,7 @@ static void let_all_come_back(void)
 {
     assert_null(w.saved);
     assert_null(w.placed);
+    assert_null(w.holding);
     if (w.room)
         v_room();
     if (w.info)
@@ -1425,6 +1480,8 @@ static void answer_something(void)
         v_held();
     else if (w.carried)
         v_carried();
+    else if (w.holding)
+        v_holding();
     else if (w.call)
         v_done();
     else if (w.room)
