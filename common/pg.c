@@ -3,6 +3,7 @@
 #include "common/pg_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static const char *copy_text(char **at, const char *s)
 
 struct pg_job *pg_job_new(const struct pg_cmd *cmd, pg_fn fn, void *ctx)
 {
-    size_t size = strlen(cmd->sql) + 1;
+    size_t size = strlen(cmd->sql) + 1 + (cmd->before ? strlen(cmd->before) + 1 : 0);
     assert(cmd->n >= 0 && cmd->n <= PG_MAX_PARAMS);
     for (int i = 0; i < cmd->n; i++)
         size += cmd->v[i] ? strlen(cmd->v[i]) + 1 : 0;
@@ -32,7 +33,9 @@ struct pg_job *pg_job_new(const struct pg_cmd *cmd, pg_fn fn, void *ctx)
     char *at = j->text;
     j->fn = fn;
     j->ctx = ctx;
+    j->keep = cmd->keep ? cmd->sql : NULL;
     j->n = cmd->n;
+    j->before = copy_text(&at, cmd->before);
     j->sql = copy_text(&at, cmd->sql);
     for (int i = 0; i < cmd->n; i++)
         j->v[i] = copy_text(&at, cmd->v[i]);
@@ -59,12 +62,37 @@ void pg_jobs_drop(struct pg_jobs *jobs)
 
 /* --- out --- */
 
-/* Without parameters the simple protocol takes several statements at once. */
+static struct pg_kept *kept(struct pg *p, const char *sql)
+{
+    for (size_t i = 0; i < PG_MAX_KEPT; i++)
+        if (!p->kept[i].sql || p->kept[i].sql == sql)
+            return &p->kept[i];
+    return NULL; /* one more than there is room for is planned each time */
+}
+
+static bool send_query(struct pg *p, const struct pg_job *j)
+{
+    struct pg_kept *k = j->keep ? kept(p, j->keep) : NULL;
+    char name[48];
+
+    if (!k)
+        return PQsendQueryParams(p->conn, j->sql, j->n, NULL, j->v, NULL, NULL, 0);
+    k->sql = j->keep;
+    snprintf(name, sizeof name, "kept_%zu_%u", (size_t)(k - p->kept), k->turn);
+    if (!k->planned && !PQsendPrepare(p->conn, name, j->sql, j->n, NULL))
+        return false;
+    k->planned = true;
+    return PQsendQueryPrepared(p->conn, name, j->n, j->v, NULL, NULL, 0);
+}
+
+/* Without parameters the simple protocol takes several statements at once. In a pipeline, what
+ * stands before a sync is one transaction, whose statements each see what is committed by then. */
 static bool send_one(struct pg *p, const struct pg_job *j)
 {
     if (p->pipeline)
-        return PQsendQueryParams(p->conn, j->sql, j->n, NULL, j->v, NULL, NULL, 0) &&
-               PQpipelineSync(p->conn);
+        return (!j->before ||
+                PQsendQueryParams(p->conn, j->before, 0, NULL, NULL, NULL, NULL, 0)) &&
+               send_query(p, j) && PQpipelineSync(p->conn);
     if (j->n == 0)
         return PQsendQuery(p->conn, j->sql);
     return PQsendQueryParams(p->conn, j->sql, j->n, NULL, j->v, NULL, NULL, 0);
@@ -141,6 +169,17 @@ static bool is_error(const PGresult *res)
     }
 }
 
+/* Whether it was planned before it failed nobody knows: next time, under another name. */
+static void plan_anew(struct pg *p, const char *sql)
+{
+    struct pg_kept *k = kept(p, sql);
+
+    if (k && k->sql) {
+        k->planned = false;
+        k->turn++;
+    }
+}
+
 static void job_end(struct pg *p, struct pg_job *j)
 {
     struct err e = ERR_INIT;
@@ -149,6 +188,8 @@ static void job_end(struct pg *p, struct pg_job *j)
     p->head_since_ms = loop_now_ms(p->loop);
     if (!j->res || is_error(j->res))
         pg_error(j->res, p->conn, &e);
+    if (e.code != ERR_OK && j->keep)
+        plan_anew(p, j->keep);
     if (e.code != ERR_OK && j->no_more.code != ERR_OK)
         e = j->no_more;
     j->fn(j->ctx, j->res, &e);
@@ -295,6 +336,7 @@ enum err_code pg_send(struct pg *p, const struct pg_cmd *cmd, pg_fn fn, void *ct
     enum err_code rc = may_queue(p, err);
     if (rc != ERR_OK)
         return rc;
+    assert(p->pipeline || (!cmd->before && !cmd->keep));
     struct pg_job *j = pg_job_new(cmd, fn, ctx);
     if (!j)
         return err_set(err, ERR_NOMEM, "queue a command");

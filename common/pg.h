@@ -33,7 +33,11 @@ struct pg_opts {
 /* Text parameters; NULL is SQL NULL. */
 #define PG_MAX_PARAMS 24
 struct pg_cmd {
+    const char *before; /* a statement without parameters that goes first in the same transaction,
+                         * for a lock; its rows are dropped. NULL: none. Needs pipeline mode */
     const char *sql;
+    bool keep; /* planned once a connection, not each time: for long statements, whose sql is the
+                * same constant each time. Needs pipeline mode */
     int n;
     const char *v[PG_MAX_PARAMS];
 };

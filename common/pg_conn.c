@@ -55,6 +55,7 @@ void pg_conn_close(struct pg *p)
     p->watch = NULL;
     PQfinish(p->conn);
     p->conn = NULL;
+    memset(p->kept, 0, sizeof p->kept);
     p->state = PG_RESTING;
     timer_stop(p->deadline);
     timer_stop(p->kick);
@@ -122,11 +123,13 @@ static void greeted(void *ctx, PGresult *res, const struct err *e)
         came_up(p);
 }
 
-/* The session's settings go by a command: poolers refuse them in the start packet. */
+/* The session's settings go by a command: poolers refuse them in the start packet. Our statements
+ * are short of work: to compile them takes longer than to run them. */
 static void greet(struct pg *p)
 {
-    char sql[64];
-    snprintf(sql, sizeof sql, "SET statement_timeout = %" PRId64, p->statement_ms);
+    char sql[96];
+    snprintf(sql, sizeof sql, "SET statement_timeout = %" PRId64 "; SET jit = off",
+             p->statement_ms);
     struct pg_job *j = pg_job_new(&(struct pg_cmd){.sql = sql}, greeted, p);
     p->state = PG_GREETING;
     if (!j || PQsetnonblocking(p->conn, 1) != 0 || !PQsendQuery(p->conn, sql)) {

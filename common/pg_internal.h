@@ -15,6 +15,7 @@ enum {
     PG_MAX_QUEUED = 1024,
     PG_RETRY_MS = 100,
     PG_RETRY_CAP_MS = 2000,
+    PG_MAX_KEPT = 8,
     PG_PIECE_MAX = 1 << 30,  /* of what more() gives at a time; a row's ceiling is its maker's */
     PG_COPY_PIECE = 64 << 10 /* handed to libpq at a time, so that its buffer stays small */
 };
@@ -28,6 +29,12 @@ enum pg_state {
 
 TAILQ_HEAD(pg_jobs, pg_job);
 
+struct pg_kept { /* a statement that is planned once a connection; zero: a free place */
+    const char *sql;
+    unsigned turn;
+    bool planned;
+};
+
 struct pg_job {
     TAILQ_ENTRY(pg_job) link;
     pg_fn fn;
@@ -38,8 +45,10 @@ struct pg_job {
     struct buf data;
     size_t data_at;
     PGresult *res; /* the last one so far, or the first error */
+    const char
+        *keep; /* the caller's sql, which tells which of them it is; NULL: planned each time */
     int n;
-    const char *sql, *v[PG_MAX_PARAMS]; /* into text */
+    const char *before, *sql, *v[PG_MAX_PARAMS]; /* into text */
     char text[];
 };
 
@@ -62,6 +71,7 @@ struct pg {
     bool told_down;
     char why_down[sizeof((struct err *)NULL)->msg];
 
+    struct pg_kept kept[PG_MAX_KEPT];
     struct pg_jobs waiting, sent; /* sent: at most one without pipeline mode */
     size_t queued;
     int64_t head_since_ms; /* when the first of `sent` became the first */

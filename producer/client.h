@@ -61,12 +61,14 @@ int command_follow(struct client *c, int n, char **words);
 int command_cancel(struct client *c, int n, char **words);
 int command_topics_apply(struct client *c, int n, char **words);
 int command_migrate(struct client *c, int n, char **words);
+int command_limits_get(struct client *c, int n, char **words);
+int command_limits_set(struct client *c, int n, char **words);
 
 /* Rows that several commands share; each command's array starts with them. */
 extern const struct opt client_submit_rows[], client_run_rows[], client_follow_rows[],
-    client_cancel_rows[], client_topics_rows[], client_migrate_rows[];
+    client_cancel_rows[], client_topics_rows[], client_migrate_rows[], client_limits_rows[];
 extern const size_t client_submit_n, client_run_n, client_follow_n, client_cancel_n,
-    client_topics_n, client_migrate_n;
+    client_topics_n, client_migrate_n, client_limits_n;
 
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */
 int client_fail(const struct err *e);

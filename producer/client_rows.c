@@ -51,6 +51,9 @@
 #define WAIT_ROW \
     {"wait", 'w', OPT_MS, AT(wait_ms), NULL, 1, 86400000, OPT_NO_ENV, NULL, "<duration>", "Stops following after so long (exit status 124); the run goes on."}
 
+#define DATABASE_ROW \
+    {"database", 'd', OPT_STRING, AT(database), NULL, 1, 4096, 0, NULL, "<conninfo>", "PostgreSQL connection string, as libpq reads it."}
+
 const struct opt client_run_rows[] = {
     KAFKA_ROWS, HELP_ROW, ANSWER_ROWS, REQUEST_ROWS, ONE_ROWS, WAIT_ROW,
 };
@@ -82,6 +85,11 @@ const struct opt client_topics_rows[] = {
 const struct opt client_migrate_rows[] = {
     HELP_ROW, DATABASE_ROW,
 };
+
+const struct opt client_limits_rows[] = {
+    HELP_ROW, DATABASE_ROW,
+    {"output", 'o', OPT_STRING, AT(output_text), "text", 0, 0, OPT_NO_ENV, NULL, "<form>", "How to answer: text or json."},
+};
 // clang-format on
 
 const size_t client_run_n = COUNTOF(client_run_rows);
@@ -90,3 +98,4 @@ const size_t client_follow_n = COUNTOF(client_follow_rows);
 const size_t client_cancel_n = COUNTOF(client_cancel_rows);
 const size_t client_topics_n = COUNTOF(client_topics_rows);
 const size_t client_migrate_n = COUNTOF(client_migrate_rows);
+const size_t client_limits_n = COUNTOF(client_limits_rows);

@@ -23,6 +23,12 @@ static const struct command commands[] = {
      client_topics_rows, &client_topics_n, 0, command_topics_apply},
     {"migrate", "", "Brings the database to this version's shape.", "admin", client_migrate_rows,
      &client_migrate_n, 0, command_migrate},
+    {"limits get", "", "Tells what the fleet may run at once, and how it is shared.", "admin",
+     client_limits_rows, &client_limits_n, 0, command_limits_get},
+    {"limits set", "fleet|tenant:NAME|credential:NAME|key:NAME LIMIT VALUE|none|default",
+     "Changes a limit of the fleet, a tenant, a credential or a key; it holds from the next start "
+     "on.",
+     "admin", client_limits_rows, &client_limits_n, 3, command_limits_set},
 };
 
 static int usage(FILE *to)

@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "schema/migrate_list.h"
-#include "common/pg.h"
+#include "common/pg_once.h"
 #include "common/banned.h"
 
 enum { CHECKSUM_BYTES = 32, CHECKSUM_TEXT = 2 * CHECKSUM_BYTES + 1 };
@@ -25,57 +25,20 @@ static void checksum(const struct migration *m, char out[CHECKSUM_TEXT])
 
 /* --- libpq, blocking ---------------------------------------------------------- */
 
-static void conn_done(PGconn **c)
-{
-    PQfinish(*c);
-}
-#define AUTO_CONN AUTO(conn_done) PGconn
-
-static void res_done(PGresult **r)
-{
-    PQclear(*r);
-}
-#define AUTO_RES AUTO(res_done) PGresult
-
-/* *out is yours, also on failure. */
-static enum err_code query(PGconn *conn, const char *sql, int n, const char *const *v,
-                           PGresult **out, struct err *err)
-{
-    /* several statements in one text go only without parameters */
-    *out = n == 0 ? PQexec(conn, sql) : PQexecParams(conn, sql, n, NULL, v, NULL, NULL, 0);
-    if (PQresultStatus(*out) != PGRES_COMMAND_OK && PQresultStatus(*out) != PGRES_TUPLES_OK)
-        return pg_error(*out, conn, err);
-    return ERR_OK;
-}
-
 static enum err_code run(PGconn *conn, const char *sql, struct err *err)
 {
     AUTO_RES *res = NULL;
 
-    return query(conn, sql, 0, NULL, &res, err);
-}
-
-static void quiet(void *ctx, const PGresult *res) /* notices are not for people */
-{
-    (void)ctx;
-    (void)res;
+    return pg_once(conn, sql, 0, NULL, &res, err);
 }
 
 static enum err_code connect_to(const char *conninfo, PGconn **out, struct err *err)
 {
-    /* what stands before conninfo are defaults */
-    static const char *const names[] = {"connect_timeout", "dbname", "fallback_application_name",
-                                        NULL};
-    const char *const values[] = {"10", conninfo, "sandfleet migrate", NULL};
-    const char *encoding;
+    enum err_code rc = pg_once_open(conninfo, "sandfleet migrate", out, err);
 
-    *out = PQconnectdbParams(names, values, 1);
-    if (PQstatus(*out) != CONNECTION_OK) {
-        (void)pg_error(NULL, *out, err);
-        return err_wrap(err, "cannot connect to the database");
-    }
-    PQsetNoticeReceiver(*out, quiet, NULL);
-    encoding = PQparameterStatus(*out, "server_encoding");
+    if (rc != ERR_OK)
+        return rc;
+    const char *encoding = PQparameterStatus(*out, "server_encoding");
     if (!encoding || strcmp(encoding, "UTF8") != 0)
         return err_set(err, ERR_CONFIG,
                        "the database's encoding is %s: make one with ENCODING 'UTF8'",
@@ -109,7 +72,7 @@ enum err_code migrate_judge(int64_t version, struct err *err)
 static enum err_code read_version(PGconn *conn, int64_t *out, struct err *err)
 {
     AUTO_RES *res = NULL;
-    enum err_code rc = query(conn, migrate_version_sql, 0, NULL, &res, err);
+    enum err_code rc = pg_once(conn, migrate_version_sql, 0, NULL, &res, err);
 
     *out = rc == ERR_OK ? pg_int(res, 0, 0) : 0;
     return rc;
@@ -139,8 +102,8 @@ static enum err_code check_applied(PGconn *conn, int64_t version, struct err *er
         return migrate_judge(version, err);
     if (version == 0)
         return ERR_OK;
-    rc = query(conn, "SELECT version, checksum FROM public.sandfleet_migrations ORDER BY version",
-               0, NULL, &res, err);
+    rc = pg_once(conn, "SELECT version, checksum FROM public.sandfleet_migrations ORDER BY version",
+                 0, NULL, &res, err);
     for (int row = 0; rc == ERR_OK && row < (int)version; row++)
         rc = row < PQntuples(res)
                  ? check_row(res, row, err)
@@ -159,10 +122,10 @@ static enum err_code record(PGconn *conn, int64_t version, const struct migratio
 
     (void)snprintf(number, sizeof(number), "%" PRId64, version);
     checksum(m, sum);
-    return query(conn,
-                 "INSERT INTO public.sandfleet_migrations (version, name, checksum) "
-                 "VALUES ($1, $2, $3)",
-                 COUNTOF(values), values, &res, err);
+    return pg_once(conn,
+                   "INSERT INTO public.sandfleet_migrations (version, name, checksum) "
+                   "VALUES ($1, $2, $3)",
+                   COUNTOF(values), values, &res, err);
 }
 
 static enum err_code apply(PGconn *conn, int64_t version, struct err *err)

@@ -14,7 +14,17 @@ fleet_setup() {
     [ "$FLEET_SET_UP" = no ] || return 0
     fleet_run topics apply
     fleet_run migrate
+    fleet_limits
     FLEET_SET_UP=yes
+}
+
+# The ledger's limits are those of a plan of E2B's; here nobody counts. Once, so that what is set
+# by hand afterwards stays.
+fleet_limits() {
+    [ ! -f "$DIR/limits_lifted" ] || return 0
+    fleet_run limits set fleet concurrency none
+    fleet_run limits set fleet starts_per_minute none
+    touch "$DIR/limits_lifted"
 }
 
 fleet_run() {

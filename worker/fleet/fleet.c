@@ -322,6 +322,7 @@ void fleet_free(struct fleet *f)
     timer_free(f->keep);
     lease_release(&f->lease);
     credentials_release(&f->credentials);
+    buf_release(&f->credential_names);
     free(f->secrets);
     free(f->runs);
     free(f);

@@ -22,6 +22,14 @@ static enum err_code add_default(struct fleet *f, struct err *err)
                            secret_value(s->oauth_token ? s->oauth_token : s->api_key), err);
 }
 
+static void add_names(const struct credentials *c, struct buf *out)
+{
+    ledger_array_open(out);
+    for (size_t i = 0; i < c->n; i++)
+        ledger_array_text(out, c->items[i].name);
+    ledger_array_close(out);
+}
+
 enum err_code fleet_open_credentials(struct fleet *f, struct err *err)
 {
     enum err_code rc = ERR_OK;
@@ -33,7 +41,11 @@ enum err_code fleet_open_credentials(struct fleet *f, struct err *err)
     if (rc != ERR_OK)
         return err_wrap(err, "credentials");
     f->secrets = calloc(f->credentials.n + 1, sizeof(*f->secrets));
-    return f->secrets ? ERR_OK : err_set(err, ERR_NOMEM, "the credentials");
+    f->credential_names = BUF_INIT(LIST_MAX_BYTES);
+    add_names(&f->credentials, &f->credential_names);
+    return f->secrets && f->credential_names.rc == ERR_OK
+               ? ERR_OK
+               : err_set(err, ERR_NOMEM, "the credentials");
 }
 
 /* Asked for again with the next connection; runs of a name nobody told of would end. */
@@ -48,22 +60,20 @@ static void on_told(void *ctx, PGresult *res, const struct err *e)
 
 void fleet_tell_credentials(struct fleet *f)
 {
-    struct buf col[3] = {BUF_INIT(LIST_MAX_BYTES), BUF_INIT(LIST_MAX_BYTES),
-                         BUF_INIT(LIST_MAX_BYTES)};
+    struct buf pools = BUF_INIT(LIST_MAX_BYTES), kinds = BUF_INIT(LIST_MAX_BYTES);
     struct err err = ERR_INIT;
 
-    for (int c = 0; c < 3; c++)
-        ledger_array_open(&col[c]);
+    ledger_array_open(&pools);
+    ledger_array_open(&kinds);
     for (size_t i = 0; i < f->credentials.n; i++) {
-        const struct credential *one = &f->credentials.items[i];
-        ledger_array_text(&col[0], one->name);
-        ledger_array_text(&col[1], one->pool);
-        ledger_array_text(&col[2], credential_kind_name(one->kind));
+        ledger_array_text(&pools, f->credentials.items[i].pool);
+        ledger_array_text(&kinds, credential_kind_name(f->credentials.items[i].kind));
     }
-    for (int c = 0; c < 3; c++)
-        ledger_array_close(&col[c]);
-    if (col[0].rc == ERR_OK && col[1].rc == ERR_OK && col[2].rc == ERR_OK)
-        (void)!ledger_have_credentials(f->ledger, col[0].p, col[1].p, col[2].p, on_told, f, &err);
-    for (int c = 0; c < 3; c++)
-        buf_release(&col[c]);
+    ledger_array_close(&pools);
+    ledger_array_close(&kinds);
+    if (pools.rc == ERR_OK && kinds.rc == ERR_OK)
+        (void)!ledger_have_credentials(f->ledger, f->credential_names.p, pools.p, kinds.p, on_told,
+                                       f, &err);
+    buf_release(&pools);
+    buf_release(&kinds);
 }

@@ -54,7 +54,8 @@ struct fleet {
     bool leads, asked_to_lead;
     struct run_host host;
     struct credentials credentials;
-    struct secret **secrets; /* all that is cut out of the lines; borrowed */
+    struct buf credential_names; /* "{a,b}" */
+    struct secret **secrets;     /* all that is cut out of the lines; borrowed */
 
     struct run **runs;
     size_t n_runs, cap_runs;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takings: due runs, released ones, a dead worker's, and what the outbox owes. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/fault.h"
 #include "common/log.h"
@@ -13,12 +14,9 @@ enum taking_kind { TAKE_DUE, TAKE_OVER, TAKE_ADOPT, TAKE_OUTBOX, TAKE_CANCELLED 
 struct taking {
     struct fleet *fleet;
     enum taking_kind kind;
-    enum run_lane lane;
     int64_t limit;
-    int64_t singles; /* TAKE_DUE: further takings of one row each */
+    int64_t lanes[LANES], got[LANES]; /* TAKE_DUE: of the limit; what came */
 };
-
-static void take_lane(struct fleet *f, enum run_lane lane, int64_t limit, int64_t singles);
 
 /* Ended runs need no slot: only their terminal is to be published. */
 static bool ended(enum taking_kind kind)
@@ -28,15 +26,15 @@ static bool ended(enum taking_kind kind)
 
 /* --- answers ----------------------------------------------------------------- */
 
-static void count(enum taking_kind kind, enum run_lane lane, int rows)
+static void count(const struct taking *t, int rows)
 {
-    if (kind == TAKE_DUE)
-        seen_add(SEEN_TAKEN, lane, rows);
-    else if (kind != TAKE_OUTBOX)
-        seen_add(SEEN_RESUMED, kind == TAKE_OVER ? SEEN_FROM_DEAD : SEEN_FROM_RELEASED, rows);
+    for (int lane = 0; lane < LANES && t->kind == TAKE_DUE; lane++)
+        seen_add(SEEN_TAKEN, (size_t)lane, (double)t->got[lane]);
+    if (t->kind == TAKE_OVER || t->kind == TAKE_ADOPT)
+        seen_add(SEEN_RESUMED, t->kind == TAKE_OVER ? SEEN_FROM_DEAD : SEEN_FROM_RELEASED, rows);
 }
 
-static void add_rows(const struct taking *t, const PGresult *res)
+static void add_rows(struct taking *t, const PGresult *res)
 {
     static const char *const kinds[] = {[TAKE_DUE] = "take",
                                         [TAKE_OVER] = "take over",
@@ -48,27 +46,30 @@ static void add_rows(const struct taking *t, const PGresult *res)
         fault_pass(kinds[t->kind], "answered");
         struct claim claim;
         struct err err = ERR_INIT;
-        if (ledger_claim_read(res, row, &claim, &err) != ERR_OK)
+        if (ledger_claim_read(res, row, &claim, &err) != ERR_OK) {
             log_event(LOG_ERROR, "ledger.row", LF_ERR(&err));
-        else if (ended(t->kind))
+        } else if (ended(t->kind)) {
             outbox_add(f->outbox, &claim);
-        else
+        } else {
+            t->got[claim.lane]++;
             fleet_add_run(f, &claim, t->kind != TAKE_DUE);
+        }
     }
-    count(t->kind, t->lane, PQntuples(res));
+    count(t, PQntuples(res));
 }
 
-/* A session's run was started by another worker at the same time: the statement took
- * nothing. One by one, only that run is left out. */
-static void conflict(const struct taking *t)
+/* Where fewer came than were asked for, nothing more can start just now. */
+static void count_backlog(const struct taking *t)
 {
-    if (t->limit > 1)
-        take_lane(t->fleet, t->lane, 1, t->limit - 1);
-    else if (t->singles > 0)
-        take_lane(t->fleet, t->lane, 1, t->singles - 1);
+    for (int lane = 0; lane < LANES && t->kind == TAKE_DUE; lane++) {
+        int64_t *backlog = &t->fleet->backlog[lane];
+        *backlog -= t->got[lane] < *backlog ? t->got[lane] : *backlog;
+        if (t->got[lane] < t->lanes[lane])
+            *backlog = 0;
+    }
 }
 
-static void after(const struct taking *t, int rows, const struct err *e)
+static void after(const struct taking *t, int rows)
 {
     struct fleet *f = t->fleet;
 
@@ -76,34 +77,25 @@ static void after(const struct taking *t, int rows, const struct err *e)
         fleet_end_waiting(f); /* there may be more */
     if ((t->kind == TAKE_OVER || t->kind == TAKE_ADOPT) && rows > 0)
         fleet_look_cancels(f); /* their owner may have been at it */
-    if (t->kind != TAKE_DUE)
-        return;
-    if (e->code == ERR_CONFLICT)
-        conflict(t);
-    else if (e->code == ERR_OK && rows < t->limit)
-        f->backlog[t->lane] = 0;
-    else if (e->code == ERR_OK && t->singles > 0)
-        take_lane(f, t->lane, 1, t->singles - 1);
+    count_backlog(t);
 }
 
 static void on_taken(void *ctx, PGresult *res, const struct err *e)
 {
     struct taking *t = ctx;
     struct fleet *f = t->fleet;
-    int rows = e->code == ERR_OK ? PQntuples(res) : 0;
 
     f->takings--;
     if (t->kind == TAKE_CANCELLED)
         f->ending_waiting = false;
     if (!ended(t->kind))
         f->reserved -= t->limit;
-    if (t->kind == TAKE_DUE)
-        f->backlog[t->lane] -= rows < f->backlog[t->lane] ? rows : f->backlog[t->lane];
     if (e->code == ERR_OK)
         add_rows(t, res);
-    else if (e->code != ERR_CONFLICT)
+    else
         f->reconcile = true; /* it may have taken effect */
-    after(t, rows, e);
+    if (e->code == ERR_OK)
+        after(t, PQntuples(res));
     free(t);
     if (e->code == ERR_OK)
         fleet_take(f);
@@ -154,28 +146,20 @@ static void end_unless_sent(struct taking *t, enum err_code rc)
     free(t);
 }
 
-static void take_lane(struct fleet *f, enum run_lane lane, int64_t limit, int64_t singles)
-{
-    struct err err = ERR_INIT;
-    struct taking *t = may_take(f) ? begin(f, TAKE_DUE, limit) : NULL;
-
-    if (!t)
-        return;
-    t->lane = lane;
-    t->singles = singles;
-    end_unless_sent(t, ledger_take(f->ledger, lane, limit, on_taken, t, &err));
-}
-
 void fleet_take(struct fleet *f)
 {
     int64_t take[LANES];
+    struct err err = ERR_INIT;
 
     if (!may_take(f) || f->reserved > 0) /* an answer is awaited, and takes again */
         return;
     slots_share(&f->slots, f->backlog, take);
-    for (int lane = 0; lane < LANES; lane++)
-        if (take[lane] > 0)
-            take_lane(f, (enum run_lane)lane, take[lane], 0);
+    int64_t limit = take[LANE_INTERACTIVE] + take[LANE_BATCH];
+    struct taking *t = limit > 0 ? begin(f, TAKE_DUE, limit) : NULL;
+    if (!t)
+        return;
+    memcpy(t->lanes, take, sizeof(take));
+    end_unless_sent(t, ledger_take(f->ledger, take, f->credential_names.p, on_taken, t, &err));
 }
 
 void fleet_adopt(struct fleet *f)

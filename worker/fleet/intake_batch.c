@@ -150,6 +150,14 @@ void batch_release(struct batch *b)
     *b = (struct batch){0};
 }
 
+static void add_time(struct buf *col, int64_t ms)
+{
+    if (ms > 0)
+        ledger_array_int(col, ms);
+    else
+        ledger_array_text(col, NULL);
+}
+
 /* In the order of ledger_sql_insert's parameters. */
 static void add_row(const struct batch_item *item, struct buf col[BATCH_COLUMNS])
 {
@@ -165,11 +173,10 @@ static void add_row(const struct batch_item *item, struct buf col[BATCH_COLUMNS]
     ledger_array_int(&col[5], q->priority);
     ledger_array_text(&col[BATCH_COL_HASH], item->hash);
     ledger_array_text(&col[7], value.p);
-    if (q->not_before_ms > 0)
-        ledger_array_int(&col[8], q->not_before_ms);
-    else
-        ledger_array_text(&col[8], NULL);
+    add_time(&col[8], q->not_before_ms);
     ledger_array_text(&col[9], q->batch_id);
+    add_time(&col[10], q->expires_ms);
+    ledger_array_text(&col[11], q->fairness_key ? q->fairness_key : q->tenant);
 }
 
 enum err_code batch_columns(const struct batch *b, size_t from, size_t n,

@@ -182,12 +182,16 @@ enum err_code ledger_send(struct ledger *l, const struct pg_cmd *cmd, pg_fn fn, 
     return pg_send(l->pg, cmd, fn, ctx, err);
 }
 
-enum err_code ledger_take(struct ledger *l, enum run_lane lane, int64_t limit, pg_fn fn, void *ctx,
-                          struct err *err)
+enum err_code ledger_take(struct ledger *l, const int64_t limit[LANES], const char *credentials,
+                          pg_fn fn, void *ctx, struct err *err)
 {
-    struct number n;
-    struct pg_cmd cmd = {
-        .sql = ledger_sql_take, .n = 3, .v = {l->worker_id, run_lane_name(lane), num(limit, &n)}};
+    struct number n[LANES];
+    struct pg_cmd cmd = {.before = ledger_sql_take_lock,
+                         .sql = ledger_sql_take,
+                         .keep = true,
+                         .n = 4,
+                         .v = {l->worker_id, num(limit[LANE_INTERACTIVE], &n[0]),
+                               num(limit[LANE_BATCH], &n[1]), credentials}};
     return pg_send(l->pg, &cmd, fn, ctx, err);
 }
 

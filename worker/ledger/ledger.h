@@ -42,7 +42,8 @@ struct claim { /* a row as a taking returned it */
     char *request;    /* the record's value as it came */
     char *credential; /* the one to run with; NULL: there is none of the name that was asked for */
     int64_t attempt, failures, uncounted, epoch;
-    bool started;
+    int64_t tellings; /* epochs that were raised only to tell why it waits */
+    bool started, expired;
     int64_t log_line;
     struct usage used; /* by earlier attempts */
     char *terminal;    /* NULL: not ended */
@@ -97,8 +98,10 @@ struct ledger_op *ledger_hold_credential(struct ledger *l, const char *name, int
 void ledger_cancel(struct ledger_op *op); /* fn is not called; it may still take effect; NULL ok */
 
 /* --- once: the caller's timer repeats it; fn as in common/pg.h --------------- */
-enum err_code ledger_take(struct ledger *l, enum run_lane lane, int64_t limit, pg_fn fn, void *ctx,
-                          struct err *err) MUST_USE;
+/* At most limit[] of each lane, and no more than the fleet's limits allow; credentials: "{a,b}",
+ * those that this worker can open. */
+enum err_code ledger_take(struct ledger *l, const int64_t limit[LANES], const char *credentials,
+                          pg_fn fn, void *ctx, struct err *err) MUST_USE;
 enum err_code ledger_take_over(struct ledger *l, const char *dead_worker, int64_t counter,
                                int64_t limit, pg_fn fn, void *ctx, struct err *err) MUST_USE;
 enum err_code ledger_adopt(struct ledger *l, int64_t limit, pg_fn fn, void *ctx,

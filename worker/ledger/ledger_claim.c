@@ -7,7 +7,7 @@
 #include "worker/ledger/ledger.h"
 #include "common/banned.h"
 
-/* In the order of CLAIM in ledger_sql.c. */
+/* In the order of CLAIM in ledger_sql_parts.h. */
 enum column {
     COL_RUN,
     COL_LANE,
@@ -17,6 +17,7 @@ enum column {
     COL_FAILURES,
     COL_UNCOUNTED,
     COL_EPOCH,
+    COL_TELLINGS,
     COL_STARTED,
     COL_LINE,
     COL_COST,
@@ -28,6 +29,7 @@ enum column {
     COL_SANDBOX_USD,
     COL_TERMINAL,
     COL_PUBLISHED,
+    COL_EXPIRED,
     COL_AGE,
     COL_CREATED_AGE,
     COLUMNS
@@ -81,6 +83,8 @@ enum err_code ledger_claim_read(const PGresult *res, int row, struct claim *out,
     out->failures = pg_int(res, row, COL_FAILURES);
     out->uncounted = pg_int(res, row, COL_UNCOUNTED);
     out->epoch = pg_int(res, row, COL_EPOCH);
+    out->tellings = pg_int(res, row, COL_TELLINGS);
+    out->expired = truth(res, row, COL_EXPIRED);
     out->started = truth(res, row, COL_STARTED);
     out->log_line = pg_int(res, row, COL_LINE);
     read_usage(res, row, &out->used);

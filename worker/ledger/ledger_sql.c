@@ -1,71 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/ledger/ledger_sql.h"
 
+#include "worker/ledger/ledger_sql_parts.h"
 #include "worker/sandbox/sandbox_sql.h"
 #include "common/banned.h"
 
-/* Of claim c: somebody wants it to end. */
-#define CANCELLED                                                                                  \
-    "EXISTS (SELECT FROM ledger.cancellations x WHERE x.tenant = c.tenant"                         \
-    " AND (x.run_id = c.run_id OR x.batch_id = c.batch_id))"
-
-/* Of claim c: it may start now. A session runs one at a time and in order: an earlier
- * run of it that waits (unless it is scheduled for later) goes first. */
-#define DUE                                                                                        \
-    "c.state = 'waiting' AND c.hold_until <= now() AND NOT " CANCELLED                             \
-    " AND (c.session_id IS NULL OR ("                                                              \
-    "NOT EXISTS (SELECT FROM ledger.claims o WHERE o.tenant = c.tenant"                            \
-    " AND o.session_id = c.session_id AND o.state = 'running')"                                    \
-    " AND NOT EXISTS (SELECT FROM ledger.claims o WHERE o.tenant = c.tenant"                       \
-    " AND o.session_id = c.session_id AND o.state = 'waiting'"                                     \
-    " AND o.created_at < c.created_at AND o.hold_reason IS DISTINCT FROM 'scheduled')))"
-
-/* What ledger_claim_read() reads. Ages are by the database's clock alone. */
-#define CLAIM                                                                                      \
-    "t.run_id, t.lane, t.request, t.credential_used, t.attempt, t.failures, t.uncounted, "         \
-    "t.epoch, t.started,"                                                                          \
-    " t.log_line, t.cost_usd, t.input_tokens, t.output_tokens, t.cache_read_tokens,"               \
-    " t.cache_write_tokens, t.sandbox_ms, t.sandbox_usd, t.terminal, t.published,"                 \
-    " (extract(epoch FROM clock_timestamp() - t.started_at) * 1000)::bigint,"                      \
-    " (extract(epoch FROM clock_timestamp() - t.created_at) * 1000)::bigint FROM taken t"
-
 /* Arrays, one element a record: $1 run_id $2 tenant $3 lane $4 session_id $5 credential
- * $6 priority $7 body hash in hex $8 request $9 not_before, Unix ms $10 batch_id */
+ * $6 priority $7 body hash in hex $8 request $9 not_before, Unix ms $10 batch_id $11 expires_at,
+ * Unix ms $12 fairness key */
 const char ledger_sql_insert[] =
     "INSERT INTO ledger.claims (run_id, tenant, lane, session_id, credential, priority,"
-    " body_hash, request, batch_id, state, hold_reason, hold_until, created_at)"
+    " body_hash, request, batch_id, state, hold_reason, hold_until, created_at, expires_at,"
+    " fairness_key)"
     " SELECT r.run_id, r.tenant, r.lane, r.session_id, r.credential, r.priority,"
     " decode(r.hash, 'hex'), r.request, r.batch_id, 'waiting',"
     " CASE WHEN to_timestamp(r.not_before / 1000.0) > now() THEN 'scheduled' END,"
-    " greatest(now(), to_timestamp(r.not_before / 1000.0)), clock_timestamp()"
+    " greatest(now(), to_timestamp(r.not_before / 1000.0)), clock_timestamp(),"
+    " to_timestamp(r.expires_at / 1000.0), r.fairness_key"
     " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[],"
-    " $7::text[], $8::text[], $9::bigint[], $10::text[])"
+    " $7::text[], $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::text[])"
     " AS r(run_id, tenant, lane, session_id, credential, priority, hash, request, not_before,"
-    " batch_id)"
+    " batch_id, expires_at, fairness_key)"
     " ON CONFLICT (run_id) DO NOTHING RETURNING lane";
 
 /* $1 run_id[] $2 body hash in hex[]: the numbers, from 1, of those whose row says otherwise */
 const char ledger_sql_conflicts[] =
     "SELECT r.n FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS r(run_id, hash, n)"
     " JOIN ledger.claims c USING (run_id) WHERE c.body_hash <> decode(r.hash, 'hex')";
-
-/* Of claim c: the credential to run with. One of the name goes before a pool of that name; of a
- * pool's members, the free one that fewest runs have. */
-#define CREDENTIAL_FOR                                                                             \
-    "(SELECT m.name FROM ledger.credentials m WHERE m.name = c.credential OR m.pool = "            \
-    "c.credential ORDER BY m.name <> c.credential, m.hold_until > now() IS TRUE,"                  \
-    " (SELECT count(*) FROM ledger.claims o WHERE o.state = 'running'"                             \
-    " AND o.credential_used = m.name), m.name LIMIT 1)"
-
-/* $1 worker $2 lane $3 limit. A new attempt, counted before its work starts. */
-const char ledger_sql_take[] =
-    "WITH due AS (SELECT c.run_id FROM ledger.claims c WHERE c.lane = $2 AND " DUE
-    " ORDER BY c.priority DESC, c.hold_until LIMIT $3::bigint FOR UPDATE OF c SKIP LOCKED),"
-    " taken AS (UPDATE ledger.claims c SET state = 'running', epoch = c.epoch + 1,"
-    " attempt = c.attempt + 1, worker_id = $1, started = false, started_at = NULL,"
-    " credential_used = " CREDENTIAL_FOR ","
-    " log_offset = 0, log_line = 0, hold_reason = NULL, updated_at = now()"
-    " FROM due WHERE c.run_id = due.run_id RETURNING c.*) SELECT " CLAIM;
 
 /* $1 worker $2 dead worker $3 the counter it stood still at $4 limit. The same attempt under
  * a new epoch. One that was not yet started counts as failed, and one that was as an
@@ -147,7 +108,8 @@ const char ledger_sql_requeue[] =
     "WITH before AS (SELECT * FROM ledger.claims WHERE run_id = $1 AND epoch = $2::int"
     " AND state IN ('running', 'waiting') FOR UPDATE),"
     " done AS (UPDATE ledger.claims c SET state = 'waiting', worker_id = NULL,"
-    " started = false, hold_reason = $6, hold_until = now() + $7::bigint * interval '1 ms',"
+    " started = false, hold_reason = $6, told_reason = $6, told_at = now(), hold_until = now() + "
+    "$7::bigint * interval '1 ms',"
     " failures = $8::int, uncounted = $9::int, cost_usd = $10::float8,"
     " input_tokens = $11::bigint, output_tokens = $12::bigint, cache_read_tokens = $13::bigint,"
     " cache_write_tokens = $14::bigint, sandbox_ms = $15::bigint, sandbox_usd = $16::float8,"

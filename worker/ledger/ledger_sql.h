@@ -10,6 +10,7 @@
 extern const char ledger_sql_insert[];
 extern const char ledger_sql_conflicts[];
 /* taking; all four return claims as ledger_claim_read() reads them */
+extern const char ledger_sql_take_lock[]; /* goes before, in the same transaction */
 extern const char ledger_sql_take[];
 extern const char ledger_sql_take_over[];
 extern const char ledger_sql_adopt[];

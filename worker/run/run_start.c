@@ -19,12 +19,13 @@ static bool refuse(struct run *r, enum outcome o, const char *reason)
 
 /* Does it end without an agent? A run that took its workers down with it, again and again,
  * does: its takings were counted before the work began (ledger_sql_take_over). Each taking
- * raises the epoch, and each that begins an attempt the attempt, too: the rest are take-overs. */
+ * raises the epoch, and each that begins an attempt the attempt, too: the rest are take-overs, but
+ * for those that only told why it waits. */
 static bool refused(struct run *r)
 {
     const struct run_request *q = &r->request;
 
-    if (!r->claim.started && q->expires_ms > 0 && clock_wall_ms() >= q->expires_ms)
+    if (!r->claim.started && r->claim.expired)
         return refuse(r, OUTCOME_EXPIRED, "expires_at has passed");
     r->credential = credentials_find(r->host->credentials, r->claim.credential);
     if (!r->credential)
@@ -33,7 +34,7 @@ static bool refused(struct run *r)
         return refuse(r, OUTCOME_INVALID, "this worker brings no files in or out yet");
     if (r->claim.failures >= q->max_attempts)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: no worker got as far as its start");
-    if (r->claim.epoch - r->claim.attempt > TAKEOVERS_MAX)
+    if (r->claim.epoch - r->claim.attempt - r->claim.tellings > TAKEOVERS_MAX)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: too many workers were lost under it");
     return false;
 }

@@ -223,6 +223,61 @@ static void a_pipeline_keeps_order(void **state)
     assert_false(w->disorder);
 }
 
+/* One transaction, and the second statement sees what was committed before it began. */
+static void what_goes_before_is_the_same_transaction(void **state)
+{
+    struct world *w = *state;
+    const char *sql = "SELECT coalesce(nullif(current_setting('sandfleet.t', true), ''), 'none')";
+    connect_up(w, (struct pg_opts){.pipeline = true});
+    w->want = 1;
+    send_cmd(w, &(struct pg_cmd){.before = "SELECT set_config('sandfleet.t', 'local', true)",
+                                 .sql = sql});
+    loop_run(w->l);
+    assert_string_equal(w->text, "local");
+    run(w, sql);
+    assert_string_equal(w->text, "none");
+    w->done = 0;
+    send_cmd(w, &(struct pg_cmd){.before = "SELECT 1/0", .sql = "SELECT 1"});
+    loop_run(w->l);
+    assert_int_equal(w->done, 1);
+    assert_string_equal(err_name(w->e.code), "INVALID");
+    run(w, "SELECT 5");
+    assert_string_equal(w->text, "5");
+}
+
+static void run_kept(struct world *w, const char *sql, const char *n)
+{
+    w->done = 0;
+    w->want = 1;
+    send_cmd(w, &(struct pg_cmd){.sql = sql, .keep = true, .n = 1, .v = {n}});
+    while (w->done < 1)
+        loop_run(w->l);
+}
+
+static void a_kept_statement_is_planned_once_a_connection(void **state)
+{
+    struct world *w = *state;
+    static const char quotient[] = "SELECT 6 / $1::int";
+    const char *planned = "SELECT count(*) FROM pg_prepared_statements";
+    connect_up(w, (struct pg_opts){.pipeline = true});
+    for (int i = 0; i < 3; i++)
+        run_kept(w, quotient, "2");
+    assert_string_equal(w->text, "3");
+    run(w, planned);
+    assert_string_equal(w->text, "1");
+    run_kept(w, quotient, "0"); /* fails, and the next one works all the same */
+    assert_string_equal(err_name(w->e.code), "INVALID");
+    run_kept(w, quotient, "3");
+    assert_string_equal(w->text, "2");
+    pg_reset(w->p);
+    while (w->ups < 2)
+        loop_run(w->l);
+    run_kept(w, quotient, "6");
+    assert_string_equal(w->text, "1");
+    run(w, planned);
+    assert_string_equal(w->text, "1");
+}
+
 static void several_statements_without_parameters(void **state)
 {
     struct world *w = *state;
@@ -559,6 +614,8 @@ int main(void)
         TEST(a_message_holds_no_value),
         TEST(parameters_go_as_they_are),
         TEST(a_pipeline_keeps_order),
+        TEST(what_goes_before_is_the_same_transaction),
+        TEST(a_kept_statement_is_planned_once_a_connection),
         TEST(several_statements_without_parameters),
         TEST(the_queue_is_bounded),
         TEST(a_copy_bigger_than_any_buffer),

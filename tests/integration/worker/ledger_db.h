@@ -85,9 +85,11 @@ static inline int close_database(void **state)
 static inline int empty(void **state)
 {
     (void)state;
-    run_sql(db.conn,
-            "TRUNCATE ledger.claims, ledger.workers, ledger.cancellations, ledger.sandboxes,"
-            " ledger.credentials");
+    if (PQtransactionStatus(db.conn) != PQTRANS_IDLE) /* what a test left that failed */
+        run_sql(db.conn, "ROLLBACK");
+    run_sql(db.conn, "TRUNCATE ledger.claims, ledger.workers, ledger.cancellations,"
+                     " ledger.sandboxes, ledger.credentials, ledger.starts, ledger.shares");
+    run_sql(db.conn, "DELETE FROM ledger.limits");
     return 0;
 }
 
@@ -140,7 +142,7 @@ static inline int insert_one(const char *id, const char *session)
     snprintf(ids, sizeof(ids), "{%s}", id);
     snprintf(sessions, sizeof(sessions), "{%s}", session);
     return ROWS(ledger_sql_insert, ids, "{t}", "{batch}", sessions, "{t}", "{5}", "{aa}", "{t}",
-                "{NULL}", "{nightly}");
+                "{NULL}", "{nightly}", "{NULL}", "{t}");
 }
 
 /* The same of one without a session, and with a credential that it names. */
@@ -150,12 +152,65 @@ static inline int insert_wanting(const char *id, const char *credential)
     snprintf(ids, sizeof(ids), "{%s}", id);
     snprintf(names, sizeof(names), "{%s}", credential);
     return ROWS(ledger_sql_insert, ids, "{t}", "{batch}", "{NULL}", names, "{5}", "{aa}", "{t}",
-                "{NULL}", "{NULL}");
+                "{NULL}", "{NULL}", "{NULL}", "{t}");
 }
 
+/* As the worker does it: behind the lock, in one transaction. */
+static inline PGresult *take_rows(const char *worker, const char *interactive, const char *batch,
+                                  const char *credentials)
+{
+    run_sql(db.conn, "BEGIN");
+    run_sql(db.conn, ledger_sql_take_lock);
+    PGresult *res = ASK(ledger_sql_take, worker, interactive, batch, credentials);
+    run_sql(db.conn, "COMMIT");
+    return res;
+}
+
+/* Of the batch lane; the worker can open all credentials that there are in these tests. */
 static inline int take(const char *worker, const char *limit)
 {
-    return ROWS(ledger_sql_take, worker, "batch", limit);
+    return rows_of(take_rows(worker, "0", limit, "{t,solo,a,b}"));
+}
+
+/* --- takers at once: each a connection in pipeline mode, as a worker's ------------------ */
+
+static inline PGconn *taker(void)
+{
+    PGconn *c = connect_to(db.conninfo);
+
+    if (PQenterPipelineMode(c) != 1)
+        fail_msg("%s", PQerrorMessage(c));
+    return c;
+}
+
+/* Sends a taking, and does not wait for it. */
+static inline void send_take(PGconn *c, const char *worker, const char *interactive,
+                             const char *batch, const char *credentials)
+{
+    const char *v[] = {worker, interactive, batch, credentials};
+
+    if (!PQsendQueryParams(c, ledger_sql_take_lock, 0, NULL, NULL, NULL, NULL, 0) ||
+        !PQsendQueryParams(c, ledger_sql_take, COUNTOF(v), NULL, v, NULL, NULL, 0) ||
+        !PQpipelineSync(c))
+        fail_msg("%s", PQerrorMessage(c));
+}
+
+/* Waits for it: how many rows it took. */
+static inline int taken_by(PGconn *c)
+{
+    int n = 0;
+
+    for (bool done = false; !done;) {
+        PGresult *res = PQgetResult(c);
+        ExecStatusType status = PQresultStatus(res);
+        done = status == PGRES_PIPELINE_SYNC;
+        if (res && !done && status != PGRES_TUPLES_OK)
+            fail_msg("%s", PQresultErrorMessage(res));
+        if (res && status == PGRES_TUPLES_OK && PQnfields(res) > 2) /* not the lock's */
+            n += PQntuples(res);
+        PQclear(res);
+    }
+    return n;
 }
 
 /* The two ends of an attempt, without the figures. talk NULL: the sandbox is let go. */

@@ -17,7 +17,7 @@ static int insert(const char *ids, const char *sessions, const char *hashes, con
         buf_adds(&none, ",NULL");
     buf_addc(&none, '}');
     return ROWS(ledger_sql_insert, ids, each, lanes, sessions, each, priorities, hashes, each,
-                not_before, none.p);
+                not_before, none.p, none.p, each);
 }
 
 static struct claim taken(PGresult *res)
@@ -74,7 +74,7 @@ static void taking_counts_before_the_work(void **state)
     struct claim c;
     (void)state;
     insert_one(RUN(1), "NULL");
-    c = taken(ASK(ledger_sql_take, "w1", "batch", "5"));
+    c = taken(take_rows("w1", "0", "5", "{}"));
     assert_int_equal(c.attempt, 1);
     assert_int_equal(c.epoch, 1);
     assert_false(c.started);
@@ -244,7 +244,7 @@ static void a_requeued_run_waits_for_its_time(void **state)
          "0.25", "1", "2", "3", "4", "7000", "0.5");
     assert_int_equal(take("w1", "9"), 0);
     run_sql(db.conn, "UPDATE ledger.claims SET hold_until = now()");
-    c = taken(ASK(ledger_sql_take, "w1", "batch", "5"));
+    c = taken(take_rows("w1", "0", "5", "{}"));
     assert_int_equal(c.attempt, 2);
     assert_int_equal(c.failures, 1);
     assert_int_equal(c.uncounted, 2);

@@ -226,43 +226,19 @@ static void a_session_is_forgotten_once_nothing_of_it_is_left_to_do(void **state
 
 enum { TAKERS = 4, TAKINGS = 6 };
 
-static void send_take(PGconn *c)
-{
-    const char *v[] = {"w", "batch", "2"};
-
-    if (PQsendQueryParams(c, ledger_sql_take, COUNTOF(v), NULL, v, NULL, NULL, 0) != 1)
-        fail_msg("%s", PQerrorMessage(c));
-}
-
-/* Rows, or 0 where the unique index said that another taker was first. */
-static int taken_by(PGconn *c)
-{
-    int n = 0;
-
-    for (PGresult *res = PQgetResult(c); res; res = PQgetResult(c)) {
-        const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-
-        if (state && strcmp(state, "23505") != 0)
-            fail_msg("%s", PQresultErrorMessage(res));
-        n += PQntuples(res);
-        PQclear(res);
-    }
-    return n;
-}
-
 static void takers_at_once_run_one_of_a_session(void **state)
 {
     PGconn *takers[TAKERS];
 
     (void)state;
     for (int i = 0; i < TAKERS; i++)
-        takers[i] = connect_to(db.conninfo);
+        takers[i] = taker();
     insert_one(RUN(1), "s");
     insert_one(RUN(2), "s");
     insert_one(RUN(3), "s");
     for (int round = 0; round < TAKINGS; round++) {
         for (int i = 0; i < TAKERS; i++)
-            send_take(takers[i]);
+            send_take(takers[i], "w", "0", "2", "{}");
         for (int i = 0; i < TAKERS; i++)
             (void)taken_by(takers[i]);
         assert_string_equal(value("SELECT count(*) FROM ledger.claims WHERE state = 'running'"),
