@@ -270,6 +270,7 @@ struct cell_log { /* of the events topic */
     int64_t records, wanted;           /* read so far; there are so many */
     int lines, verdicts, terminals;    /* that count */
     int64_t highest_epoch, old_behind; /* records of an epoch behind one of a higher one */
+    int of[EVENT_TYPES];               /* that count, by type */
     char state[64];                    /* of the terminal */
 };
 
@@ -290,6 +291,7 @@ static inline void cell_count(struct cell_log *l, const struct event *e)
         l->lines++;
         cell_check_line(l->cell, e);
     }
+    l->of[e->type]++;
     l->verdicts += e->type == EVENT_ATTEMPT_ENDED;
     if (!event_is_terminal(e->type))
         return;
