@@ -80,6 +80,10 @@ static const struct opt rows[] = {
       "<url>", "Address of the model's API for the agents." },
     { "metrics-listen", 0, OPT_STRING, AT(metrics_listen), NULL, 1, 255, 0, NULL,
       "<address:port>", "Where /metrics (for Prometheus), /healthz and /readyz are answered, as 127.0.0.1:9464; by default nowhere. They have no password: no public address." },
+    { "local-files", 0, OPT_STRING, AT(local_files), NULL, 1, 4096, 0, NULL,
+      "<folder>", "Folder whose files requests may name by file:///, as archives; and repositories, where sandboxes see it." },
+    { "allow-private-urls", 0, OPT_BOOL, AT(allow_private_urls), NULL, 0, 0, 0, NULL,
+      NULL, "Lets requests name archives at loopback, private and other addresses that are not public." },
     { "log-level", 0, OPT_STRING, AT(log_level), "info", 1, 16, 0, NULL,
       "<level>", "Least level that is logged: error, warn, info or debug." },
     { "log-format", 0, OPT_STRING, AT(log_format), "text", 1, 16, 0, NULL,
@@ -103,6 +107,14 @@ static enum err_code check_log(struct settings *s, struct err *err)
     if (!str_is(format, "text") && !str_is(format, "json"))
         return err_set(err, ERR_USAGE, "--log-format: '%s' is not text or json", s->log_format);
     s->format = str_is(format, "json") ? LOG_JSON : LOG_TEXT;
+    return ERR_OK;
+}
+
+static enum err_code check_local_files(const struct settings *s, struct err *err)
+{
+    if (s->local_files && s->local_files[0] != '/')
+        return err_set(err, ERR_USAGE, "--local-files: '%s' is not an absolute path",
+                       s->local_files);
     return ERR_OK;
 }
 
@@ -138,6 +150,8 @@ enum err_code settings_parse(struct settings *s, int argc, char **argv, struct e
         rc = check_log(s, err);
     if (rc == ERR_OK)
         rc = check_sandboxes(s, err);
+    if (rc == ERR_OK)
+        rc = check_local_files(s, err);
     if (rc == ERR_OK && s->oauth_token && s->api_key)
         rc = err_set(err, ERR_CONFIG,
                      "CLAUDE_CODE_OAUTH_TOKEN and ANTHROPIC_API_KEY are both set: the key would "

@@ -20,6 +20,8 @@ struct settings {
     struct secret *e2b_api_key, *oauth_token, *api_key;
     double e2b_cpu_usd_hour, e2b_gib_usd_hour;
     char *base_url, *credentials;
+    char *local_files;
+    bool allow_private_urls;
     char *metrics_listen; /* NULL: no pages */
     struct opt_list warm;
     int64_t warm_age_ms, park_ms, janitor_ms, janitor_grace_ms;

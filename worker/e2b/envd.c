@@ -122,11 +122,19 @@ static void on_data(void *ctx, struct str piece)
         c->data(c->ctx, piece);
 }
 
+static ssize_t on_more(void *ctx, char *p, size_t room)
+{
+    struct envd_call *c = ctx;
+
+    return c->more(c->ctx, p, room);
+}
+
 static enum err_code start(struct envd_call *c, struct http_call *call, const char *const *own,
                            size_t n, struct err *err)
 {
     const char *headers[ENVD_HEADERS + ENVD_OWN_HEADERS];
-    const struct http_events ev = {.data = c->data ? on_data : NULL, .done = on_done};
+    const struct http_events ev = {
+        .data = c->data ? on_data : NULL, .done = on_done, .more = call->pulls ? on_more : NULL};
 
     assert(n <= ENVD_OWN_HEADERS);
     memcpy(headers, c->d->headers, c->d->n_headers * sizeof(headers[0]));
@@ -163,6 +171,16 @@ void envd_call_free(struct envd_call *c)
         return;
     http_cancel(c->req);
     call_free(c);
+}
+
+void envd_call_go_on(struct envd_call *c)
+{
+    http_go_on(c->req);
+}
+
+void envd_call_hold(struct envd_call *c, bool held)
+{
+    http_hold(c->req, held);
 }
 
 enum err_code envd_health(struct envd *d, envd_fn fn, void *ctx, struct envd_call **out,

@@ -98,6 +98,18 @@ enum err_code envd_rpc(struct envd *d, const char *method, struct str json, envd
                        struct envd_call **out, struct err *err) MUST_USE;
 void envd_call_free(struct envd_call *c); /* NULL is fine */
 
+/* --- files of any size, piece by piece; a connection of their own --- */
+/* The same as envd_put from more(), as in http_events; size: -1 when it is not known before. */
+enum err_code envd_put_from(struct envd *d, const char *path, int64_t size,
+                            ssize_t (*more)(void *ctx, char *p, size_t room), envd_fn fn, void *ctx,
+                            struct envd_call **out, struct err *err) MUST_USE;
+void envd_call_go_on(struct envd_call *c); /* more() has something now */
+/* All of a file as it is; envd_call_hold() keeps it from coming. */
+enum err_code envd_get_all(struct envd *d, const char *path,
+                           void (*data)(void *ctx, struct str piece), envd_fn fn, void *ctx,
+                           struct envd_call **out, struct err *err) MUST_USE;
+void envd_call_hold(struct envd_call *c, bool held);
+
 /* --- processes, one call each: NOT_FOUND when there is none of that pid ---
  * By pid: the daemon mixes tags up when two processes have one. */
 enum envd_signal { ENVD_TERM, ENVD_KILL }; /* it knows no others; children are not reached */

@@ -120,3 +120,43 @@ enum err_code envd_get(struct envd *d, const char *path, int64_t offset,
     header = range.p;
     return envd_call_start(&call, &header, offset > 0 ? 1 : 0, &want, out, err);
 }
+
+/* --- of any size ------------------------------------------------------------------- */
+
+enum err_code envd_put_from(struct envd *d, const char *path, int64_t size,
+                            ssize_t (*more)(void *ctx, char *p, size_t room), envd_fn fn, void *ctx,
+                            struct envd_call **out, struct err *err)
+{
+    static const char *const type = "Content-Type: application/octet-stream";
+    AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES);
+    struct http_call call = {.method = "POST",
+                             .total_ms = TRANSFER_MS,
+                             .silence_ms = TRANSFER_SILENCE_MS,
+                             .pulls = true,
+                             .pull_bytes = size};
+    const struct envd_call want = {.d = d, .more = more, .fn = fn, .ctx = ctx};
+
+    put_url(&url, d, path);
+    if (url.rc != ERR_OK)
+        return err_set(err, url.rc, "address of a file");
+    call.url = url.p;
+    return envd_call_start(&call, &type, 1, &want, out, err);
+}
+
+enum err_code envd_get_all(struct envd *d, const char *path,
+                           void (*data)(void *ctx, struct str piece), envd_fn fn, void *ctx,
+                           struct envd_call **out, struct err *err)
+{
+    AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES);
+    struct http_call call = {.method = "GET",
+                             .total_ms = TRANSFER_MS,
+                             .silence_ms = TRANSFER_SILENCE_MS,
+                             .bulk = true};
+    const struct envd_call want = {.d = d, .data = data, .fn = fn, .ctx = ctx};
+
+    put_url(&url, d, path);
+    if (url.rc != ERR_OK)
+        return err_set(err, url.rc, "address of a file");
+    call.url = url.p;
+    return envd_call_start(&call, NULL, 0, &want, out, err);
+}

@@ -37,6 +37,7 @@ struct envd_call {
     struct envd *d;
     struct http_req *req;
     void (*data)(void *ctx, struct str piece);
+    ssize_t (*more)(void *ctx, char *p, size_t room);
     envd_fn fn;
     void *ctx;
     enum seen_call seen;

@@ -153,6 +153,7 @@ static void share(struct fleet *f)
                                                        .after_result_ms = s->result_ms}},
                                 .store = f->store,
                                 .store_key = s->store_key,
+                                .fetch = &f->fetch,
                                 .worker_id = f->worker_id,
                                 .credentials = &f->credentials,
                                 .base_url = s->base_url,
@@ -197,6 +198,18 @@ static enum err_code open_store(struct fleet *f, struct err *err)
         return rc;
     f->sweep = sweep_new(&sweep);
     return f->sweep ? ERR_OK : err_set(err, ERR_NOMEM, "the sweep of the store");
+}
+
+static enum err_code open_web(struct fleet *f, struct err *err)
+{
+    const struct http_opts http = {.ca_file = f->set->ca_file};
+    enum err_code rc = http_new(f->loop, &http, &f->web, err);
+
+    f->fetch = (struct fetch_policy){.loop = f->loop,
+                                     .http = f->web,
+                                     .allow_private = f->set->allow_private_urls,
+                                     .local_files = f->set->local_files};
+    return rc;
 }
 
 static enum err_code open_hub(struct fleet *f, struct err *err)
@@ -257,6 +270,8 @@ static enum err_code open_all(struct fleet *f, struct err *err)
     if (rc == ERR_OK)
         rc = open_sandboxes(f, err);
     if (rc == ERR_OK)
+        rc = open_web(f, err);
+    if (rc == ERR_OK)
         rc = fleet_open_credentials(f, err);
     if (rc == ERR_OK)
         rc = open_hub(f, err);
@@ -307,6 +322,7 @@ void fleet_free(struct fleet *f)
     sandbox_service_free(f->sandboxes);
     for (size_t i = 0; i < f->n_runs; i++)
         run_free(f->runs[i]);
+    http_free(f->web);
     pool_free(f->pool);
     janitor_free(f->janitor);
     sweep_free(f->sweep);

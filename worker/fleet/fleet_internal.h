@@ -42,6 +42,8 @@ struct fleet {
     struct ledger *ledger;
     struct publish_hub *hub;
     struct sandbox_service *sandboxes;
+    struct http *web; /* for addresses that requests name, and nothing else */
+    struct fetch_policy fetch;
     struct intake *intake;
     struct outbox *outbox;
     char ledger_id[UUID_TEXT]; /* "" until the ledger told it */

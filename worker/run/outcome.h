@@ -57,6 +57,7 @@ enum { OUTCOME_LIMIT_MS = 5 * 60 * 1000, OUTCOME_ALERT_MS = 10 * 60 * 1000 };
     X(SANDBOX_LOST, "sandbox_lost", RUN_FAILED, RETRY, KEEP, 1000, 60000)               \
     X(STREAM_LOST, "stream_lost", RUN_FAILED, RETRY, KEEP, 1000, 60000)                 \
     X(NO_RESULT, "no_result", RUN_FAILED, RETRY, KEEP, 1000, 60000)                     \
+    X(WORKSPACE_FAILED, "workspace_failed", RUN_FAILED, RETRY, KEEP, 5000, 300000)      \
     X(STALLED, "stalled", RUN_FAILED, ONCE, KEEP, 1000, 60000)                          \
     X(AGENT_MISSING, "agent_missing", RUN_FAILED, END, KEEP, 0, 0)                      \
     X(INTERNAL, "internal", RUN_FAILED, RETRY, KEEP, 1000, 60000)

@@ -138,7 +138,7 @@ static void drop_handles(struct run *r)
 {
     timer_free(r->timer);
     capture_free(r->capture);
-    claude_update_free(r->update);
+    run_break_off(r);
     carry_free(r->carry);
     sandbox_free(r->sandbox);
     ledger_cancel(r->op);
@@ -147,7 +147,6 @@ static void drop_handles(struct run *r)
     publish_log_free(r->log);
     r->timer = NULL;
     r->capture = NULL;
-    r->update = NULL;
     r->carry = NULL;
     r->sandbox = NULL;
     r->op = r->started_op = r->credential_op = NULL;
@@ -189,11 +188,10 @@ static void enter_gone(struct run *r)
     ledger_cancel(r->started_op);
     ledger_cancel(r->credential_op);
     capture_free(r->capture);
-    claude_update_free(r->update);
+    run_break_off(r);
     carry_free(r->carry);
     r->op = r->started_op = r->credential_op = NULL;
     r->capture = NULL;
-    r->update = NULL;
     r->carry = NULL;
     if (r->calls == 0 && loop_defer(r->host->loop, tell_gone, r, &err) != ERR_OK)
         log_event(LOG_ERROR, "run.leaked", LF("run", r->claim.run_id), LF_ERR(&err));

@@ -17,6 +17,7 @@
 #include "worker/sandbox/sandbox_sizes.h"
 #include "worker/store/store.h"
 #include "worker/e2b/sandbox.h"
+#include "worker/workspace/fetch.h"
 
 struct run; /* opaque */
 
@@ -40,8 +41,9 @@ struct run_host { /* what all runs share; outlives them */
     struct sandbox_service *sandboxes;
     struct run_sandboxes life;
     struct run_times times;
-    struct store *store;            /* of transcripts; NULL: none are kept */
-    const struct secret *store_key; /* they are sealed with it; NULL: masked */
+    struct store *store;              /* of transcripts; NULL: none are kept */
+    const struct secret *store_key;   /* they are sealed with it; NULL: masked */
+    const struct fetch_policy *fetch; /* of what requests want in their working directories */
     const char *worker_id;
     const struct credentials *credentials; /* a claim names which of them */
     const char *base_url;                  /* ANTHROPIC_BASE_URL; NULL: the agent's default */

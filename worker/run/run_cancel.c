@@ -71,7 +71,9 @@ void run_cancel(struct run *r, bool force, const char *by)
 void run_break_off(struct run *r)
 {
     claude_update_free(r->update);
+    fill_free(r->fill);
     r->update = NULL;
+    r->fill = NULL;
 }
 
 /* --- the agent's end --------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "worker/run/run.h"
 #include "worker/sandbox/sandbox_row.h"
 #include "worker/session/carry.h"
+#include "worker/workspace/fill.h"
 
 enum {
     RUN_TTL_MARGIN_S = 600,           /* the sandbox outlives the hard limit by so much */
@@ -74,6 +75,7 @@ struct run {
     struct eviction *eviction;
     struct carry *carry;
     struct buf transcript; /* to resume from; until the start is known */
+    struct fill *fill;
     struct capture *capture;
     struct timer *timer;
     int tries, evictions; /* of opening or making the sandbox; for it */

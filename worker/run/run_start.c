@@ -30,8 +30,8 @@ static bool refused(struct run *r)
     r->credential = credentials_find(r->host->credentials, r->claim.credential);
     if (!r->credential)
         return refuse(r, OUTCOME_CREDENTIAL_NOT_FOUND, "this fleet has no such credential");
-    if (q->files || q->archive || q->repo || q->artifacts)
-        return refuse(r, OUTCOME_INVALID, "this worker brings no files in or out yet");
+    if (q->artifacts)
+        return refuse(r, OUTCOME_INVALID, "this worker brings no artifacts out yet");
     if (r->claim.failures >= q->max_attempts)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: no worker got as far as its start");
     if (r->claim.epoch - r->claim.attempt - r->claim.tellings > TAKEOVERS_MAX)
@@ -128,9 +128,6 @@ bool run_follow(struct run *r)
 
 void run_enter_starting(struct run *r)
 {
-    if (r->made)
-        run_say_sandbox(r, EVENT_SANDBOX_CREATED, NULL);
-    r->made = false;
     if (!run_follow(r))
         run_apply(r, RUN_EV_ENDED);
 }

@@ -123,10 +123,9 @@ void run_enter_suspended(struct run *r)
 {
     timer_stop(r->timer);
     capture_free(r->capture);
-    claude_update_free(r->update);
+    run_break_off(r);
     sandbox_free(r->sandbox);
     r->capture = NULL;
-    r->update = NULL;
     r->sandbox = NULL;
 }
 

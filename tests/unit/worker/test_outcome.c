@@ -191,6 +191,7 @@ static struct other {
 } others[] = {
     {"stalled", ONCE_MORE, {.attempt = 1, .max_attempts = 3}},
     {"stalled", ONCE_MORE, {.attempt = 1, .max_attempts = 9}},
+    {"workspace_failed", API_AGAIN, {.attempt = 1, .max_attempts = 3}},
     {"cancelled", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"expired", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"invalid", ENDS, {.attempt = 1, .max_attempts = 3}},

@@ -19,6 +19,7 @@
 #include "worker/capture/capture.h"
 #include "worker/run/claude_update.h"
 #include "worker/sandbox/eviction.h"
+#include "worker/workspace/fill.h"
 #include "worker/run/run.h"
 #include "worker/sandbox/sandbox_row.h"
 #include "worker/session/carry.h"
@@ -47,6 +48,8 @@ static struct {
     struct sandbox_talk talk;
     eviction_fn room;
     void *room_ctx;
+    fill_fn filled;
+    void *filled_ctx;
     void (*updated)(void *ctx);
     void *updated_ctx;
     carry_fn carried; /* either way */
@@ -277,6 +280,29 @@ void claude_update_free(struct claude_update *u)
 {
     if (u)
         w.updated = NULL;
+}
+
+bool fill_applies(const struct run_request *r)
+{
+    return r->files;
+}
+
+enum err_code fill_start(const struct fetch_policy *policy, struct sandbox *sb,
+                         const struct fill_want *want, fill_fn fn, void *ctx, struct fill **out,
+                         struct err *err)
+{
+    (void)policy, (void)sb, (void)want, (void)err;
+    note("fill");
+    w.filled = fn;
+    w.filled_ctx = ctx;
+    *out = (struct fill *)&w.filled;
+    return ERR_OK;
+}
+
+void fill_free(struct fill *f)
+{
+    if (f)
+        w.filled = NULL;
 }
 
 struct ledger_op *ledger_set_started(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx)
@@ -661,6 +687,30 @@ static void v_updated(void)
     w.updated = NULL;
     fn(w.updated_ctx);
 }
+static void filled(enum fill_end end, enum err_code code)
+{
+    struct err e = {.code = code, .msg = "git said canary-0123456789"};
+    fill_fn fn = w.filled;
+    assert_non_null(fn);
+    w.filled = NULL;
+    fn(w.filled_ctx, end, &e);
+}
+static void v_filled(void)
+{
+    filled(FILL_DONE, ERR_OK);
+}
+static void v_badtar(void)
+{
+    filled(FILL_REFUSED, ERR_INVALID);
+}
+static void v_nourl(void)
+{
+    filled(FILL_SOURCE, ERR_NOT_FOUND);
+}
+static void v_nobox(void)
+{
+    filled(FILL_SANDBOX, ERR_GONE);
+}
 static void v_ready(void)
 {
     w.answered = true;
@@ -813,6 +863,8 @@ static const struct verb verbs[] = {
     {"far", v_far},           {"adrift", v_adrift},   {"minefar", v_minefar},
     {"carried", v_carried},   {"nostore", v_nostore}, {"notthere", v_notthere},
     {"badtoken", v_badtoken}, {"holding", v_holding}, {"nothold", v_nothold},
+    {"filled", v_filled},     {"badtar", v_badtar},   {"nourl", v_nourl},
+    {"nobox", v_nobox},
 };
 
 static void turn(void)
@@ -916,7 +968,10 @@ static void end(void)
     buf_release(&w.trace);
 }
 
-#define SESSION    "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"session\":{\"id\":\"s\"}}"
+#define SESSION "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"session\":{\"id\":\"s\"}}"
+#define FILES                                                                                      \
+    "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"files\":[{\"path\":\"a\",\"content\":\"\"}" \
+    "]}"
 #define TO_AGENT   "new ready held started "
 #define T_MAKE     "say:attempt.starting place create:1 own:sb1 "
 #define T_TO_AGENT T_MAKE "say:sandbox.created agent mark:started say:attempt.started "
@@ -999,6 +1054,22 @@ static struct row rows[] = {
     {"an update under way when the lease lapses is nobody's", .update = true,
      .script = "new ready held lapse confirm ready held",
      .trace = T_MAKE "update open:sb1 own:sb1 agent"},
+    {"files are there before the agent", FILES, .script = "new ready held filled",
+     .trace = T_MAKE "say:sandbox.created fill agent"},
+    {"files that do not fit end the run, without an agent", FILES,
+     .script = "new ready held badtar ack ack held ack held done held",
+     .trace = T_MAKE "say:sandbox.created fill say:attempt.ended say:sandbox.ended close "
+                     "say:run.failed mark:published kill:sb1 freed"},
+    {"an archive that is not there may come: another attempt", FILES,
+     .script = "new ready held nourl ack ack held",
+     .trace = T_MAKE "say:sandbox.created fill say:attempt.ended say:run.retrying "
+                     "say:sandbox.ended requeue:workspace_failed,1,0 kill:sb1"},
+    {"a sandbox that is gone while it is filled", FILES, .script = "new ready held nobox ack ack",
+     .trace = T_MAKE "say:sandbox.created fill say:sandbox.lost say:attempt.ended "
+                     "say:run.retrying requeue:sandbox_lost,1,0"},
+    {"a filling under way when the lease lapses is done again", FILES,
+     .script = "new ready held lapse confirm ready held filled",
+     .trace = T_MAKE "say:sandbox.created fill open:sb1 own:sb1 fill agent"},
     {"a session's first run parks", SESSION,
      .script = TO_AGENT "init result exit0 ack ack held done held ack held",
      .trace = T_TO_AGENT
@@ -1299,6 +1370,17 @@ static void no_secret_leaves_in_a_line(void **state)
     end();
 }
 
+static void no_secret_leaves_in_a_reason(void **state)
+{
+    const struct row row = {.request = FILES, .script = "new ready held nourl ack"};
+
+    (void)state;
+    play(&row);
+    assert_null(strstr(w.data, "canary"));
+    assert_non_null(strstr(w.data, "git said ****"));
+    end();
+}
+
 static void an_end_tells_cost_result_and_tail(void **state)
 {
     const struct row row = {.script = TO_AGENT "init text result exit0 ack ack held"};
@@ -1586,6 +1668,7 @@ int main(void)
         cmocka_unit_test(every_history_cancelled_at_every_step),
         cmocka_unit_test(a_cancelled_run_tells_who_asked_and_what_it_cost),
         cmocka_unit_test(no_secret_leaves_in_a_line),
+        cmocka_unit_test(no_secret_leaves_in_a_reason),
         cmocka_unit_test(a_wait_that_was_asked_for_is_kept),
         cmocka_unit_test(no_hold_is_longer_than_a_limit_lasts),
         cmocka_unit_test(what_an_attempt_was_given_is_told_once),
