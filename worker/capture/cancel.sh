@@ -46,27 +46,12 @@ end_agent() {
     try INT "$agent" "$1" || try TERM "-$group" "$2" || try KILL "-$group" 40
 }
 
-# Tools run in sessions of their own, and some detach: all that the agent started has its mark.
-end_tools() {
-    folder=${1%/*}
-    mark=SANDFLEET_RUN=${folder##*/}/${1##*/}
-    rounds=20
-    while tools=$(grep -lsxzF -- "$mark" /proc/[0-9]*/environ) && [ "$rounds" != 0 ]; do
-        for tool in $tools; do
-            tool=${tool#/proc/}
-            kill -s KILL "${tool%/environ}" 2>/dev/null
-        done
-        rounds=$((rounds - 1))
-        sleep 0.02
-    done
-}
-
 { mkdir -p -- "$HOME/$1" && cd -- "$HOME/$1"; } || exit 73
 if mkdir started 2>/dev/null; then # one mkdir decides, as for a start
     never_started
     exit
 fi
+: >cancelled # so the supervisor ends what the agent leaves behind, before it writes rc
 wait_for_agent
 end_agent "$2" "$3"
-end_tools "$1"
 [ -e rc ]

@@ -5,7 +5,8 @@
  * ~/.sandfleet/<run>/<attempt>/  prompt, token (unlinked once opened), transcript (of an earlier
  * sandbox; moved to where Claude looks for it), job (the supervisor and its settings), started/
  * (made by atomic mkdir: a second start is harmless), pid (the supervisor), agent (the agent's
- * group), child (the agent), out.ndjson, err.log, rc ("<exit status>", written last, by rename).
+ * group), child (the agent), cancelled (nothing of the agent is to be left), out.ndjson, err.log,
+ * rc ("<exit status>", written last, by rename).
  *
  * A cut, silent or slow stream is dropped and opened again at the last complete line; after
  * repeated failures ranged GET /files takes over. The end is: rc exists and offset == size.

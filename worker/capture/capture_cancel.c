@@ -7,7 +7,7 @@
 
 #include "common/banned.h"
 
-enum { INT_TWENTIETHS = 24, TERM_TWENTIETHS = 6 }; /* of a second; KILL comes after 1.5 s */
+enum { INT_TWENTIETHS = 20, TERM_TWENTIETHS = 5 }; /* of a second: KILL comes after 1.25 s */
 
 extern const char cancel_sh[]; /* embedded by the build */
 

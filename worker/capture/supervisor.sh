@@ -56,8 +56,9 @@ start() {
 read_job() {
     limit=0 work=. talk='' found=''
     folder=${here%/*}
+    mark=SANDFLEET_RUN=${folder##*/}/${here##*/}
     set -- env -i "PATH=$HOME/.local/bin:$PATH" "HOME=$HOME" "USER=${USER:-$(id -un)}" \
-        "LANG=${LANG:-C.UTF-8}" "SANDFLEET_RUN=${folder##*/}/${here##*/}"
+        "LANG=${LANG:-C.UTF-8}" "$mark"
     while IFS= read -r line; do
         if [ -z "$found" ]; then
             [ "$line" = '#:job' ] && found=1
@@ -69,7 +70,7 @@ read_job() {
         'work '*) work=$value ;;
         'talk '*) talk=$value ;;
         'descriptor '*) set -- "$@" "$value=3" ;;
-        'word SANDFLEET_RUN='*) ;; # the mark by which cancel.sh finds what the agent started
+        'word SANDFLEET_RUN='*) ;; # ours alone: see end_tools
         'word '*) set -- "$@" "$value" ;; # NAME=value first, then the program and its arguments
         esac
     done <job
@@ -82,6 +83,20 @@ bring_talk() {
     set -- "$HOME/.claude/projects/sandfleet"
     { mkdir -p -- "$1" && chmod 600 "$here/transcript" && mv -f -- "$here/transcript" "$1/$talk.jsonl"; } ||
         give_up 'cannot place the transcript'
+}
+
+# Tools run in sessions of their own, and some detach: all that the agent started has its mark.
+end_tools() {
+    rounds=20
+    while tools=$(grep -lsxzF -- "$mark" /proc/[0-9]*/environ) # what we may not read fails it
+        [ -n "$tools" ] && [ "$rounds" != 0 ]; do
+        for tool in $tools; do
+            tool=${tool#/proc/}
+            kill -s KILL "${tool%/environ}" 2>/dev/null
+        done
+        rounds=$((rounds - 1))
+        sleep 0.02
+    done
 }
 
 # The agent's group leads a session of its own, so that a signal to it spares this script. The
@@ -103,6 +118,7 @@ agent() {
         kill -0 "$agent" 2>/dev/null || break
     done
     # timeout dies by its own KILL when the agent did not heed TERM
+    [ ! -e "$here/cancelled" ] || end_tools
     [ "$status" = 137 ] && [ $(($(date +%s) - began)) -ge "$limit" ] && status=124
     finish "$status"
 }
