@@ -20,7 +20,8 @@ static bool is_repeat(const struct judge *j, const struct event *e)
 {
     if (event_is_line(e->type))
         return lines_missing(j, e) < 0;
-    return e->epoch == j->epoch && e->n <= j->control_n;
+    return (e->epoch == j->epoch && e->n <= j->control_n) ||
+           (e->type == EVENT_ATTEMPT_ENDED && e->attempt == j->closed);
 }
 
 /* A new epoch numbers its control records anew, a new attempt its lines. */
@@ -38,6 +39,10 @@ static void advance(struct judge *j, const struct event *e)
         j->line = e->n;
     else
         j->control_n = e->n;
+    if (e->type == EVENT_ATTEMPT_ENDED)
+        j->closed = e->attempt;
+    else if (event_is_line(e->type))
+        j->closed = 0;
     j->ended = event_is_terminal(e->type);
     j->sequence++;
 }

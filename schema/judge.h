@@ -6,7 +6,9 @@
  * epoch of that run, or a terminal, counted earlier in the partition; so is a line of an
  * attempt when a record of a later one did. Of the rest, a line (attempt, n) already seen,
  * or a control record (epoch, n) already seen, is a repeat. A line past the next expected
- * one is a gap: stored, recorded, alarmed. Control numbers may jump. */
+ * one is a gap: stored, recorded, alarmed. Control numbers may jump. An attempt ends once: a
+ * second attempt.ended of it, behind which none of its lines counted, is a repeat, too; its
+ * owner died between saying so and the ledger's hearing it, and the next one says it again. */
 #ifndef SANDFLEET_SCHEMA_JUDGE_H
 #define SANDFLEET_SCHEMA_JUDGE_H
 
@@ -21,6 +23,7 @@ struct judge {         /* all a reader must keep per run; zero: nothing seen */
     int64_t control_n; /* last control number of that epoch */
     int64_t attempt;   /* highest seen */
     int64_t line;      /* last line of that attempt */
+    int64_t closed;    /* attempt of the last attempt.ended; 0: none, or it went on */
     bool ended;        /* a terminal was seen */
 };
 

@@ -175,6 +175,7 @@ static void memory_fields(struct buf *b, const struct run_row *run)
     json_kv_int(b, "control_n", j->control_n);
     json_kv_int(b, "line_attempt", j->attempt);
     json_kv_int(b, "line", j->line);
+    json_kv_int(b, "closed_attempt", j->closed);
     json_kv_bool(b, "ended", j->ended);
     json_kv_int(b, "repeats", run->repeats);
     json_kv_int(b, "superseded", run->superseded);

@@ -22,7 +22,7 @@ enum { PIECE_BYTES = 128 << 10 /* of the events' copy, made at a time */ };
 static const size_t memory_at[] = {
     offsetof(struct run_row, judge.sequence),  offsetof(struct run_row, judge.epoch),
     offsetof(struct run_row, judge.control_n), offsetof(struct run_row, judge.attempt),
-    offsetof(struct run_row, judge.line),
+    offsetof(struct run_row, judge.line),      offsetof(struct run_row, judge.closed),
 };
 
 static enum err_code load_row(struct slice *s, const PGresult *res, int row, struct err *err)

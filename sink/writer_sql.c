@@ -134,8 +134,8 @@ const char sql_ensure_days[] = "SELECT fleet.ensure_day(day) FROM unnest($1::dat
 
 const char sql_read_runs[] =
     "SELECT run_id, run_day - date '1970-01-01', state, sequence, epoch, control_n, line_attempt,"
-    " line, ended::int, attempt, repeats, superseded, missing_lines, cost_usd, sandbox_ms,"
-    " sandbox_cost_usd, input_tokens,"
+    " line, closed_attempt, ended::int, attempt, repeats, superseded, missing_lines, cost_usd,"
+    " sandbox_ms, sandbox_cost_usd, input_tokens,"
     " output_tokens, cache_read_tokens, cache_write_tokens, (created_at IS NOT NULL)::int,"
     " (model IS NOT NULL)::int"
     " FROM fleet.runs WHERE run_id = ANY ($1::uuid[])";

@@ -57,6 +57,7 @@
     X(control_n, MEMORY)                                                                           \
     X(line_attempt, MEMORY)                                                                        \
     X(line, MEMORY)                                                                                \
+    X(closed_attempt, MEMORY)                                                                      \
     X(ended, MEMORY)                                                                               \
     X(repeats, MEMORY)                                                                             \
     X(superseded, MEMORY)                                                                          \

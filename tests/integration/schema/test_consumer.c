@@ -51,8 +51,8 @@ static void compare(struct lab *lab, int64_t records)
                "0");
     lab_expect(lab,
                "SELECT count(*) FROM (SELECT run_id, repeats, superseded FROM fleet.runs EXCEPT "
-               "SELECT (e ->> 'runid')::uuid, count(*) FILTER (WHERE j[7] = 1),"
-               " count(*) FILTER (WHERE j[7] = 2) FROM judged GROUP BY 1) AS counted_otherwise",
+               "SELECT (e ->> 'runid')::uuid, count(*) FILTER (WHERE j[8] = 1),"
+               " count(*) FILTER (WHERE j[8] = 2) FROM judged GROUP BY 1) AS counted_otherwise",
                "0");
 }
 
@@ -94,7 +94,7 @@ static void a_story(void **state)
     lab_control(lab, run, EVENT_RUN_FAILED, 2, 3, 1, "{\"outcome\":\"internal\"}");
     lab_flush(lab);
     compare(lab, 15);
-    lab_expect(lab, "SELECT max(j[1]) || ' ' || count(*) FILTER (WHERE j[7] > 0) FROM judged",
+    lab_expect(lab, "SELECT max(j[1]) || ' ' || count(*) FILTER (WHERE j[8] > 0) FROM judged",
                "9 6");
 }
 

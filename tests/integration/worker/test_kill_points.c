@@ -195,7 +195,7 @@ static void check(struct walker *w)
 
     if (cell_starts(c) != story->starts)
         fail_msg("%s: %d agents were started; log: %s", c->name, cell_starts(c), c->log);
-    if (log.lines != lines || log.terminals != 1 || log.verdicts < story->starts ||
+    if (log.lines != lines || log.terminals != 1 || log.verdicts != story->starts ||
         strcmp(log.state, "sandfleet.run.completed") != 0 || log.old_behind != 0)
         fail_msg("%s: %d lines, %d attempts ended, %d terminals (%s), %d records behind a higher "
                  "epoch's; log: %s",

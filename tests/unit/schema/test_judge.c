@@ -18,6 +18,7 @@
 
 #define LINE    EVENT_AGENT_MESSAGE
 #define CONTROL EVENT_RUN_WARNING
+#define CLOSE   EVENT_ATTEMPT_ENDED
 #define END     EVENT_RUN_COMPLETED
 
 /* 12 records, attempt 1 at line 7 and control 3 of epoch 2 */
@@ -63,6 +64,23 @@ static struct move {
      1,
      2,
      JUDGE_SUPERSEDED,
+     0},
+    {"an attempt's end", AT_7, CLOSE, 1, 2, 4, JUDGE_STORE, 0},
+    {"the same end by the next owner",
+     {.epoch = 1, .control_n = 4, .attempt = 1, .line = 7, .closed = 1},
+     CLOSE,
+     1,
+     2,
+     2,
+     JUDGE_REPEAT,
+     0},
+    {"the next attempt's end",
+     {.epoch = 1, .control_n = 4, .attempt = 1, .line = 7, .closed = 1},
+     CLOSE,
+     2,
+     1,
+     5,
+     JUDGE_STORE,
      0},
     {"a line behind the terminal",
      {.epoch = 1, .attempt = 1, .ended = true},
@@ -165,7 +183,9 @@ static void step(struct world *w, struct owner *o)
         if (pick(3) == 0)
             w->acked = o->line;
     } else if (o->attempt < w->attempts) {
-        append(&w->log, EVENT_ATTEMPT_ENDED, o->attempt, o->epoch, ++o->control);
+        append(&w->log, CLOSE, o->attempt, o->epoch, ++o->control);
+        if (pick(4) == 0) /* it dies before the ledger hears of it */
+            return;
         w->attempt = ++o->attempt;
         w->acked = o->line = 0;
         append(&w->log, EVENT_ATTEMPT_STARTING, o->attempt, o->epoch, ++o->control);
@@ -244,6 +264,16 @@ static void assert_every_line_once(const struct world *w, const struct rows *row
         assert_int_equal(next[a], w->lines[a]);
 }
 
+static void assert_attempts_end_once(const struct world *w, const struct rows *rows)
+{
+    int ends[8] = {0};
+
+    for (size_t i = 0; i < rows->n; i++)
+        ends[rows->at[i].attempt] += rows->at[i].type == CLOSE;
+    for (int64_t a = 1; a < w->attempts; a++)
+        assert_int_equal(ends[a], 1);
+}
+
 static void assert_terminal_last(const struct rows *rows)
 {
     for (size_t i = 0; i < rows->n; i++)
@@ -265,13 +295,15 @@ static void interleavings(void **state)
         live.n = again.n = 0;
         read_log(&w.log, 0, w.log.n, &j, &live);
         assert_every_line_once(&w, &live);
+        assert_attempts_end_once(&w, &live);
         assert_terminal_last(&live);
 
         /* a reader that saved its state in the middle, field by field, and died */
         j = (struct judge){0};
         cut = pick((unsigned)w.log.n);
         read_log(&w.log, 0, cut, &j, &again);
-        saved = (struct judge){j.sequence, j.epoch, j.control_n, j.attempt, j.line, j.ended};
+        saved =
+            (struct judge){j.sequence, j.epoch, j.control_n, j.attempt, j.line, j.closed, j.ended};
         read_log(&w.log, cut, w.log.n, &saved, &again);
         assert_int_equal(again.n, live.n);
         assert_memory_equal(again.at, live.at, live.n * sizeof(live.at[0]));
