@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/run/claude_update.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,17 +9,17 @@
 #include "worker/e2b/envd.h"
 #include "common/banned.h"
 
-/* The program's own limit, and ours behind it for a sandbox that does not answer. */
+/* The limit inside, $1 in seconds, and ours behind it for a sandbox that does not answer. */
 #define SCRIPT                                                                                     \
-    "PATH=\"$HOME/.local/bin:$PATH\"; exec timeout -k 5 120 claude update </dev/null "             \
+    "PATH=\"$HOME/.local/bin:$PATH\"; exec timeout -k 5 \"$1\" claude update </dev/null "          \
     ">/dev/null 2>&1"
-enum { GIVE_UP_MS = CLAUDE_UPDATE_MS + 10 * 1000 };
+enum { GIVE_UP_MS = 10 * 1000 };
 
 struct claude_update {
     struct sandbox *sb; /* borrowed */
     struct envd_stream *stream;
     struct timer *timer;
-    int64_t began_ms;
+    int64_t began_ms, limit_ms;
     void (*done)(void *ctx);
     void *ctx;
 };
@@ -86,25 +87,31 @@ static void on_out(void *ctx, struct str bytes)
 
 static enum err_code start(struct claude_update *u, struct err *err)
 {
-    static const char *const args[] = {"-c", SCRIPT, NULL};
+    char limit_s[32];
+    const char *const args[] = {"-c", SCRIPT, "sh", limit_s, NULL};
     static const struct envd_stream_events ev = {.out = on_out, .ended = on_ended};
     const struct envd_command command = {.cmd = "/bin/sh", .args = args};
 
+    (void)snprintf(limit_s, sizeof(limit_s), "%.3f", (double)u->limit_ms / 1000);
     u->timer = timer_new(sandbox_loop(u->sb), on_late, u);
     if (!u->timer)
         return err_set(err, ERR_NOMEM, "claude update");
-    timer_start(u->timer, GIVE_UP_MS);
+    timer_start(u->timer, u->limit_ms + GIVE_UP_MS);
     return envd_run(sandbox_envd(u->sb), &command, &ev, u, &u->stream, err);
 }
 
-struct claude_update *claude_update_start(struct sandbox *sb, void (*done)(void *ctx), void *ctx)
+struct claude_update *claude_update_within(struct sandbox *sb, int64_t limit_ms,
+                                           void (*done)(void *ctx), void *ctx)
 {
     struct claude_update *u = calloc(1, sizeof(*u));
     struct err e = ERR_INIT;
 
     if (u) {
-        *u = (struct claude_update){
-            .sb = sb, .began_ms = loop_now_ms(sandbox_loop(sb)), .done = done, .ctx = ctx};
+        *u = (struct claude_update){.sb = sb,
+                                    .began_ms = loop_now_ms(sandbox_loop(sb)),
+                                    .limit_ms = limit_ms,
+                                    .done = done,
+                                    .ctx = ctx};
         if (start(u, &e) == ERR_OK)
             return u;
         claude_update_free(u);
@@ -113,4 +120,9 @@ struct claude_update *claude_update_start(struct sandbox *sb, void (*done)(void 
     }
     failed(sb, &e);
     return NULL;
+}
+
+struct claude_update *claude_update_start(struct sandbox *sb, void (*done)(void *ctx), void *ctx)
+{
+    return claude_update_within(sb, CLAUDE_UPDATE_MS, done, ctx);
 }

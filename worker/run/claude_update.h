@@ -18,6 +18,9 @@ bool claude_update_applies(bool policy_once, const char *template);
 /* done() is called once, later, the handle gone by then; a failure is logged, not told. NULL:
  * it could not even be tried, which is logged, too. */
 struct claude_update *claude_update_start(struct sandbox *sb, void (*done)(void *ctx), void *ctx);
+/* The same with another limit. */
+struct claude_update *claude_update_within(struct sandbox *sb, int64_t limit_ms,
+                                           void (*done)(void *ctx), void *ctx);
 void claude_update_free(struct claude_update *u); /* stops waiting; NULL is fine */
 
 #endif

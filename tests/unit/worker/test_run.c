@@ -776,6 +776,11 @@ static void v_task(void)
 {
     say_line("{\"type\":\"system\",\"subtype\":\"background_tasks_changed\",\"tasks\":[{}]}");
 }
+static void v_flood(void)
+{
+    struct capture_end end = {.exit_status = 143, .lines = w.line, .log_ceiling = true};
+    w.agent->ended(w.agent_ctx, &end);
+}
 static void v_badtoken(void)
 {
     say_line("{\"type\":\"result\",\"is_error\":true,\"api_error_status\":401}");
@@ -864,7 +869,7 @@ static const struct verb verbs[] = {
     {"carried", v_carried},   {"nostore", v_nostore}, {"notthere", v_notthere},
     {"badtoken", v_badtoken}, {"holding", v_holding}, {"nothold", v_nothold},
     {"filled", v_filled},     {"badtar", v_badtar},   {"nourl", v_nourl},
-    {"nobox", v_nobox},
+    {"nobox", v_nobox},       {"flood", v_flood},
 };
 
 static void turn(void)
@@ -1311,6 +1316,9 @@ static struct row rows[] = {
     {"a run that is under way says so", .times = {.heartbeat_ms = 60000},
      .script = TO_AGENT "init later later",
      .trace = T_TO_AGENT "line:1 say:run.heartbeat say:run.heartbeat"},
+    {"an agent that prints without end is ended, and not tried again",
+     .script = TO_AGENT "init flood ack ack held",
+     .trace = T_TO_AGENT "line:1 say:attempt.ended say:sandbox.ended close say:run.failed"},
     {"a limit holds the credential before the run can be taken again",
      .script = TO_AGENT "init limit exit0 ack ack holding held",
      .trace = T_TO_AGENT "line:1 line:2 line:3 say:credential.held hold:default,usage_limit "
