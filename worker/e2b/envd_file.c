@@ -148,10 +148,8 @@ enum err_code envd_get_all(struct envd *d, const char *path,
                            struct envd_call **out, struct err *err)
 {
     AUTO_BUF url = BUF_INIT(ENVD_URL_MAX_BYTES);
-    struct http_call call = {.method = "GET",
-                             .total_ms = TRANSFER_MS,
-                             .silence_ms = TRANSFER_SILENCE_MS,
-                             .bulk = true};
+    struct http_call call = {
+        .method = "GET", .total_ms = TRANSFER_MS, .silence_ms = TRANSFER_SILENCE_MS, .bulk = true};
     const struct envd_call want = {.d = d, .data = data, .fn = fn, .ctx = ctx};
 
     put_url(&url, d, path);
