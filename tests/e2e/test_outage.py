@@ -4,6 +4,8 @@ time, never a run: the client says so and ends with 75, the processes wait and g
 Proof: each is killed while a run is under way and comes back."""
 
 import contextlib
+import os
+import pathlib
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
 from fleet import Stack  # noqa: E402
 
 LONG = "[[sim:lines=300 delay_ms=20]]"
+LONGER = "[[sim:lines=300 delay_ms=100]]"
 
 
 class Outage(unittest.TestCase):
@@ -39,17 +42,44 @@ class Outage(unittest.TestCase):
         self.assertGreaterEqual(len(stored), lines)
 
     def test_kafka_gone_in_the_middle_of_a_run(self):
-        run_id = self.submit()
+        run_id = self.submit(LONGER)
         self.wait_lines(run_id, 30)
+        held = self.streams()
         self.stack.kill("kafka")
         began = time.monotonic()
         done = self.stack.sandfleet("submit", "x", status=75)
         self.assertLess(time.monotonic() - began, 20)
         self.assertIn("ops/dev status", done.stderr)
         self.assertEqual(done.stdout, "")
+        self.check_cut_off(run_id, held)
         self.stack.start("kafka")
         self.check_whole(run_id)
         self.check_whole(self.submit("short"), lines=1)
+
+    def check_cut_off(self, run_id, held):
+        """The worker's stream is closed, its claim kept; it rests, and does not grow."""
+        self.stack.wait_log("worker-1", "events.blocked", 30)
+        self.stack.wait("the stream to be closed", lambda: self.streams() < held, 10)
+        cpu, rss, began = self.cpu_s(), self.stack.rss_kib("worker-1"), time.monotonic()
+        time.sleep(3)  # a rate is measured over a while
+        self.assertLess((self.cpu_s() - cpu) / (time.monotonic() - began), 0.05)
+        self.assertLess(self.stack.rss_kib("worker-1") - rss, 16 << 10)
+        (claim,) = self.stack.rows("select c.state, c.epoch, w.worker_id is not null as owned from ledger.claims c "
+                                   "left join ledger.workers w using (worker_id) where c.run_id = :'id'::uuid",
+                                   id=run_id)
+        self.assertEqual((claim["state"], claim["epoch"], claim["owned"]), ("running", 1, True))
+
+    def streams(self):
+        """Connections of the worker to sandboxd."""
+        pid, port = self.stack.pid("worker-1"), int(self.stack.env["E2B_API_URL"].rsplit(":", 1)[1])
+        mine = {os.readlink(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+        rows = [row.split() for row in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+        return sum(1 for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01" and
+                   f"socket:[{row[9]}]" in mine)
+
+    def cpu_s(self):
+        fields = pathlib.Path(f"/proc/{self.stack.pid('worker-1')}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def test_postgres_gone_in_the_middle_of_a_run(self):
         run_id = self.submit()

@@ -85,6 +85,7 @@ static void on_positions(void *ctx)
     struct fleet *f = ctx;
 
     timer_start(f->positions, FLEET_POSITIONS_MS);
+    fleet_look_flow(f);
     if (!f->muted)
         fleet_save_positions(f);
 }

@@ -109,6 +109,7 @@ struct run *fleet_find(const struct fleet *f, const char *run_id, int64_t epoch)
 /* Is the claim still its? A run that only waits for its sandbox's end may be back already. */
 bool fleet_owns(const struct run *r);
 void fleet_save_positions(struct fleet *f);
+void fleet_look_flow(struct fleet *f); /* drops the streams while Kafka does not keep up */
 /* "{id,…}" of all that is worked on here; the outbox's, too. */
 void fleet_known_ids(const struct fleet *f, struct buf *out);
 

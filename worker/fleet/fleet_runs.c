@@ -203,6 +203,22 @@ static bool send(struct fleet *f, struct saving *s, const struct buf col[4])
     return ledger_send(f->ledger, &cmd, on_saved, s, &err) == ERR_OK;
 }
 
+/* Claims and leases are kept, whatever becomes of the streams. */
+void fleet_look_flow(struct fleet *f)
+{
+    bool blocked;
+
+    if (!publish_hub_look(f->hub, &blocked))
+        return;
+    if (blocked)
+        log_event(LOG_WARN, "events.blocked", LF_INT("runs", fleet_active(f)),
+                  LF("next", "their outputs are read on when Kafka acknowledges again"));
+    else
+        log_event(LOG_INFO, "events.flow", LF_INT("runs", fleet_active(f)));
+    for (size_t i = 0; i < f->n_runs; i++)
+        run_flow_changed(f->runs[i]);
+}
+
 void fleet_save_positions(struct fleet *f)
 {
     struct buf col[4] = {BUF_INIT(LIST_MAX_BYTES), BUF_INIT(LIST_MAX_BYTES),

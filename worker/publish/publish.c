@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "worker/seen/seen.h"
+#include "worker/publish/flow.h"
 #include "common/banned.h"
 
 enum { LINGER_MS = 5, QUEUE_MAX_BYTES = 24 << 20 };
@@ -21,6 +22,8 @@ struct held {
 };
 
 struct publish_hub {
+    struct loop *loop;
+    struct flow flow;
     struct producer *producer;
     struct event_record record; /* reused */
     struct held *first, **last;
@@ -87,6 +90,11 @@ bool publish_log_idle(const struct publish_log *log)
     return !log->first;
 }
 
+bool publish_log_blocked(const struct publish_log *log)
+{
+    return log->hub->flow.blocked;
+}
+
 size_t publish_log_unacked(const struct publish_log *log)
 {
     return log->unacked;
@@ -101,6 +109,7 @@ static void advance(struct publish_log *log)
         if (!log->first)
             log->last = &log->first;
         log->unacked -= s->bytes;
+        flow_acked(&log->hub->flow, s->bytes, loop_now_ms(log->hub->loop));
         if (s->line > log->position.line)
             log->position = (struct publish_position){s->line, s->offset};
         free(s);
@@ -140,6 +149,7 @@ static struct sent *append(struct publish_log *log, const struct event *e, size_
     *log->last = s;
     log->last = &s->next;
     log->unacked += bytes;
+    flow_sent(&log->hub->flow, bytes, loop_now_ms(log->hub->loop));
     return s;
 }
 
@@ -151,6 +161,7 @@ static void drop_last(struct publish_log *log, struct sent *s)
     *at = NULL;
     log->last = at;
     log->unacked -= s->bytes;
+    log->hub->flow.unacked -= s->bytes;
     free(s);
 }
 
@@ -252,6 +263,7 @@ enum err_code publish_hub_new(struct loop *l, const struct publish_opts *opts,
     struct publish_hub *h = calloc(1, sizeof(*h));
     if (!h)
         return err_set(err, ERR_NOMEM, "the event producer");
+    h->loop = l;
     h->fatal = opts->fatal;
     h->ctx = opts->ctx;
     h->last = &h->first;
@@ -270,6 +282,14 @@ enum err_code publish_hub_new(struct loop *l, const struct publish_opts *opts,
     }
     *out = h;
     return ERR_OK;
+}
+
+bool publish_hub_look(struct publish_hub *h, bool *blocked)
+{
+    bool changed = flow_look(&h->flow, loop_now_ms(h->loop));
+
+    *blocked = h->flow.blocked;
+    return changed;
 }
 
 struct producer *publish_hub_producer(struct publish_hub *h)

@@ -28,6 +28,8 @@ struct publish_opts { /* borrowed until return */
 
 enum err_code publish_hub_new(struct loop *l, const struct publish_opts *opts,
                               struct publish_hub **out, struct err *err) MUST_USE;
+/* From time to time: does the broker keep up (flow.h)? True when that changed. */
+bool publish_hub_look(struct publish_hub *h, bool *blocked);
 struct producer *publish_hub_producer(struct publish_hub *h);      /* borrowed */
 bool publish_hub_flush(struct publish_hub *h, int64_t timeout_ms); /* blocks; at the end */
 void publish_hub_free(struct publish_hub *h);                      /* after all logs */
@@ -49,5 +51,6 @@ struct publish_position { /* behind the last line acknowledged with all before i
 struct publish_position publish_log_position(const struct publish_log *log);
 bool publish_log_idle(const struct publish_log *log);      /* all is acknowledged */
 size_t publish_log_unacked(const struct publish_log *log); /* bytes */
+bool publish_log_blocked(const struct publish_log *log);   /* as of the newest look at the hub */
 
 #endif

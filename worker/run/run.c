@@ -300,6 +300,11 @@ void run_saved(struct run *r, bool held, const struct err *e)
     run_depose(r); /* whoever finds the row next goes on from the last step that is in it */
 }
 
+void run_flow_changed(struct run *r)
+{
+    run_stream_moved(r);
+}
+
 bool run_position_due(const struct run *r, struct publish_position *out)
 {
     if (r->state != RUN_STREAMING && r->state != RUN_STARTING && r->state != RUN_COLLECTING &&

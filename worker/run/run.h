@@ -78,6 +78,9 @@ void run_release(struct run *r); /* we leave: as above; the agent goes on withou
  * with its sandbox. May be called again and again: several cancels are one. */
 void run_cancel(struct run *r, bool force, const char *by);
 
+/* Kafka keeps up again, or does not any more (publish_hub_look). */
+void run_flow_changed(struct run *r);
+
 /* The acknowledged position, when the ledger does not have it yet. */
 bool run_position_due(const struct run *r, struct publish_position *out);
 void run_position_saved(struct run *r, int64_t line);

@@ -150,7 +150,7 @@ void run_transcript_key(const struct run *r, char out[STORE_KEY_MAX + 1]);
 /* run_stream.c */
 extern const struct capture_events run_capture_events; /* ctx: struct run */
 void run_stream_reset(struct run *r);
-void run_stream_moved(struct run *r); /* something was acknowledged */
+void run_stream_moved(struct run *r); /* is what it reads acknowledged? */
 bool run_may_publish(const struct run *r);
 int64_t run_elapsed_ms(const struct run *r);
 struct usage run_attempt_usage(const struct run *r);

@@ -219,19 +219,20 @@ static void on_line(void *ctx, const struct capture_line *line)
     if (line->n > r->sent_line)
         publish_line(r, line, &kind, masked);
     fault_pass("line", "published");
-    if (!r->paused && publish_log_unacked(r->log) > RUN_UNACKED_MAX_BYTES) {
-        r->paused = true;
-        capture_pause(r->capture, true);
-    }
+    run_stream_moved(r);
 }
 
+/* What is not read on lies safe in the sandbox: the stream is dropped, and opened again at
+ * the next line. */
 void run_stream_moved(struct run *r)
 {
-    if (r->paused && r->capture && publish_log_unacked(r->log) < RUN_UNACKED_LOW_BYTES) {
-        r->paused = false;
-        run_watch_resume(r);
-        capture_pause(r->capture, false);
-    }
+    size_t most = r->paused ? RUN_UNACKED_LOW_BYTES : RUN_UNACKED_MAX_BYTES;
+    bool pause = publish_log_blocked(r->log) || publish_log_unacked(r->log) > most;
+
+    if (!follows(r) || !r->capture || pause == r->paused)
+        return;
+    r->paused = pause;
+    capture_pause(r->capture, pause);
 }
 
 /* --- the end ----------------------------------------------------------------- */

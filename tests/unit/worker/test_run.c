@@ -40,7 +40,7 @@ struct timer {
 static struct {
     struct run *run;
     struct buf trace;
-    bool may_publish, gone;
+    bool may_publish, gone, blocked;
     ledger_fn saved, started; /* answers that are owed */
     ledger_row_fn placed;
     void *saved_ctx, *started_ctx, *placed_ctx;
@@ -404,6 +404,12 @@ bool publish_log_idle(const struct publish_log *log)
     return w.unacked == 0;
 }
 
+bool publish_log_blocked(const struct publish_log *log)
+{
+    (void)log;
+    return w.blocked;
+}
+
 size_t publish_log_unacked(const struct publish_log *log)
 {
     (void)log;
@@ -505,7 +511,8 @@ enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
 
 void capture_pause(struct capture *c, bool paused)
 {
-    (void)c, (void)paused;
+    (void)c;
+    note(paused ? "stop-reading" : "read-on");
 }
 
 void capture_cancel(struct capture *c)
@@ -1441,6 +1448,24 @@ static void an_end_by_the_watchdog_says_so(void **state)
     end();
 }
 
+/* Its claim and its agent are kept; only the stream goes, and comes back. */
+static void the_stream_goes_while_kafka_does_not_keep_up(void **state)
+{
+    const struct row row = {.script = TO_AGENT "init"};
+
+    (void)state;
+    play(&row);
+    buf_clear(&w.trace);
+    w.blocked = true;
+    run_flow_changed(w.run);
+    run_flow_changed(w.run);
+    assert_string_equal(w.trace.p, "stop-reading");
+    w.blocked = false;
+    run_flow_changed(w.run);
+    assert_string_equal(w.trace.p, "stop-reading read-on");
+    end();
+}
+
 static void an_end_without_a_result_is_synthetic(void **state)
 {
     const struct row row = {.script = TO_AGENT "init exit0 ack ack held", .failures = 2};
@@ -1682,6 +1707,7 @@ int main(void)
         cmocka_unit_test(what_an_attempt_was_given_is_told_once),
         cmocka_unit_test(each_silence_has_its_length),
         cmocka_unit_test(an_end_by_the_watchdog_says_so),
+        cmocka_unit_test(the_stream_goes_while_kafka_does_not_keep_up),
         cmocka_unit_test(an_end_without_a_result_is_synthetic),
         cmocka_unit_test(a_heartbeat_tells_how_far_it_is),
         cmocka_unit_test(an_end_tells_cost_result_and_tail)};
