@@ -25,7 +25,7 @@ struct client { /* every command's settings; a command's rows fill the part it u
     bool quiet;
     /* a run */
     char *prompt, *prompt_file;
-    char *tenant, *model, *session, *system_prompt, *template, *working_dir, *credential;
+    char *tenant, *model, *session, *on_busy, *system_prompt, *template, *working_dir, *credential;
     char *idempotency_key, *lane, *custom_id;
     struct opt_list allowed_tools, env;
     int64_t max_turns, timeout_ms, max_attempts, priority;

@@ -28,6 +28,7 @@
     {"tenant", 0, OPT_STRING, AT(tenant), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Whose run it is."}, \
     {"model", 'm', OPT_STRING, AT(model), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Model; always name one, the CLI's default depends on the credential."}, \
     {"session", 's', OPT_STRING, AT(session), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Session to go on with: the same sandbox and conversation."}, \
+    {"on-busy", 0, OPT_STRING, AT(on_busy), NULL, 1, 16, OPT_NO_ENV, NULL, "<policy>", "When the session has an earlier run: enqueue, reject (ends at once), or interrupt (that one ends, this one is next)."}, \
     {"system-prompt", 0, OPT_STRING, AT(system_prompt), NULL, 1, RUN_PROMPT_MAX_BYTES, OPT_NO_ENV, NULL, "<text>", "Text appended to the system prompt."}, \
     {"template", 0, OPT_STRING, AT(template), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Sandbox template; claude when not given."}, \
     {"working-dir", 0, OPT_STRING, AT(working_dir), NULL, 1, 1024, OPT_NO_ENV, NULL, "<path>", "Directory to work in, relative to the sandbox's home."}, \

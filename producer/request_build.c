@@ -63,11 +63,12 @@ static enum err_code put_env(struct buf *b, const struct opt_list *list, struct 
     return ERR_OK;
 }
 
-static void put_session(struct buf *b, const char *id)
+static void put_session(struct buf *b, const char *id, const char *on_busy)
 {
     json_key(b, "session");
     buf_addc(b, '{');
     json_kv(b, "id", id);
+    json_kv(b, "on_busy", on_busy);
     buf_addc(b, '}');
 }
 
@@ -90,8 +91,10 @@ static enum err_code put_flags(struct buf *b, const struct request_defaults *d,
         json_kv_int(b, "priority", c->priority);
     if (c->max_budget_usd > 0 && absent(g, "max_budget_usd"))
         json_kv_num(b, "max_budget_usd", c->max_budget_usd);
+    if (c->on_busy && !c->session && absent(g, "session"))
+        return err_set(err, ERR_USAGE, "--on-busy is about a session: name it by --session");
     if (c->session && absent(g, "session"))
-        put_session(b, c->session);
+        put_session(b, c->session, c->on_busy);
     if (c->allowed_tools.n && absent(g, "allowed_tools"))
         put_list(b, "allowed_tools", &c->allowed_tools);
     if (c->env.n && absent(g, "env"))

@@ -8,6 +8,17 @@
 #include "common/uuid.h"
 #include "common/banned.h"
 
+const char *on_busy_name(enum on_busy b)
+{
+    static const char *const names[ON_BUSY_POLICIES] = {
+        [ON_BUSY_ENQUEUE] = "enqueue",
+        [ON_BUSY_REJECT] = "reject",
+        [ON_BUSY_INTERRUPT] = "interrupt",
+    };
+
+    return b < ON_BUSY_POLICIES ? names[b] : "?";
+}
+
 const char *run_lane_name(enum run_lane lane)
 {
     static const char *const names[LANES] = {"interactive", "batch"};

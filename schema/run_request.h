@@ -37,7 +37,10 @@ enum {
 enum run_lane { LANE_INTERACTIVE, LANE_BATCH, LANES };
 const char *run_lane_name(enum run_lane lane); /* "interactive" */
 
-enum on_busy { ON_BUSY_ENQUEUE, ON_BUSY_REJECT, ON_BUSY_INTERRUPT };
+/* When its session has a run that runs, or one that waits and is not scheduled for later: wait
+ * for its turn; end at once as session_busy; or have the running one interrupted and go next. */
+enum on_busy { ON_BUSY_ENQUEUE, ON_BUSY_REJECT, ON_BUSY_INTERRUPT, ON_BUSY_POLICIES };
+const char *on_busy_name(enum on_busy b); /* "enqueue" */
 
 /* Strings are borrowed from `tree` after run_request_parse, or from the caller
  * who fills one to write it. NULL: absent. */

@@ -120,16 +120,12 @@ static enum err_code read_time(const struct field *f, const cJSON *item, struct 
 static enum err_code read_on_busy(const struct field *f, const cJSON *item, struct run_request *r,
                                   struct err *err)
 {
-    static const char *const names[] = {"enqueue", "reject", "interrupt"};
-
-    for (size_t i = 0; cJSON_IsString(item) && i < COUNTOF(names); i++)
-        if (strcmp(item->valuestring, names[i]) == 0) {
-            if (i != ON_BUSY_ENQUEUE)
-                return run_field_refuse(f, err, "on_busy \"%s\" is not supported yet", names[i]);
+    for (int i = 0; cJSON_IsString(item) && i < ON_BUSY_POLICIES; i++)
+        if (strcmp(item->valuestring, on_busy_name((enum on_busy)i)) == 0) {
             r->on_busy = (enum on_busy)i;
             return ERR_OK;
         }
-    return run_field_refuse(f, err, "on_busy must be \"enqueue\"");
+    return run_field_refuse(f, err, "on_busy must be enqueue, reject or interrupt");
 }
 
 static enum err_code read_session(const struct field *f, const cJSON *item, struct run_request *r,

@@ -50,7 +50,9 @@ static void write_session(const struct field *f, const struct run_request *r, st
     json_key(out, f->name);
     buf_addc(out, '{');
     json_kv(out, "id", r->session_id);
-    buf_addc(out, '}'); /* on_busy: enqueue is all there is, and the default */
+    if (r->on_busy != ON_BUSY_ENQUEUE)
+        json_kv(out, "on_busy", on_busy_name(r->on_busy));
+    buf_addc(out, '}');
 }
 
 static void write_warn(const struct field *f, const struct run_request *r, struct buf *out)

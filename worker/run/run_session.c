@@ -177,9 +177,8 @@ void run_transcript_key(const struct run *r, char out[STORE_KEY_MAX + 1])
 /* It spoke, and in a sandbox that is there. Else how it ended makes no difference. */
 static bool spoke(const struct run *r)
 {
-    return r->request.session_id && r->sandbox && r->stream.inits > 0 &&
-           uuid_valid(str_of(r->stream.session_id)) && !r->stream.no_conversation &&
-           r->end.outcome != OUTCOME_SANDBOX_LOST && !r->cancel.force;
+    return r->request.session_id && r->sandbox && uuid_valid(str_of(r->stream.session_id)) &&
+           !r->stream.no_conversation && r->end.outcome != OUTCOME_SANDBOX_LOST && !r->cancel.force;
 }
 
 void run_carry(struct run *r)

@@ -181,6 +181,10 @@ static void another_tenants_session_of_that_name_is_another_one(void **state)
     assert_int_equal(take("w1", "1"), 1);
     p = placed(RUN(2), "1", "base", "b");
     assert_string_equal(p.talk.claude_session, "");
+    storing(RUN(2), "1", "k2");
+    kept(RUN(2), "1", "k2");
+    assert_string_equal(session("transcript"), "k1");
+    assert_string_equal(transcript("k1"), "kept");
 }
 
 /* --- the sweep ----------------------------------------------------------------- */

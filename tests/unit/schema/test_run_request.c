@@ -215,8 +215,8 @@ static struct message {
     {"range", TEXT("\"max_attempts\":0"),
      "invalid_field: 'max_attempts' must be a whole number in 1..20"},
     {"not supported", TEXT("\"webhook\":\"x\""), "invalid_field: 'webhook' is not supported yet"},
-    {"not supported", TEXT("\"session\":{\"id\":\"s\",\"on_busy\":\"reject\"}"),
-     "invalid_field: 'session' on_busy \"reject\" is not supported yet"},
+    {"one of few", TEXT("\"session\":{\"id\":\"s\",\"on_busy\":\"replace\"}"),
+     "invalid_field: 'session' on_busy must be enqueue, reject or interrupt"},
 };
 
 static void check_message(void **state)

@@ -1556,6 +1556,7 @@ static void let_all_come_back(void)
     assert_null(w.saved);
     assert_null(w.placed);
     assert_null(w.holding);
+    assert_null(w.carried);
     if (w.room)
         v_room();
     if (w.info)
