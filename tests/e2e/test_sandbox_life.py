@@ -238,6 +238,23 @@ class SandboxLife(unittest.TestCase):
         second = self.completed(self.submit("[[sim:lines=1]]", "--session", "unstored"))
         self.assertEqual((second["sandbox_id"], second["resumed_from"]), (first["sandbox_id"], "sandbox"))
 
+    def test_a_run_interrupts_or_is_rejected_while_its_session_is_busy(self):
+        first = self.submit("[[sim:lines=2000 delay_ms=20]]", "--session", "busy")
+        self.stack.wait_rows("select 1 from fleet.events where run_id = :'id'::uuid and line >= 3", 1, id=first)
+        waiting = self.submit("[[sim:lines=1]]", "--session", "busy")
+        rejected = self.wait_run(self.submit("[[sim:lines=1]]", "--session", "busy", "--on-busy", "reject"))
+        self.assertEqual((rejected["state"], rejected["outcome"], rejected["cost_usd"]), ("failed", "session_busy", 0))
+        self.assertEqual(self.events(str(rejected["run_id"]), "attempt.starting"), [])
+        urgent = self.submit("[[sim:lines=1]]", "--session", "busy", "--on-busy", "interrupt")
+        interrupted = self.wait_run(first, seconds=30)
+        self.assertEqual((interrupted["state"], interrupted["outcome"]), ("failed", "interrupted"))
+        self.assertGreater(interrupted["cost_usd"], 0, "the interrupted turn told what it cost")
+        self.assertEqual(self.events(first, "run.cancelling")[0]["interrupted_by"], urgent)
+        for run_id, earlier in ((urgent, "1 earlier prompt."), (waiting, "2 earlier prompts.")):
+            self.assertEqual(self.completed(run_id)["resumed_from"], "sandbox")
+            said = self.events(run_id, "agent.message")[0]["native"]["message"]["content"][0]["text"]
+            self.assertIn("This session had " + earlier, said)
+
     # --- the cap ----------------------------------------------------------
 
     def test_idle_sandboxes_make_room_for_runs(self):

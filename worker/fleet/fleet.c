@@ -19,6 +19,11 @@ static void on_claimed(void *ctx, const int64_t claimed[LANES])
     fleet_claimed(ctx, claimed);
 }
 
+static void on_rejected(void *ctx)
+{
+    fleet_work_outbox(ctx);
+}
+
 static void on_intake_failed(void *ctx, const struct err *e)
 {
     fleet_fatal(ctx, "intake.failed", e);
@@ -26,7 +31,8 @@ static void on_intake_failed(void *ctx, const struct err *e)
 
 static enum err_code start_intake(struct fleet *f, struct err *err)
 {
-    static const struct intake_events events = {.claimed = on_claimed, .failed = on_intake_failed};
+    static const struct intake_events events = {
+        .claimed = on_claimed, .rejected = on_rejected, .failed = on_intake_failed};
     char group[128];
 
     snprintf(group, sizeof(group), "%sworkers", f->set->prefix);

@@ -16,7 +16,11 @@ static void on_cancelled(void *ctx, PGresult *res, const struct err *e)
     for (int row = 0; row < PQntuples(res); row++) {
         const char *id = pg_text(res, row, 0), *force = pg_text(res, row, 2);
         struct run *r = id ? fleet_find(f, id, pg_int(res, row, 1)) : NULL;
-        if (r)
+        const char *by_run = pg_text(res, row, 4);
+
+        if (r && by_run)
+            run_interrupt(r, by_run);
+        else if (r)
             run_cancel(r, force && *force == 't', pg_text(res, row, 3));
     }
 }

@@ -37,6 +37,7 @@ struct intake {
     enum err_code verdict; /* the worst of them */
     size_t letters;        /* not yet acknowledged */
     int64_t claimed[LANES];
+    bool rejected;                          /* one of them has ended already */
     bool lane_paused[LANES], paused[LANES]; /* wanted by the worker; as the consumer was told */
 };
 
@@ -124,6 +125,8 @@ static void end_batch(struct intake *in)
     backoff_reset(&in->backoff);
     if (in->claimed[LANE_INTERACTIVE] + in->claimed[LANE_BATCH] > 0)
         in->ev.claimed(in->ctx, in->claimed);
+    if (in->rejected)
+        in->ev.rejected(in->ctx);
     if (in->consumer && !batch_is_empty(&in->filling))
         fly(in);
     apply_pause(in);
@@ -181,9 +184,12 @@ static void on_inserted(void *ctx, PGresult *res, const struct err *e)
     struct intake *in = ctx;
 
     for (int row = 0; e->code == ERR_OK && row < PQntuples(res); row++) {
-        const char *lane = pg_text(res, row, 0);
+        const char *lane = pg_text(res, row, 0), *state = pg_text(res, row, 1);
         bool batch = lane && strcmp(lane, run_lane_name(LANE_BATCH)) == 0;
-        in->claimed[batch ? LANE_BATCH : LANE_INTERACTIVE]++;
+        if (state && strcmp(state, "waiting") == 0)
+            in->claimed[batch ? LANE_BATCH : LANE_INTERACTIVE]++;
+        else
+            in->rejected = true;
     }
     on_answer(in, e);
 }
@@ -280,6 +286,7 @@ static void fly(struct intake *in)
     in->isolating = false;
     in->from = in->count = 0;
     memset(in->claimed, 0, sizeof(in->claimed));
+    in->rejected = false;
     go_on(in);
 }
 

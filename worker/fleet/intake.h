@@ -17,6 +17,8 @@ struct intake; /* opaque */
 struct intake_events {
     /* So many new claims are durable. */
     void (*claimed)(void *ctx, const int64_t claimed[LANES]);
+    /* New claims have ended where they were made: their ends are owed. */
+    void (*rejected)(void *ctx);
     /* The consumer or the ledger's shape is broken for good: the process must end. */
     void (*failed)(void *ctx, const struct err *e);
 };

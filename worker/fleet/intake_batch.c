@@ -177,6 +177,7 @@ static void add_row(const struct batch_item *item, struct buf col[BATCH_COLUMNS]
     ledger_array_text(&col[9], q->batch_id);
     add_time(&col[10], q->expires_ms);
     ledger_array_text(&col[11], q->fairness_key ? q->fairness_key : q->tenant);
+    ledger_array_text(&col[12], on_busy_name(q->on_busy));
 }
 
 enum err_code batch_columns(const struct batch *b, size_t from, size_t n,

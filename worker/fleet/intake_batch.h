@@ -40,7 +40,7 @@ void batch_refuse(struct batch *b, size_t i, const char *reason, const char *det
 void batch_release(struct batch *b); /* empty again */
 
 /* The parameters of ledger_sql_insert for items from..from+n-1. Yours: release each. */
-enum { BATCH_COLUMNS = 12, BATCH_COL_RUN = 0, BATCH_COL_HASH = 6 };
+enum { BATCH_COLUMNS = 13, BATCH_COL_RUN = 0, BATCH_COL_HASH = 6 };
 enum err_code batch_columns(const struct batch *b, size_t from, size_t n,
                             struct buf col[BATCH_COLUMNS], struct err *err) MUST_USE;
 

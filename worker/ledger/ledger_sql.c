@@ -5,29 +5,6 @@
 #include "worker/sandbox/sandbox_sql.h"
 #include "common/banned.h"
 
-/* Arrays, one element a record: $1 run_id $2 tenant $3 lane $4 session_id $5 credential
- * $6 priority $7 body hash in hex $8 request $9 not_before, Unix ms $10 batch_id $11 expires_at,
- * Unix ms $12 fairness key */
-const char ledger_sql_insert[] =
-    "INSERT INTO ledger.claims (run_id, tenant, lane, session_id, credential, priority,"
-    " body_hash, request, batch_id, state, hold_reason, hold_until, created_at, expires_at,"
-    " fairness_key)"
-    " SELECT r.run_id, r.tenant, r.lane, r.session_id, r.credential, r.priority,"
-    " decode(r.hash, 'hex'), r.request, r.batch_id, 'waiting',"
-    " CASE WHEN to_timestamp(r.not_before / 1000.0) > now() THEN 'scheduled' END,"
-    " greatest(now(), to_timestamp(r.not_before / 1000.0)), clock_timestamp(),"
-    " to_timestamp(r.expires_at / 1000.0), r.fairness_key"
-    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[],"
-    " $7::text[], $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::text[])"
-    " AS r(run_id, tenant, lane, session_id, credential, priority, hash, request, not_before,"
-    " batch_id, expires_at, fairness_key)"
-    " ON CONFLICT (run_id) DO NOTHING RETURNING lane";
-
-/* $1 run_id[] $2 body hash in hex[]: the numbers, from 1, of those whose row says otherwise */
-const char ledger_sql_conflicts[] =
-    "SELECT r.n FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS r(run_id, hash, n)"
-    " JOIN ledger.claims c USING (run_id) WHERE c.body_hash <> decode(r.hash, 'hex')";
-
 /* $1 worker $2 dead worker $3 the counter it stood still at $4 limit. The same attempt under
  * a new epoch. One that was not yet started counts as failed, and one that was as an
  * uncounted failure: a run that kills each worker ends some day. */
@@ -186,12 +163,17 @@ const char ledger_sql_leave[] =
 
 /* --- cancels ----------------------------------------------------------------- */
 
-/* $1 worker: which of ours are to end, how, and who asked. Twice where run and batch are. */
+/* $1 worker: which of ours are to end, how, and who asked; or the run of their session for which
+ * they are interrupted, as long as it waits and only they keep it from starting. Twice where run
+ * and batch are. */
 const char ledger_sql_cancelled[] =
-    "SELECT c.run_id, c.epoch, x.force, x.requested_by FROM ledger.claims c"
+    "SELECT c.run_id, c.epoch, x.force, x.requested_by, NULL FROM ledger.claims c"
     " JOIN ledger.cancellations x ON x.tenant = c.tenant"
     " AND (x.run_id = c.run_id OR x.batch_id = c.batch_id)"
-    " WHERE c.worker_id = $1 AND c.state = 'running'";
+    " WHERE c.worker_id = $1 AND c.state = 'running'"
+    " UNION ALL SELECT o.run_id, o.epoch, false, NULL, c.run_id FROM ledger.claims o"
+    " JOIN ledger.claims c ON c.tenant = o.tenant AND c.session_id = o.session_id"
+    " WHERE o.worker_id = $1 AND o.state = 'running' AND c.urgent AND " DUE_NOW;
 
 /* $1 worker $2 limit: runs that wait and are to end, end here: nobody else works on them. The
  * terminal is ours to publish. Rows of runs that have ended have served. */

@@ -14,14 +14,14 @@
 #define DUE_NOW                                                                                    \
     "c.state = 'waiting' AND c.hold_until <= now() AND NOT " CANCELLED                             \
     " AND (c.expires_at IS NULL OR c.expires_at > now())"
-/* A session runs one at a time and in order: an earlier run of it that waits (unless it is
- * scheduled for later) goes first. */
+/* A session runs one at a time and in order, the urgent first: a run of it that is before this
+ * one and waits (unless it is scheduled for later) goes first. */
 #define SESSION_FREE                                                                               \
     "(c.session_id IS NULL OR (NOT EXISTS (SELECT FROM ledger.claims o"                            \
     " WHERE o.tenant = c.tenant AND o.session_id = c.session_id AND o.state = 'running')"          \
     " AND NOT EXISTS (SELECT FROM ledger.claims o"                                                 \
     " WHERE o.tenant = c.tenant AND o.session_id = c.session_id AND o.state = 'waiting'"           \
-    " AND (o.created_at, o.run_id) < (c.created_at, c.run_id)"                                     \
+    " AND (NOT o.urgent, o.created_at, o.run_id) < (NOT c.urgent, c.created_at, c.run_id)"         \
     " AND (o.hold_reason IS DISTINCT FROM 'scheduled' OR o.hold_until <= now()))))"
 /* Nothing but a limit keeps it from starting. */
 #define DUE DUE_NOW " AND " SESSION_FREE

@@ -77,6 +77,8 @@ void run_release(struct run *r); /* we leave: as above; the agent goes on withou
 /* It is to end, wherever it is; `by` (borrowed, NULL: unknown) asked for it. force: at once,
  * with its sandbox. May be called again and again: several cancels are one. */
 void run_cancel(struct run *r, bool force, const char *by);
+/* The same for its session's run by_run (borrowed): it ends as interrupted. */
+void run_interrupt(struct run *r, const char *by_run);
 
 /* Kafka keeps up again, or does not any more (publish_hub_look). */
 void run_flow_changed(struct run *r);

@@ -20,7 +20,8 @@ static void say_cancelling(struct run *r)
         return;
     buf_addc(&data, '{');
     json_kv_bool(&data, "force", r->cancel.force);
-    json_kv(&data, "requested_by", r->cancel.by[0] ? r->cancel.by : NULL);
+    json_kv(&data, r->cancel.interrupt ? "interrupted_by" : "requested_by",
+            r->cancel.by[0] ? r->cancel.by : NULL);
     buf_addc(&data, '}');
     run_say(r, EVENT_RUN_CANCELLING, &data);
 }
@@ -30,9 +31,10 @@ void run_end_cancelled(struct run *r)
 {
     char reason[RUN_REASON_TEXT];
 
-    snprintf(reason, sizeof(reason), "%s%s%s", r->cancel.by[0] ? "by " : "", r->cancel.by,
-             r->cancel.force ? ", by force" : "");
-    run_end_with(r, OUTCOME_CANCELLED, reason[0] == ',' ? reason + 2 : reason, 0);
+    snprintf(reason, sizeof(reason), "%s%s%s%s", r->cancel.by[0] ? "by " : "",
+             r->cancel.interrupt ? "run " : "", r->cancel.by, r->cancel.force ? ", by force" : "");
+    run_end_with(r, r->cancel.interrupt ? OUTCOME_INTERRUPTED : OUTCOME_CANCELLED,
+                 reason[0] == ',' ? reason + 2 : reason, 0);
 }
 
 static enum run_event event_of(const struct run *r)
@@ -55,7 +57,7 @@ bool run_heed_cancel(struct run *r)
     return true;
 }
 
-void run_cancel(struct run *r, bool force, const char *by)
+static void ask(struct run *r, bool force, const char *by)
 {
     struct run_cancel *c = &r->cancel;
 
@@ -66,6 +68,26 @@ void run_cancel(struct run *r, bool force, const char *by)
     if (by && !c->by[0])
         snprintf(c->by, sizeof(c->by), "%s", by);
     (void)run_heed_cancel(r);
+}
+
+/* Somebody's word counts before another run's: as long as the end is not decided, it is theirs. */
+void run_cancel(struct run *r, bool force, const char *by)
+{
+    struct run_cancel *c = &r->cancel;
+
+    if (c->interrupt) {
+        c->interrupt = false;
+        snprintf(c->by, sizeof(c->by), "%s", by ? by : "");
+    }
+    ask(r, force, by);
+}
+
+void run_interrupt(struct run *r, const char *by_run)
+{
+    if (r->cancel.asked)
+        return;
+    r->cancel.interrupt = true;
+    ask(r, false, by_run);
 }
 
 void run_break_off(struct run *r)

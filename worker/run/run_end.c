@@ -186,7 +186,7 @@ static bool parkable(const struct run *r)
     enum outcome o = r->end.outcome;
     return r->request.session_id && r->sandbox && r->end.exited && r->stream.inits > 0 &&
            r->stream.session_id[0] && !r->stream.no_conversation && o != OUTCOME_TIMED_OUT &&
-           o != OUTCOME_LOG_CEILING && (o != OUTCOME_CANCELLED || heeded(r));
+           o != OUTCOME_LOG_CEILING && (!r->cancel.asked || heeded(r));
 }
 
 /* The session's, and no agent of this attempt was in it: it goes back as it is. */

@@ -29,6 +29,7 @@ enum {
 
 struct run_cancel { /* what is known of a cancel */
     bool asked, force;
+    bool interrupt;              /* for its session's next run, which `by` names */
     char by[RUN_CANCEL_BY_TEXT]; /* who asked; "" nobody said */
 };
 

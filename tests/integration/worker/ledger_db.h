@@ -135,14 +135,22 @@ static inline void beat(const char *worker)
     assert_int_equal(ROWS(ledger_sql_beat, worker, "host", "1", "0.1", "5"), 1);
 }
 
-/* A claim of its own, that waits. session "NULL": none. */
-static inline int insert_one(const char *id, const char *session)
+/* A claim of its own. session "NULL": none. not_before in Unix ms, or "NULL". */
+static inline int insert_on_busy(const char *id, const char *session, const char *on_busy,
+                                 const char *not_before)
 {
-    char ids[64], sessions[64];
+    char ids[64], sessions[64], policies[32], times[32];
     snprintf(ids, sizeof(ids), "{%s}", id);
     snprintf(sessions, sizeof(sessions), "{%s}", session);
+    snprintf(policies, sizeof(policies), "{%s}", on_busy);
+    snprintf(times, sizeof(times), "{%s}", not_before);
     return ROWS(ledger_sql_insert, ids, "{t}", "{batch}", sessions, "{t}", "{5}", "{aa}", "{t}",
-                "{NULL}", "{nightly}", "{NULL}", "{t}");
+                times, "{nightly}", "{NULL}", "{t}", policies);
+}
+
+static inline int insert_one(const char *id, const char *session)
+{
+    return insert_on_busy(id, session, "enqueue", "NULL");
 }
 
 /* The same of one without a session, and with a credential that it names. */
@@ -152,7 +160,7 @@ static inline int insert_wanting(const char *id, const char *credential)
     snprintf(ids, sizeof(ids), "{%s}", id);
     snprintf(names, sizeof(names), "{%s}", credential);
     return ROWS(ledger_sql_insert, ids, "{t}", "{batch}", "{NULL}", names, "{5}", "{aa}", "{t}",
-                "{NULL}", "{NULL}", "{NULL}", "{t}");
+                "{NULL}", "{NULL}", "{NULL}", "{t}", "{enqueue}");
 }
 
 /* As the worker does it: behind the lock, in one transaction. */

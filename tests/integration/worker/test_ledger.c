@@ -17,7 +17,7 @@ static int insert(const char *ids, const char *sessions, const char *hashes, con
         buf_adds(&none, ",NULL");
     buf_addc(&none, '}');
     return ROWS(ledger_sql_insert, ids, each, lanes, sessions, each, priorities, hashes, each,
-                not_before, none.p, none.p, each);
+                not_before, none.p, none.p, each, none.p);
 }
 
 static struct claim taken(PGresult *res)

@@ -17,7 +17,7 @@
 
 static int fresh(void **state)
 {
-    run_sql(db.conn, FRESH);
+    run_sql(db.conn, FRESH " DELETE FROM ledger.cancellations");
     return empty(state);
 }
 
@@ -259,6 +259,135 @@ static void takers_at_once_run_one_of_a_session(void **state)
         PQfinish(takers[i]);
 }
 
+/* --- on_busy ------------------------------------------------------------------- */
+
+#define NEVER "4000000000000" /* Unix ms */
+
+/* What became of it: its state, and the outcome of one that has ended. */
+static const char *fate(const char *run)
+{
+    char sql[256];
+    snprintf(sql, sizeof(sql),
+             "SELECT state || coalesce(' ' || (terminal::json -> 'data' ->> 'outcome'), '')"
+             " FROM ledger.claims WHERE run_id = '%s'",
+             run);
+    return value(sql);
+}
+
+static void one_that_comes_while_the_session_is_busy_is_rejected(void **state)
+{
+    (void)state;
+    insert_on_busy(RUN(1), "s", "reject", "NULL"); /* the first one is at its place */
+    assert_string_equal(fate(RUN(1)), "waiting");
+    insert_on_busy(RUN(2), "s", "reject", "NULL");
+    assert_string_equal(fate(RUN(2)), "ended session_busy");
+    take("w1", "9");
+    insert_on_busy(RUN(3), "s", "reject", "NULL");
+    assert_string_equal(fate(RUN(3)), "ended session_busy");
+    insert_on_busy(RUN(3), "s", "reject", "NULL"); /* delivered again */
+    insert_on_busy(RUN(4), "other", "reject", "NULL");
+    assert_string_equal(fate(RUN(4)), "waiting");
+    ended(RUN(1), "1");
+    insert_on_busy(RUN(3), "s", "reject", "NULL"); /* and when the session is free */
+    assert_string_equal(fate(RUN(3)), "ended session_busy");
+    insert_on_busy(RUN(5), "s", "reject", "NULL");
+    assert_string_equal(fate(RUN(5)), "waiting");
+}
+
+static void a_rejected_run_owes_its_end_and_nothing_else(void **state)
+{
+    (void)state;
+    insert_one(RUN(1), "s");
+    insert_on_busy(RUN(2), "s", "reject", "NULL");
+    assert_string_equal(value("SELECT epoch || ' ' || attempt || ' ' || (worker_id IS NULL)"
+                              " FROM ledger.claims WHERE state = 'ended'"),
+                        "1 0 true");
+    assert_int_equal(take("w1", "9"), 1);
+    assert_int_equal(ROWS(ledger_sql_outbox, "w2", "9"), 1);
+    assert_int_equal(ROWS(ledger_sql_published, RUN(2), "1"), 1);
+}
+
+static void a_batch_of_them_is_decided_in_its_order(void **state)
+{
+    (void)state;
+    ROWS(ledger_sql_insert, "{" RUN(1) "," RUN(2) "," RUN(3) "," RUN(4) "," RUN(5) "}",
+         "{t,t,t,t,t}", "{batch,batch,batch,batch,batch}", "{s,s,s,NULL,o}", "{t,t,t,t,t}",
+         "{5,5,5,5,5}", "{aa,aa,aa,aa,aa}", "{t,t,t,t,t}", "{" NEVER ",NULL,NULL,NULL,NULL}",
+         "{NULL,NULL,NULL,NULL,NULL}", "{NULL,NULL,NULL,NULL,NULL}", "{t,t,t,t,t}",
+         "{enqueue,reject,reject,reject,reject}");
+    assert_string_equal(fate(RUN(1)), "waiting"); /* scheduled for later: nobody is busy by it */
+    assert_string_equal(fate(RUN(2)), "waiting");
+    assert_string_equal(fate(RUN(3)), "ended session_busy");
+    assert_string_equal(fate(RUN(4)), "waiting");
+    assert_string_equal(fate(RUN(5)), "waiting");
+    /* again, with one that ended meanwhile before one that is new */
+    run_sql(db.conn, "UPDATE ledger.claims SET state = 'ended'");
+    ROWS(ledger_sql_insert, "{" RUN(2) "," RUN(6) "}", "{t,t}", "{batch,batch}", "{s,s}", "{t,t}",
+         "{5,5}", "{aa,aa}", "{t,t}", "{NULL,NULL}", "{NULL,NULL}", "{NULL,NULL}", "{t,t}",
+         "{reject,reject}");
+    assert_string_equal(fate(RUN(6)), "waiting");
+}
+
+/* The runs of w1 that are to be interrupted, and for whom. */
+static const char *interrupts(void)
+{
+    static char text[256];
+    PGresult *res = ASK(ledger_sql_cancelled, "w1");
+    size_t n = 0;
+
+    text[0] = '\0';
+    for (int row = 0; row < PQntuples(res); row++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s for %s", PQgetvalue(res, row, 0) + 35,
+                              PQgetvalue(res, row, 4) + 35);
+    PQclear(res);
+    return text;
+}
+
+static void the_running_one_is_interrupted_for_one_that_says_so(void **state)
+{
+    (void)state;
+    running(RUN(1));
+    insert_one(RUN(2), "s");
+    assert_string_equal(interrupts(), "");
+    insert_on_busy(RUN(3), "s", "interrupt", "NULL");
+    insert_on_busy(RUN(4), "other", "interrupt", "NULL");
+    assert_string_equal(interrupts(), "1 for 3");
+    assert_int_equal(take("w1", "9"), 1); /* the other session's */
+    ended(RUN(1), "1");
+    assert_string_equal(interrupts(), "");
+    assert_int_equal(take("w1", "9"), 1);
+    assert_string_equal(fate(RUN(3)), "running"); /* before the one that waited */
+    assert_string_equal(interrupts(), "");
+    ended(RUN(3), "1");
+    assert_int_equal(take("w1", "9"), 1);
+    assert_string_equal(fate(RUN(2)), "running");
+}
+
+static void interrupting_ones_keep_their_order(void **state)
+{
+    (void)state;
+    running(RUN(1));
+    insert_on_busy(RUN(2), "s", "interrupt", "NULL");
+    insert_on_busy(RUN(3), "s", "interrupt", "NULL");
+    ended(RUN(1), "1");
+    assert_int_equal(take("w1", "9"), 1);
+    assert_string_equal(fate(RUN(2)), "running");
+    assert_string_equal(interrupts(), "2 for 3");
+}
+
+static void nobody_is_interrupted_for_one_that_could_not_start(void **state)
+{
+    (void)state;
+    running(RUN(1));
+    insert_on_busy(RUN(2), "s", "interrupt", NEVER);
+    assert_string_equal(interrupts(), "");
+    run_sql(db.conn, "UPDATE ledger.claims SET hold_until = now(), hold_reason = NULL");
+    assert_string_equal(interrupts(), "1 for 2");
+    run_sql(db.conn,
+            "INSERT INTO ledger.cancellations (tenant, run_id) VALUES ('t', '" RUN(2) "')");
+    assert_string_equal(interrupts(), "");
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -274,6 +403,12 @@ int main(void)
         TEST(what_a_crash_left_is_removed_and_nothing_else),
         TEST(a_session_is_forgotten_once_nothing_of_it_is_left_to_do),
         TEST(takers_at_once_run_one_of_a_session),
+        TEST(one_that_comes_while_the_session_is_busy_is_rejected),
+        TEST(a_rejected_run_owes_its_end_and_nothing_else),
+        TEST(a_batch_of_them_is_decided_in_its_order),
+        TEST(the_running_one_is_interrupted_for_one_that_says_so),
+        TEST(interrupting_ones_keep_their_order),
+        TEST(nobody_is_interrupted_for_one_that_could_not_start),
     };
     return cmocka_run_group_tests_name("session_row", tests, open_database, close_database);
 }

@@ -198,6 +198,7 @@ static struct other {
     {"template_unknown", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"credential_not_found", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"log_ceiling", ENDS, {.attempt = 1, .max_attempts = 3}},
+    {"session_busy", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"sandbox_capacity", "retry, not counted, in 1001..2000 ms", {.attempt = 1, .max_attempts = 3}},
     {"sandbox_failed", RETRIES, {.attempt = 1, .max_attempts = 3}},
     {"sandbox_lost", RETRIES, {.attempt = 1, .max_attempts = 3}},
