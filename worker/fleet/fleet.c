@@ -167,6 +167,7 @@ static void share(struct fleet *f)
                                 .secrets = f->secrets,
                                 .may_publish = fleet_may_publish,
                                 .refused = fleet_service_refused,
+                                .streams = fleet_run_streams,
                                 .gone = fleet_run_gone,
                                 .ctx = f};
     share_secrets(f);
@@ -347,6 +348,7 @@ void fleet_free(struct fleet *f)
     credentials_release(&f->credentials);
     buf_release(&f->credential_names);
     free(f->secrets);
+    run_index_release(&f->index);
     free(f->runs);
     free(f);
 }

@@ -12,6 +12,7 @@
 #include "worker/sandbox/pool.h"
 #include "worker/session/sweep.h"
 #include "worker/run/run.h"
+#include "worker/fleet/run_index.h"
 #include "worker/fleet/slots.h"
 
 enum {
@@ -26,6 +27,7 @@ enum {
     FLEET_CANCEL_OWED = 400,  /* …while not more than so many terminals are to be published */
     FLEET_FLUSH_MS = 2000,    /* at the end, for the broker's acknowledgements */
     FLEET_LEAVE_MS = 3000,    /* at the end, for the ledger's answer */
+    FLEET_STARTING = 64,      /* runs that may be on their way to their first line at once */
     FLEET_BACKLOG_SLOTS = 2,  /* a lane with so many startable claims a slot is not read */
     FLEET_ORPHANS_SLOTS = 2,  /* runs of the dead may fill so many times the slots */
     FLEET_UNREADABLE_MS = 60000
@@ -61,6 +63,7 @@ struct fleet {
 
     struct run **runs;
     size_t n_runs, cap_runs;
+    struct run_index index; /* of the same, by id */
     struct slots slots;
     int64_t backlog[LANES]; /* startable claims as far as we know */
     int64_t reserved;       /* slots that takings under way may fill */
@@ -103,8 +106,11 @@ void fleet_tell_credentials(struct fleet *f); /* their names to the ledger */
 
 /* fleet_runs.c */
 void fleet_add_run(struct fleet *f, struct claim *claim, bool resumed); /* takes *claim */
+void fleet_run_streams(void *ctx);
 void fleet_run_gone(void *ctx, struct run *r);
 size_t fleet_active(const struct fleet *f);
+/* One that we own; NULL: none. */
+struct run_entry *fleet_entry(const struct fleet *f, const char *run_id, int64_t epoch);
 struct run *fleet_find(const struct fleet *f, const char *run_id, int64_t epoch);
 /* Is the claim still its? A run that only waits for its sandbox's end may be back already. */
 bool fleet_owns(const struct run *r);

@@ -37,14 +37,15 @@ void fleet_check_lease(struct fleet *f)
 
 /* --- comparing with the ledger ----------------------------------------------- */
 
-static bool listed(const PGresult *res, const struct run *r)
+static void mark_listed(struct fleet *f, const PGresult *res)
 {
+    run_index_unmark(&f->index);
     for (int row = 0; row < PQntuples(res); row++) {
         const char *id = pg_text(res, row, 0);
-        if (id && strcmp(id, run_id(r)) == 0 && pg_int(res, row, 1) == run_epoch(r))
-            return true;
+        struct run_entry *e = id ? fleet_entry(f, id, pg_int(res, row, 1)) : NULL;
+        if (e)
+            e->marked = true;
     }
-    return false;
 }
 
 /* Answers come in the order of the questions: a run that we know and the answer does not
@@ -61,13 +62,15 @@ static void on_mine(void *ctx, PGresult *res, const struct err *e)
     if (was_muted)
         lapse_all(f);
     f->muted = false;
-    for (size_t i = 0; i < f->n_runs; i++) {
-        if (!fleet_owns(f->runs[i]))
+    mark_listed(f, res);
+    for (size_t i = 0; i < f->index.cap; i++) {
+        const struct run_entry *entry = &f->index.all[i];
+        if (!entry->id || !fleet_owns(entry->run))
             continue;
-        if (!listed(res, f->runs[i]))
-            run_depose(f->runs[i]);
+        if (!entry->marked)
+            run_depose(entry->run);
         else if (was_muted)
-            run_confirm(f->runs[i]);
+            run_confirm(entry->run);
     }
     if (was_muted)
         log_event(LOG_INFO, "lease.regained", LF("worker", f->worker_id),

@@ -24,6 +24,8 @@ static bool append(struct fleet *f, struct run *r)
         f->runs = more;
         f->cap_runs = cap;
     }
+    if (!run_index_add(&f->index, run_id(r), r))
+        return false;
     f->runs[f->n_runs++] = r;
     return true;
 }
@@ -65,6 +67,15 @@ void fleet_add_run(struct fleet *f, struct claim *claim, bool resumed)
     run_start(r);
 }
 
+/* Another one may start. */
+void fleet_run_streams(void *ctx)
+{
+    struct fleet *f = ctx;
+
+    if (f->backlog[LANE_INTERACTIVE] + f->backlog[LANE_BATCH] > 0)
+        fleet_take(f);
+}
+
 void fleet_run_gone(void *ctx, struct run *r)
 {
     struct fleet *f = ctx;
@@ -75,6 +86,7 @@ void fleet_run_gone(void *ctx, struct run *r)
         assert(i < f->n_runs);
     }
     f->runs[i] = f->runs[--f->n_runs];
+    run_index_remove(&f->index, run_id(r), r);
     f->slots.running[run_lane(r)]--;
     run_free(r);
     if (f->finishing)
@@ -100,13 +112,19 @@ bool fleet_owns(const struct run *r)
     return run_state(r) != RUN_GONE && run_state(r) != RUN_CLEANING;
 }
 
+struct run_entry *fleet_entry(const struct fleet *f, const char *id, int64_t epoch)
+{
+    struct run_entry *e = run_index_find(&f->index, id, NULL);
+
+    while (e && !(fleet_owns(e->run) && run_epoch(e->run) == epoch))
+        e = run_index_find(&f->index, id, e);
+    return e;
+}
+
 struct run *fleet_find(const struct fleet *f, const char *id, int64_t epoch)
 {
-    for (size_t i = 0; i < f->n_runs; i++)
-        if (fleet_owns(f->runs[i]) && run_epoch(f->runs[i]) == epoch &&
-            strcmp(run_id(f->runs[i]), id) == 0)
-            return f->runs[i];
-    return NULL;
+    struct run_entry *e = fleet_entry(f, id, epoch);
+    return e ? e->run : NULL;
 }
 
 void fleet_known_ids(const struct fleet *f, struct buf *out)
@@ -124,7 +142,6 @@ void fleet_known_ids(const struct fleet *f, struct buf *out)
 struct saved { /* one row of the statement under way */
     char run_id[UUID_TEXT];
     int64_t epoch, line;
-    bool held;
 };
 
 struct saving {
@@ -133,24 +150,23 @@ struct saving {
     struct saved rows[];
 };
 
-static void mark_held(struct saving *s, const char *id)
+static void mark_held(const struct fleet *f, const char *id)
 {
-    for (size_t i = 0; id && i < s->n; i++)
-        if (strcmp(s->rows[i].run_id, id) == 0)
-            s->rows[i].held = true;
+    for (struct run_entry *e = NULL; id && (e = run_index_find(&f->index, id, e));)
+        e->marked = true;
 }
 
 /* A run whose row was not moved has another owner. */
 static void settle_saved(const struct fleet *f, const struct saved *row)
 {
-    struct run *r = fleet_find(f, row->run_id, row->epoch);
+    struct run_entry *e = fleet_entry(f, row->run_id, row->epoch);
 
-    if (!r)
+    if (!e)
         return;
-    if (row->held)
-        run_position_saved(r, row->line);
+    if (e->marked)
+        run_position_saved(e->run, row->line);
     else
-        run_depose(r);
+        run_depose(e->run);
 }
 
 static void on_saved(void *ctx, PGresult *res, const struct err *e)
@@ -160,8 +176,9 @@ static void on_saved(void *ctx, PGresult *res, const struct err *e)
     fault_pass("position", "saved");
     s->fleet->saving = false;
     if (e->code == ERR_OK) {
+        run_index_unmark(&s->fleet->index);
         for (int row = 0; row < PQntuples(res); row++)
-            mark_held(s, pg_text(res, row, 0));
+            mark_held(s->fleet, pg_text(res, row, 0));
         for (size_t i = 0; i < s->n; i++)
             settle_saved(s->fleet, &s->rows[i]);
     }

@@ -46,10 +46,13 @@ static void on_holds_timer(void *ctx)
 
 static void look_at_runs(const struct fleet *f)
 {
-    size_t in_state[RUN_STATES] = {0};
+    size_t in_state[RUN_STATES] = {0}, buffers = 0;
 
-    for (size_t i = 0; i < f->n_runs; i++)
+    for (size_t i = 0; i < f->n_runs; i++) {
         in_state[run_state(f->runs[i])]++;
+        buffers += run_buffered(f->runs[i]);
+    }
+    seen_set(SEEN_BUFFERS, 0, (double)buffers);
     for (size_t s = 1; s < RUN_STATES; s++)
         seen_set(SEEN_RUNS, s - 1, (double)in_state[s]);
 }

@@ -146,6 +146,23 @@ static void end_unless_sent(struct taking *t, enum err_code rc)
     free(t);
 }
 
+/* A start is a dozen statements and calls. Thousands at once would stand in each other's way,
+ * and in the way of those who already run: they come in groups, the next when the last is on
+ * its way. */
+static void share_starts(const struct fleet *f, int64_t take[LANES])
+{
+    int64_t may = FLEET_STARTING;
+
+    for (size_t i = 0; i < f->n_runs; i++)
+        may -= run_is_starting(f->runs[i]);
+    if (may < FLEET_STARTING / 2)
+        may = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+        take[lane] = take[lane] < may ? take[lane] : may;
+        may -= take[lane];
+    }
+}
+
 void fleet_take(struct fleet *f)
 {
     int64_t take[LANES];
@@ -154,6 +171,7 @@ void fleet_take(struct fleet *f)
     if (!may_take(f) || f->reserved > 0) /* an answer is awaited, and takes again */
         return;
     slots_share(&f->slots, f->backlog, take);
+    share_starts(f, take);
     int64_t limit = take[LANE_INTERACTIVE] + take[LANE_BATCH];
     struct taking *t = limit > 0 ? begin(f, TAKE_DUE, limit) : NULL;
     if (!t)

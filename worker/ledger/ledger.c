@@ -10,13 +10,17 @@
 #include "worker/sandbox/sandbox_life.h"
 #include "common/banned.h"
 
-enum { QUEUED_MAX = 8192 };
+enum { QUEUED_MAX = 8192, HEART_QUEUED_MAX = 16 };
 
 /* --- the connection ---------------------------------------------------------- */
 
+/* It is up when both connections are. */
 static void on_up(void *ctx)
 {
     struct ledger *l = ctx;
+    if (!ledger_is_up(l))
+        return;
+    l->told_up = true;
     if (l->events.up)
         l->events.up(l->ctx);
     timer_start(l->again, 0);
@@ -25,8 +29,16 @@ static void on_up(void *ctx)
 static void on_down(void *ctx, const struct err *e)
 {
     struct ledger *l = ctx;
+    l->told_up = false;
     if (l->events.down)
         l->events.down(l->ctx, e);
+}
+
+/* Both are refused by the same server: that is told once. */
+static void on_heart_down(void *ctx, const struct err *e)
+{
+    if (((struct ledger *)ctx)->told_up)
+        on_down(ctx, e);
 }
 
 static void on_notify(void *ctx, const char *channel, const char *payload)
@@ -45,6 +57,7 @@ enum err_code ledger_new(struct loop *loop, const struct ledger_opts *opts, stru
                          struct err *err)
 {
     static const struct pg_events events = {.up = on_up, .down = on_down, .notify = on_notify};
+    static const struct pg_events heart = {.up = on_up, .down = on_heart_down};
     struct ledger *l = calloc(1, sizeof(*l));
 
     if (!l)
@@ -61,6 +74,10 @@ enum err_code ledger_new(struct loop *loop, const struct ledger_opts *opts, stru
                          .statement_ms = opts->statement_ms};
     enum err_code rc = l->again ? pg_new(loop, &pg, &events, l, &l->pg, err)
                                 : err_set(err, ERR_NOMEM, "the ledger");
+    pg.name = "sandfleet-worker heartbeat";
+    pg.max_queued = HEART_QUEUED_MAX;
+    if (rc == ERR_OK)
+        rc = pg_new(loop, &pg, &heart, l, &l->heart, err);
     if (rc != ERR_OK) {
         ledger_free(l);
         return rc;
@@ -74,6 +91,7 @@ void ledger_free(struct ledger *l)
     if (!l)
         return;
     pg_free(l->pg);
+    pg_free(l->heart);
     ledger_op_free_all(l);
     timer_free(l->again);
     free(l);
@@ -81,7 +99,7 @@ void ledger_free(struct ledger *l)
 
 bool ledger_is_up(const struct ledger *l)
 {
-    return pg_is_up(l->pg);
+    return l->pg && l->heart && pg_is_up(l->pg) && pg_is_up(l->heart);
 }
 
 /* --- numbers as parameters --------------------------------------------------- */
@@ -243,7 +261,7 @@ enum err_code ledger_beat(struct ledger *l, const char *host, int64_t pid, int64
     struct pg_cmd cmd = {.sql = ledger_sql_beat,
                          .n = 5,
                          .v = {l->worker_id, host, num(pid, &n[0]), SF_VERSION, num(slots, &n[1])}};
-    return pg_send(l->pg, &cmd, fn, ctx, err);
+    return pg_send(l->heart, &cmd, fn, ctx, err);
 }
 
 enum err_code ledger_bury(struct ledger *l, const char *dead_worker, int64_t counter, pg_fn fn,

@@ -7,6 +7,8 @@
 
 struct ledger {
     struct pg *pg;
+    struct pg *heart;        /* a connection for the beats alone: they wait behind nothing */
+    bool told_up;            /* both are up, and the fleet knows */
     struct pg_events events; /* the fleet's */
     void *ctx;
     struct timer *again;

@@ -225,6 +225,16 @@ enum run_state run_state(const struct run *r)
     return r->state;
 }
 
+bool run_is_starting(const struct run *r)
+{
+    return r->state < RUN_STREAMING;
+}
+
+size_t run_buffered(const struct run *r)
+{
+    return r->tail.cap + r->result.cap + r->terminal_data.cap;
+}
+
 /* --- what the worker learnt -------------------------------------------------- */
 
 void run_lapse(struct run *r)

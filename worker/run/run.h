@@ -52,6 +52,7 @@ struct run_host { /* what all runs share; outlives them */
     bool (*may_publish)(void *ctx); /* does our lease hold? */
     /* The sandbox service refuses our key: no run can go on here, and none is at fault. */
     void (*refused)(void *ctx, const struct err *e);
+    void (*streams)(void *ctx);             /* its agent is at work, and its output is followed */
     void (*gone)(void *ctx, struct run *r); /* last call, from the loop: run_free() it */
     void *ctx;
 };
@@ -67,6 +68,8 @@ const char *run_id(const struct run *r);
 int64_t run_epoch(const struct run *r);
 enum run_lane run_lane(const struct run *r);
 enum run_state run_state(const struct run *r);
+bool run_is_starting(const struct run *r); /* on its way to its first line */
+size_t run_buffered(const struct run *r);  /* bytes of the buffers that hold its output */
 
 /* What the worker learnt about its lease and its claims. */
 void run_lapse(struct run *r);   /* publish nothing until run_confirm() or run_depose() */

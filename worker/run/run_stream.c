@@ -115,6 +115,7 @@ void run_enter_streaming(struct run *r)
     run_watch_start(r);
     run_keep_alive(r);
     run_learn_size(r);
+    r->host->streams(r->host->ctx);
 }
 
 /* The lease lapsed: nothing more may be said, so nothing more is read. What was sent and

@@ -101,6 +101,8 @@ static const struct metric table[SEEN_METRICS] = {
         METRIC_GAUGE, ONE("version", version, 1), NULL, 0},
     [SEEN_RUNS] = {"sandfleet_worker_runs", "Runs that this worker drives, by what they wait for.",
         METRIC_GAUGE, ONE("state", state_name, RUN_STATES - 1), NULL, 0},
+    [SEEN_BUFFERS] = {"sandfleet_worker_buffer_bytes", "Memory of those runs' buffers in use: the ends of their outputs, results, terminals.",
+        METRIC_GAUGE, NONE, NULL, 0},
     [SEEN_SLOTS] = {"sandfleet_worker_slots", "How many runs this worker drives at once.",
         METRIC_GAUGE, NONE, NULL, 0},
     [SEEN_SLOTS_USED] = {"sandfleet_worker_slots_used", "Slots that a run has; over sandfleet_worker_slots while it follows a dead worker's.",

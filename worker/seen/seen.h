@@ -13,6 +13,7 @@
 enum seen { /* the rows of the table */
             SEEN_BUILD,
             SEEN_RUNS, /* by enum run_state */
+            SEEN_BUFFERS,
             SEEN_SLOTS,
             SEEN_SLOTS_USED,
             SEEN_HELD,    /* by enum seen_hold */

@@ -910,6 +910,11 @@ static bool may_publish(void *ctx)
     return w.may_publish;
 }
 
+static void on_streams(void *ctx)
+{
+    (void)ctx;
+}
+
 static void on_gone(void *ctx, struct run *r)
 {
     (void)ctx;
@@ -939,6 +944,7 @@ static struct run_host host = {.worker_id = "w1",
                                .n_secrets = COUNTOF(secrets),
                                .may_publish = may_publish,
                                .refused = on_refused,
+                               .streams = on_streams,
                                .gone = on_gone};
 
 struct row {
