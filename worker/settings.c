@@ -161,10 +161,17 @@ enum err_code settings_parse(struct settings *s, int argc, char **argv, struct e
 
 void settings_help(FILE *to)
 {
-    fputs("usage: sandfleet-worker [options]\n\n"
-          "Takes run requests from Kafka, runs each in a sandbox, and streams what the agent\n"
-          "prints to the events topic. Start as many as there is work for.\n\n",
-          to);
+    fputs(
+        "usage: sandfleet-worker [options]\n\n"
+        "Takes run requests from Kafka, runs each in a sandbox, and streams what the agent\n"
+        "prints to the events topic. Start as many as there is work for.\n\n"
+        "SIGTERM: takes nothing more, lets its runs finish for as long as --drain says, and hands\n"
+        "over what then still runs: another worker goes on at the line where it was, the agents\n"
+        "notice nothing. A second one: hands over now. The log has a line a run, and how many.\n"
+        "Exit status: 0 when it was told to go, whatever was handed over; 2 usage, 77 the sandbox\n"
+        "service refused the key, 78 configuration, 70 a bug, 71 out of memory; behind each of\n"
+        "these, too, others go on with its runs.\n\n",
+        to);
     option_help(rows, COUNTOF(rows), to);
 }
 

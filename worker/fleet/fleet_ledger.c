@@ -84,11 +84,14 @@ static void on_notify(void *ctx, const char *channel, const char *payload)
 {
     struct fleet *f = ctx;
 
-    (void)payload;
-    if (strcmp(channel, CANCEL_CHANNEL) == 0)
+    if (strcmp(channel, CANCEL_CHANNEL) == 0) {
         fleet_look_cancels(f);
-    else if (f->ready && !f->stopping)
+        return;
+    }
+    if (f->ready && !f->stopping)
         timer_start(f->tick, 0);
+    if (strcmp(payload, "left") == 0) /* and may have left terminals unpublished */
+        fleet_work_outbox(f);
 }
 
 enum err_code fleet_open_ledger(struct fleet *f, struct err *err)

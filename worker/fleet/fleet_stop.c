@@ -16,16 +16,32 @@ static void on_left(void *ctx, PGresult *res, const struct err *e)
     loop_stop(f->loop);
 }
 
+/* One whose end is written needs nobody but the janitor any more. */
+static int64_t hand_over(struct fleet *f)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < f->n_runs; i++) {
+        struct run *r = f->runs[i];
+        if (fleet_owns(r)) {
+            log_event(LOG_INFO, "run.handed_over", LF("run", run_id(r)),
+                      LF("state", run_state_name(run_state(r))), LF_INT("epoch", run_epoch(r)));
+            n++;
+        }
+        run_release(r);
+    }
+    return n;
+}
+
 /* What runs goes on without us: the claims are anybody's, at once. */
 static void leave(struct fleet *f)
 {
     struct err err = ERR_INIT;
 
     f->finishing = f->stopping = true;
-    log_event(LOG_INFO, "worker.leaving", LF_INT("runs_released", fleet_active(f)));
-    seen_add(SEEN_HANDED_OVER, 0, (double)fleet_active(f));
-    for (size_t i = 0; i < f->n_runs; i++)
-        run_release(f->runs[i]);
+    int64_t n = hand_over(f);
+    log_event(LOG_INFO, "worker.leaving", LF("worker", f->worker_id), LF_INT("runs_released", n));
+    seen_add(SEEN_HANDED_OVER, 0, (double)n);
     timer_start(f->drain, FLEET_LEAVE_MS);
     if (!f->ready || ledger_leave(f->ledger, on_left, f, &err) != ERR_OK)
         loop_stop(f->loop);

@@ -159,7 +159,7 @@ const char ledger_sql_disown[] =
 const char ledger_sql_leave[] =
     "WITH gone AS (UPDATE ledger.claims SET worker_id = NULL, updated_at = now()"
     " WHERE worker_id = $1 AND state = 'running')"
-    " DELETE FROM ledger.workers WHERE worker_id = $1 RETURNING pg_notify('ledger_due', '')";
+    " DELETE FROM ledger.workers WHERE worker_id = $1 RETURNING pg_notify('ledger_due', 'left')";
 
 /* --- cancels ----------------------------------------------------------------- */
 
