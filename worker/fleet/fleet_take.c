@@ -92,7 +92,7 @@ static void on_taken(void *ctx, PGresult *res, const struct err *e)
         f->reserved -= t->limit;
     if (e->code != ERR_OK)
         f->reconcile = true; /* it may have taken effect */
-    else if (!f->finishing) /* else they were released with all that is ours */
+    else if (!f->finishing)  /* else they were released with all that is ours */
         add_rows(t, res);
     if (e->code == ERR_OK)
         after(t, PQntuples(res));
