@@ -42,7 +42,8 @@ enum err_code offsets_assign(struct offsets *o, const struct partition *ps, size
                                .committed = KAFKA_EARLIEST,
                                .next = KAFKA_EARLIEST,
                                .jumped = -1,
-                               .shown = KAFKA_EARLIEST};
+                               .shown = KAFKA_EARLIEST,
+                               .until = INT64_MAX};
         kept += topic_of(o, ps[i].topic, &p->topic);
     }
     offsets_release(o);
@@ -63,7 +64,7 @@ struct position *offsets_find(struct offsets *o, enum topic topic, int32_t id)
     return NULL;
 }
 
-const char offsets_load_sql[] = "SELECT topic, partition, next FROM fleet.sink_offsets"
+const char offsets_load_sql[] = "SELECT topic, partition, next FROM sink_offsets"
                                 " WHERE topic = ANY ($1::text[])";
 
 /* Kafka's topic names need no quotes in an array literal. */
@@ -113,6 +114,25 @@ bool offsets_agree(struct offsets *o, const PGresult *res)
     return rows == known;
 }
 
+void offsets_limit(struct offsets *o, const PGresult *res)
+{
+    for (size_t i = 0; i < o->n; i++)
+        o->v[i].until = 0;
+    for (int row = 0; row < PQntuples(res); row++) {
+        struct position *p = of_row(o, res, row);
+        if (p)
+            p->until = pg_int(res, row, 2);
+    }
+}
+
+bool offsets_done(const struct offsets *o)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (o->v[i].until > 0 && o->v[i].committed < o->v[i].until)
+            return false;
+    return true;
+}
+
 void offsets_partitions(const struct offsets *o, struct partition *out)
 {
     for (size_t i = 0; i < o->n; i++)
@@ -129,7 +149,7 @@ enum offsets_verdict offsets_next(struct offsets *o, enum topic topic, int32_t i
     struct position *p = offsets_find(o, topic, id);
 
     *out = p;
-    if (!p || offset < p->next)
+    if (!p || offset < p->next || offset >= p->until)
         return OFFSETS_DROP;
     if (p->next != KAFKA_EARLIEST && offset > p->next && offset != p->jumped) {
         p->jumped = offset;

@@ -22,6 +22,7 @@ struct position {
     int64_t next;      /* offset of the next record to take; KAFKA_EARLIEST: whichever comes */
     int64_t jumped;    /* a later record that came instead of it, once; -1: none */
     int64_t shown;     /* last one committed to Kafka */
+    int64_t until;     /* records from here on are not taken; INT64_MAX: all are */
 };
 
 struct offsets {
@@ -47,6 +48,11 @@ void offsets_topics(const struct offsets *o, struct buf *out); /* "{a,b,c}" */
 void offsets_take(struct offsets *o, const PGresult *res);
 /* Does the table say what we committed? (Lost commits, or somebody else's.) */
 bool offsets_agree(struct offsets *o, const PGresult *res);
+
+/* A rebuild goes as far as the read model went: three columns as above, of that one. A
+ * partition that it has not is not read at all. */
+void offsets_limit(struct offsets *o, const PGresult *res);
+bool offsets_done(const struct offsets *o); /* all of them are committed up to there */
 
 /* For consumer_assign(): out has room for o->n. */
 void offsets_partitions(const struct offsets *o, struct partition *out);

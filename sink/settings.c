@@ -69,8 +69,12 @@ enum err_code settings_read(struct settings *s, int argc, char **argv, struct er
     int words = 0;
     enum err_code rc = option_parse(settings_rows, settings_n, s, argc, argv, &words, err);
 
-    if (rc == ERR_OK && words > 0)
-        rc = err_set(err, ERR_USAGE, "'%s' is no option; sandfleet-sink takes no words", argv[1]);
+    s->rebuild = rc == ERR_OK && words > 0 && str_is(str_of(argv[1]), "rebuild");
+    if (rc == ERR_OK && words > s->rebuild)
+        rc = err_set(err, ERR_USAGE, "'%s' is no option; the only word is rebuild",
+                     argv[1 + s->rebuild]);
+    if (rc == ERR_OK && s->rebuild && s->accept_loss)
+        rc = err_set(err, ERR_USAGE, "--accept-loss is the running sink's: rebuild loses nothing");
     if (rc == ERR_OK && !s->database && !s->help && !s->version && !s->print_config)
         rc = err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
     return rc == ERR_OK ? read_log(s, err) : rc;
@@ -78,8 +82,13 @@ enum err_code settings_read(struct settings *s, int argc, char **argv, struct er
 
 void settings_help(FILE *to)
 {
-    fputs("usage: sandfleet-sink [options]\n\n"
-          "Projects run requests and events from Kafka into PostgreSQL.\n\n",
+    fputs("usage: sandfleet-sink [options]\n"
+          "       sandfleet-sink rebuild [options]\n\n"
+          "Projects run requests and events from Kafka into PostgreSQL. rebuild makes the read "
+          "model\n"
+          "anew from the topics, beside the one that is read, puts it in its place in one "
+          "transaction,\n"
+          "and ends; a running sink goes on meanwhile. Interrupted, it goes on where it was.\n\n",
           to);
     option_help(settings_rows, settings_n, to);
 }

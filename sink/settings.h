@@ -13,6 +13,7 @@ struct settings {
     struct opt_list kafka_props;
     char *log_level, *log_format;
     int64_t batch_rows, batch_bytes, batch_age_ms, offsets_check_ms, prefetch_bytes;
+    bool rebuild; /* the word */
     bool accept_loss, log_user_data, print_config, help, version;
 };
 

@@ -48,15 +48,16 @@ static enum err_code check_topics(struct sink *s, const struct kafka_conf *conf,
 
 static enum err_code subscribe(struct sink *s, const struct kafka_conf *conf, struct err *err)
 {
+    bool alone = s->rebuild != NULL;
     char group[160];
     const char *const topics[] = {s->topics.name[TOPIC_INTERACTIVE], s->topics.name[TOPIC_BATCH],
                                   s->topics.name[TOPIC_EVENTS]};
 
     snprintf(group, sizeof(group), "%ssink", s->settings->prefix);
     return consumer_new(s->loop, conf,
-                        &(struct consumer_opts){.group = group,
+                        &(struct consumer_opts){.group = alone ? NULL : group,
                                                 .topics = topics,
-                                                .n_topics = COUNTOF(topics),
+                                                .n_topics = alone ? 0 : COUNTOF(topics),
                                                 .prefetch = PREFETCH_RECORDS,
                                                 .prefetch_bytes = s->settings->prefetch_bytes},
                         &sink_consumer_events, s, &s->consumer, err);
@@ -69,7 +70,8 @@ static void start_consumer(struct sink *s)
                                     .props = &s->settings->kafka_props};
     struct err err = ERR_INIT;
 
-    if (check_topics(s, &conf, &err) == ERR_OK && subscribe(s, &conf, &err) == ERR_OK)
+    if (check_topics(s, &conf, &err) == ERR_OK && subscribe(s, &conf, &err) == ERR_OK &&
+        (!s->rebuild || rebuild_assign(s, &err) == ERR_OK))
         return;
     if (err_action(err.code) != ERR_DO_RETRY && ++s->refusals > TOPICS_TRIES) {
         sink_fail(s, &err);
@@ -128,7 +130,8 @@ static void on_stop(void *ctx, int count)
 
 static enum err_code sink_init(struct sink *s, const struct settings *settings, struct err *err)
 {
-    const struct pg_opts pg = {.conninfo = settings->database, .name = "sandfleet-sink"};
+    const struct pg_opts pg = {.conninfo = settings->database,
+                               .name = settings->rebuild ? "sandfleet-rebuild" : "sandfleet-sink"};
 
     s->settings = settings;
     s->backoff = BACKOFF_INIT(RETRY_MS, RETRY_CAP_MS);
@@ -140,7 +143,8 @@ static enum err_code sink_init(struct sink *s, const struct settings *settings, 
     if (topics_load(settings->prefix, &s->topics, err) != ERR_OK ||
         loop_new(&s->loop, err) != ERR_OK || loop_on_stop(s->loop, on_stop, s, err) != ERR_OK ||
         pg_new(s->loop, &pg, &sink_pg_events, s, &s->pg, err) != ERR_OK ||
-        writer_new(s->pg, &sink_writer_events, s, &s->writer, err) != ERR_OK)
+        writer_new(s->pg, &sink_writer_events, s, &s->writer, err) != ERR_OK ||
+        (settings->rebuild && rebuild_new(s, err) != ERR_OK))
         return err->code;
     s->age = timer_new(s->loop, sink_on_age, s);
     s->tick = timer_new(s->loop, sink_on_tick, s);
@@ -161,6 +165,7 @@ static void sink_release(struct sink *s)
     for (size_t i = 0; i < COUNTOF(s->batches); i++)
         batch_release(&s->batches[i]); /* their records are the consumer's */
     consumer_free(s->consumer);
+    rebuild_free(s->rebuild);
     offsets_release(&s->offsets);
     timer_free(s->age);
     timer_free(s->tick);

@@ -13,7 +13,7 @@
 /* --- a session ------------------------------------------------------------------------- */
 
 /* Of a session's first commands: what waiting does not cure ends the process. */
-static bool session_failed(struct sink *s, const struct err *e)
+bool sink_session_failed(struct sink *s, const struct err *e)
 {
     if (e->code == ERR_OK)
         return false;
@@ -32,7 +32,7 @@ static void on_prepared(void *ctx, PGresult *res, const struct err *e)
     struct sink *s = ctx;
 
     (void)res;
-    if (session_failed(s, e) || s->session_broken)
+    if (sink_session_failed(s, e) || s->session_broken)
         return;
     s->session_ready = true;
     sink_try(s);
@@ -41,17 +41,28 @@ static void on_prepared(void *ctx, PGresult *res, const struct err *e)
 static void on_step(void *ctx, PGresult *res, const struct err *e)
 {
     (void)res;
-    (void)session_failed(ctx, e);
+    (void)sink_session_failed(ctx, e);
 }
 
-static void prepare(struct sink *s)
+static enum err_code choose_schema(struct sink *s, struct err *err)
+{
+    const char *sql = s->rebuild ? "SET search_path = fleet_next" : "SET search_path = fleet";
+
+    return pg_send(s->pg, &(struct pg_cmd){.sql = sql}, on_step, s, err);
+}
+
+void sink_prepare(struct sink *s)
 {
     struct err err = ERR_INIT;
 
+    if (choose_schema(s, &err) != ERR_OK) {
+        (void)sink_session_failed(s, &err);
+        return;
+    }
     for (size_t i = 0; i < writer_session_n; i++) {
         pg_fn fn = i + 1 < writer_session_n ? on_step : on_prepared;
         if (pg_send(s->pg, &(struct pg_cmd){.sql = writer_session_sql[i]}, fn, s, &err) != ERR_OK) {
-            (void)session_failed(s, &err);
+            (void)sink_session_failed(s, &err);
             return;
         }
     }
@@ -62,12 +73,14 @@ static void on_version(void *ctx, PGresult *res, const struct err *e)
     struct sink *s = ctx;
     struct err err = ERR_INIT;
 
-    if (session_failed(s, e))
+    if (sink_session_failed(s, e))
         return;
     if (migrate_judge(pg_int(res, 0, 0), &err) != ERR_OK)
         sink_fail(s, &err);
+    else if (s->rebuild)
+        rebuild_begin(s);
     else
-        prepare(s);
+        sink_prepare(s);
 }
 
 static void on_up(void *ctx)
@@ -78,7 +91,7 @@ static void on_up(void *ctx)
     log_event(LOG_INFO, "sink.database_up");
     s->session_broken = false;
     if (pg_send(s->pg, &(struct pg_cmd){.sql = migrate_version_sql}, on_version, s, &err) != ERR_OK)
-        (void)session_failed(s, &err);
+        (void)sink_session_failed(s, &err);
 }
 
 static void on_down(void *ctx, const struct err *e)
@@ -120,7 +133,7 @@ static enum err_code ask(struct sink *s, pg_fn fn, struct err *err)
     return ERR_OK;
 }
 
-static void start_there(struct sink *s)
+void sink_start_there(struct sink *s)
 {
     struct partition *ps = calloc(s->offsets.n ? s->offsets.n : 1, sizeof(*ps));
     struct err err = ERR_INIT;
@@ -144,6 +157,8 @@ static void start_there(struct sink *s)
     log_event(LOG_INFO, s->ready ? "sink.assigned" : "sink.ready",
               LF_INT("partitions", s->offsets.n));
     s->ready = true;
+    if (s->rebuild)
+        rebuild_check(s);
 }
 
 static void on_loaded(void *ctx, PGresult *res, const struct err *e)
@@ -159,8 +174,10 @@ static void on_loaded(void *ctx, PGresult *res, const struct err *e)
         return; /* revoked meanwhile */
     } else {
         offsets_take(&s->offsets, res);
-        if (!sink_accepts_loss(s))
-            start_there(s);
+        if (s->rebuild)
+            rebuild_limit(s);
+        else if (!sink_accepts_loss(s))
+            sink_start_there(s);
     }
 }
 
@@ -197,7 +214,7 @@ void sink_show_offsets(struct sink *s)
 {
     struct err ignored = ERR_INIT;
 
-    for (size_t i = 0; s->loaded && i < s->offsets.n; i++) {
+    for (size_t i = 0; s->loaded && !s->rebuild && i < s->offsets.n; i++) {
         struct position *p = &s->offsets.v[i];
 
         if (p->committed < 0 || p->committed == p->shown)

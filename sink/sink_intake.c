@@ -185,6 +185,8 @@ static void on_ended(void *ctx, enum writer_end how, const struct err *e)
         write_when_due(s);
         if (s->forming->n == 0)
             s->due = false;
+        if (s->rebuild)
+            rebuild_check(s);
         break;
     case WRITER_MOVED:
         log_event(LOG_WARN, "sink.moved", LF_ERR(e));

@@ -10,12 +10,12 @@
 enum { ASK_MS = 3000, ARRAY_MAX = 1 << 20 };
 
 static const char sql_accept[] =
-    "WITH moved AS (UPDATE fleet.sink_offsets AS o SET next = l.next, updated_at = now()"
+    "WITH moved AS (UPDATE sink_offsets AS o SET next = l.next, updated_at = now()"
     " FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS l(topic, partition, was, "
     "next)"
     " WHERE (o.topic, o.partition, o.next) = (l.topic, l.partition, l.was)"
     " RETURNING l.topic, l.partition, l.was, l.next)"
-    " INSERT INTO fleet.losses (topic, partition, from_offset, to_offset)"
+    " INSERT INTO losses (topic, partition, from_offset, to_offset)"
     " SELECT topic, partition, was, next FROM moved";
 
 struct losses {

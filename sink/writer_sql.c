@@ -43,26 +43,26 @@
 #define FROM_JSON(table) " FROM json_populate_recordset(NULL::" table ", $1)"
 
 #define MAKE_OFFSETS                                                                               \
-    "INSERT INTO fleet.sink_offsets (topic, partition, next)"                                      \
+    "INSERT INTO sink_offsets (topic, partition, next)"                                            \
     " SELECT topic, partition, next FROM unnest($1, $2, $3)"                                       \
     " AS batch(topic, partition, next) ORDER BY 1, 2 ON CONFLICT DO NOTHING"
 #define LOCK_OFFSETS                                                                               \
-    "SELECT FROM fleet.sink_offsets"                                                               \
+    "SELECT FROM sink_offsets"                                                                     \
     " JOIN unnest($1, $2) AS batch(topic, partition) USING (topic, partition)"                     \
     " ORDER BY topic, partition FOR UPDATE OF sink_offsets"
 #define ADVANCE_OFFSETS                                                                            \
-    "UPDATE fleet.sink_offsets AS o SET next = batch.next, updated_at = now()"                     \
+    "UPDATE sink_offsets AS o SET next = batch.next, updated_at = now()"                           \
     " FROM unnest($1, $2, $3, $4) AS batch(topic, partition, was, next)"                           \
     " WHERE (o.topic, o.partition, o.next) = (batch.topic, batch.partition, batch.was)"
 #define MERGE_RUNS                                                                                 \
-    "INSERT INTO fleet.runs AS r (" ALL_RUN                                                        \
-    ") SELECT " ALL_RUN FROM_JSON("fleet.runs") " ORDER BY run_id ON CONFLICT (run_id) DO UPDATE " \
-                                                "SET run_id = r.run_id" RUN_COLUMNS(MERGE)
+    "INSERT INTO runs AS r (" ALL_RUN                                                              \
+    ") SELECT " ALL_RUN FROM_JSON("runs") " ORDER BY run_id ON CONFLICT (run_id) DO UPDATE "       \
+                                          "SET run_id = r.run_id" RUN_COLUMNS(MERGE)
 #define MERGE_ATTEMPTS                                                                             \
-    "INSERT INTO fleet.attempts AS r (" ALL_ATTEMPT ") SELECT " ALL_ATTEMPT FROM_JSON(             \
-        "fleet.attempts") " ORDER BY run_id, attempt"                                              \
-                          " ON CONFLICT (run_id, attempt) DO UPDATE SET run_id = "                 \
-                          "r.run_id" ATTEMPT_COLUMNS(MERGE)
+    "INSERT INTO attempts AS r (" ALL_ATTEMPT ") SELECT " ALL_ATTEMPT FROM_JSON(                   \
+        "attempts") " ORDER BY run_id, attempt"                                                    \
+                    " ON CONFLICT (run_id, attempt) DO UPDATE SET run_id = "                       \
+                    "r.run_id" ATTEMPT_COLUMNS(MERGE)
 
 /* The newest word by time counts; an end is newer than anything else. Equal times are told apart
  * by the words themselves: whoever reads them in another order comes to the same row. */
@@ -80,23 +80,46 @@
         "s.") " THEN excluded." c " ELSE s." c " END"
 #define BY_MOST(c)  c " = GREATEST(s." c ", excluded." c ")"
 #define BY_LEAST(c) c " = LEAST(s." c ", excluded." c ")"
-#define MERGE_SANDBOXES                                                                                                                                                                                                                                                                                                                                                                                                                                                                      \
-    "INSERT INTO fleet.sandboxes AS s (sandbox_id, template, tenant, run_id, used_at, state,"                                                                                                                                                                                                                                                                                                                                                                                                \
-    " reason, since, created_at, ended_at, running_ms, cost_usd)"                                                                                                                                                                                                                                                                                                                                                                                                                            \
-    " SELECT sandbox_id, max(template), max(tenant), " NEWEST_USE("run_id") ", "                                                                                                                                                                                                                                                                                                                                                                                                             \
-                                                                            "max(used_at),"                                                                                                                                                                                                                                                                                                                                                                                                  \
-                                                                            " " NEWEST_WORD("stat"                                                                                                                                                                                                                                                                                                                                                                                           \
-                                                                                            "e") ", " NEWEST_WORD("reason") ", " NEWEST_WORD("since") ", min(created_at), min(since) FILTER (WHERE " WORD_FINAL("") "), max(running_ms),"                                                                                                                                                                                                                                                    \
-                                                                                                                                                                                                                    " max(cost_usd)" FROM_JSON(                                                                                                                                                                                                                                              \
-                                                                                                                                                                                                                        "fleet.sandboxes") " GROUP BY sandbox_id ORDER BY sandbox_id"                                                                                                                                                                                                        \
-                                                                                                                                                                                                                                           " ON CONFLICT (sandbox_id) DO UPDATE SET " BY_MOST("template") ", " BY_MOST("tenant") ", " BY_USE("run_id") ", " BY_MOST("used_at") ", " BY_WORD("state") ", " BY_WORD("reason") ", " BY_WORD("since") ", " BY_LEAST("created_at") ", " BY_LEAST( \
-                                                                                                                                                                                                                                               "ended_at") ", " BY_MOST("running_ms") ", " BY_MOST("cost_usd")
+#define MERGE_SANDBOXES                                                                                                                                                                                                                                                                                                \
+    "INSERT INTO sandboxes AS s (sandbox_id, template, tenant, run_id, used_at, state,"                                                                                                                                                                                                                                \
+    " reason, since, created_at, ended_at, running_ms, cost_usd)"                                                                                                                                                                                                                                                      \
+    " SELECT sandbox_id, max(template), max(tenant), " NEWEST_USE(                                                                                                                                                                                                                                                     \
+        "run_id") ", "                                                                                                                                                                                                                                                                                                 \
+                  "max(used_at),"                                                                                                                                                                                                                                                                                      \
+                  " " NEWEST_WORD(                                                                                                                                                                                                                                                                                     \
+                      "stat"                                                                                                                                                                                                                                                                                           \
+                      "e") ", " NEWEST_WORD("reason") ", " NEWEST_WORD("since") ", "                                                                                                                                                                                                                                   \
+                                                                                "min("                                                                                                                                                                                                                                 \
+                                                                                "crea"                                                                                                                                                                                                                                 \
+                                                                                "ted_"                                                                                                                                                                                                                                 \
+                                                                                "at),"                                                                                                                                                                                                                                 \
+                                                                                " min"                                                                                                                                                                                                                                 \
+                                                                                "(sin"                                                                                                                                                                                                                                 \
+                                                                                "ce) "                                                                                                                                                                                                                                 \
+                                                                                "FILT"                                                                                                                                                                                                                                 \
+                                                                                "ER "                                                                                                                                                                                                                                  \
+                                                                                "(WHE"                                                                                                                                                                                                                                 \
+                                                                                "RE"                                                                                                                                                                                                                                   \
+                                                                                " " WORD_FINAL(                                                                                                                                                                                                                        \
+                                                                                    "") "), "                                                                                                                                                                                                                          \
+                                                                                        "max("                                                                                                                                                                                                                         \
+                                                                                        "running_"                                                                                                                                                                                                                     \
+                                                                                        "ms),"                                                                                                                                                                                                                         \
+                                                                                        " max("                                                                                                                                                                                                                        \
+                                                                                        "cost_"                                                                                                                                                                                                                        \
+                                                                                        "usd"                                                                                                                                                                                                                          \
+                                                                                        ")" FROM_JSON(                                                                                                                                                                                                                 \
+                                                                                            "sand"                                                                                                                                                                                                                     \
+                                                                                            "boxe"                                                                                                                                                                                                                     \
+                                                                                            "s") " GROUP BY sandbox_id ORDER BY sandbox_id"                                                                                                                                                                            \
+                                                                                                 " ON CONFLICT (sandbox_id) DO UPDATE SET " BY_MOST("template") ", " BY_MOST("tenant") ", " BY_USE("run_id") ", " BY_MOST("used_at") ", " BY_WORD("state") ", " BY_WORD("reason") ", " BY_WORD("since") ", " BY_LEAST( \
+                                                                                                     "created_at") ", " BY_LEAST("ended_at") ", " BY_MOST("running_ms") ", " BY_MOST("cost_usd")
 #define MERGE_SUPERSEDED                                                                           \
-    "INSERT INTO fleet.superseded AS s (run_id, epoch, records, by_epoch, after_sequence)"         \
+    "INSERT INTO superseded AS s (run_id, epoch, records, by_epoch, after_sequence)"               \
     " SELECT run_id, epoch, sum(records), min(by_epoch), min(after_sequence)" FROM_JSON(           \
-        "fleet.superseded") " GROUP BY run_id, epoch ORDER BY run_id, epoch"                       \
-                            " ON CONFLICT (run_id, epoch) DO UPDATE SET records = s.records + "    \
-                            "excluded.records"
+        "superseded") " GROUP BY run_id, epoch ORDER BY run_id, epoch"                             \
+                      " ON CONFLICT (run_id, epoch) DO UPDATE SET records = s.records + "          \
+                      "excluded.records"
 
 /* A lost commit is lost with its offsets, so the records come again: nothing is gained
  * by waiting for the disk. A frozen sink must not hold its successor's rows for ever.
@@ -107,7 +130,7 @@ const char *const writer_session_sql[] = {
     "SET idle_in_transaction_session_timeout = '5s'",
     "SET lock_timeout = '5s'",
     "SET standard_conforming_strings = on",
-    STAGE("sink_quarantine", "fleet.quarantine", QUARANTINE_COLUMNS),
+    STAGE("sink_quarantine", "quarantine", QUARANTINE_COLUMNS),
     "PREPARE " EXEC_MAKE " (text[], int[], bigint[]) AS " MAKE_OFFSETS,
     "PREPARE " EXEC_LOCK " (text[], int[]) AS " LOCK_OFFSETS,
     "PREPARE " EXEC_ADVANCE " (text[], int[], bigint[], bigint[]) AS " ADVANCE_OFFSETS,
@@ -116,7 +139,7 @@ const char *const writer_session_sql[] = {
     "PREPARE " EXEC_SANDBOX " (json) AS " MERGE_SANDBOXES,
     "PREPARE " EXEC_SUPERSEDED " (json) AS " MERGE_SUPERSEDED,
     "PREPARE " EXEC_NOTIFY
-    " (text[]) AS SELECT pg_notify('fleet_runs', ids) FROM unnest($1) AS ids",
+    " (text[]) AS SELECT pg_notify(current_schema() || '_runs', ids) FROM unnest($1) AS ids",
 };
 const size_t writer_session_n = COUNTOF(writer_session_sql);
 
@@ -130,7 +153,8 @@ const char sql_evict_frozen[] =
     " AND wait_event = 'ClientRead' AND query LIKE 'COPY %' AND query_start < now() - "
     "'4s'::interval";
 
-const char sql_ensure_days[] = "SELECT fleet.ensure_day(day) FROM unnest($1::date[]) AS day";
+const char sql_ensure_days[] =
+    "SELECT fleet.ensure_day(day, current_schema()) FROM unnest($1::date[]) AS day";
 
 const char sql_read_runs[] =
     "SELECT run_id, run_day - date '1970-01-01', state, sequence, epoch, control_n, line_attempt,"
@@ -138,13 +162,13 @@ const char sql_read_runs[] =
     " sandbox_ms, sandbox_cost_usd, input_tokens,"
     " output_tokens, cache_read_tokens, cache_write_tokens, (created_at IS NOT NULL)::int,"
     " (model IS NOT NULL)::int"
-    " FROM fleet.runs WHERE run_id = ANY ($1::uuid[])";
+    " FROM runs WHERE run_id = ANY ($1::uuid[])";
 
-const char sql_copy_events[] = COPY_IN("fleet.events", EVENT_COLUMNS);
-const char sql_copy_gaps[] = COPY_IN("fleet.gaps", GAP_COLUMNS);
+const char sql_copy_events[] = COPY_IN("events", EVENT_COLUMNS);
+const char sql_copy_gaps[] = COPY_IN("gaps", GAP_COLUMNS);
 const char sql_copy_quarantine[] = COPY_IN("sink_quarantine", QUARANTINE_COLUMNS);
 
 /* Set back by hand, the same record may come again. */
 const char sql_merge_quarantine[] =
-    "INSERT INTO fleet.quarantine (" QUARANTINE_COLUMNS ") SELECT " QUARANTINE_COLUMNS
+    "INSERT INTO quarantine (" QUARANTINE_COLUMNS ") SELECT " QUARANTINE_COLUMNS
     " FROM sink_quarantine ON CONFLICT DO NOTHING";

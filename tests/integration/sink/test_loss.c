@@ -7,9 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <librdkafka/rdkafka.h>
 
-#include "tests/integration/sink/lab.h"
+#include "tests/integration/sink/topic_cut.h"
 
 #include "common/banned.h"
 
@@ -20,33 +19,9 @@ static int32_t partition_of_run(void)
     return kafka_partition(STR(RUN), LAB_PARTITIONS);
 }
 
-/* As retention does it. */
 static void delete_before(struct lab *lab, int64_t offset)
 {
-    char text[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_DeleteRecords_t *what;
-    rd_kafka_queue_t *answers;
-    rd_kafka_event_t *answer;
-    rd_kafka_t *rk;
-
-    rd_kafka_conf_set(conf, "bootstrap.servers", lab->brokers, text, sizeof(text));
-    rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-    assert_non_null(rk);
-    rd_kafka_topic_partition_list_add(list, lab->topics.name[TOPIC_EVENTS], partition_of_run())
-        ->offset = offset;
-    what = rd_kafka_DeleteRecords_new(list);
-    answers = rd_kafka_queue_new(rk);
-    rd_kafka_DeleteRecords(rk, &what, 1, NULL, answers);
-    answer = rd_kafka_queue_poll(answers, LAB_WAIT_MS);
-    assert_non_null(answer);
-    assert_int_equal(rd_kafka_event_error(answer), RD_KAFKA_RESP_ERR_NO_ERROR);
-    rd_kafka_event_destroy(answer);
-    rd_kafka_queue_destroy(answers);
-    rd_kafka_DeleteRecords_destroy(what);
-    rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_destroy(rk);
+    lab_cut(lab, TOPIC_EVENTS, partition_of_run(), offset);
 }
 
 static void lines(struct lab *lab, int64_t from, int64_t to)
