@@ -2,6 +2,7 @@
 /* A session's conversation around a run: into the sandbox that does not have it, before the
  * start (PLACING); out of the one that has it, once the agent ended and before the sandbox is
  * given up (RELEASING, PARKING). Stored first, in the ledger second. */
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/run/run_internal.h"
 #include "worker/session/session_row.h"
@@ -94,6 +95,7 @@ static void on_kept(void *ctx, bool held, const struct err *e)
     struct run *r = ctx;
 
     r->op = NULL;
+    fault_pass("transcript", "kept");
     if (held)
         run_park(r);
     else
@@ -130,6 +132,7 @@ static void on_carried(void *ctx, const struct carry_done *d, const struct err *
     char key[STORE_KEY_MAX + 1];
 
     r->carry = NULL;
+    fault_pass("transcript", "stored");
     if (e->code == ERR_OK) {
         run_transcript_key(r, key);
         end.transcript = key;
@@ -154,6 +157,7 @@ static void on_storing(void *ctx, bool held, const struct err *e)
     struct err err = ERR_INIT;
     char key[STORE_KEY_MAX + 1];
 
+    fault_pass("transcript", "owned");
     if (!held) {
         run_saved(r, held, e);
         return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: a worker that dies at any step of a run's life leaves the next one exactly one
  * thing to do: the run ends once, each line counts once and under its own number, no second
- * agent is started while the sandbox lives, and no sandbox is left over.
+ * agent is started while the sandbox lives, its session has its transcript, and no sandbox is
+ * left over.
  * Proof: a walk through all the steps by name. At each a worker is killed (SIGKILL, by
  * itself, at that very place: worker.faults), where the row says so its successor at another,
  * and one that lives goes on. Real Kafka, Postgres and sandboxes; each point is a cell of its
@@ -85,6 +86,9 @@ static const struct point {
     /* the sandbox becomes the session's */
     {SESSION, ENDS, "PARKING/entered/1", NULL},
     {SESSION, ENDS, "PARKING/asked/1", NULL},
+    {SESSION, ENDS, "transcript/owned/1", NULL},
+    {SESSION, ENDS, "transcript/stored/1", NULL},
+    {SESSION, ENDS, "transcript/kept/1", NULL},
     {SESSION, ENDS, "park/answered/1", NULL},
     {SESSION, ENDS, "CLOSING/entered/1", NULL},
     {SESSION, ENDS, "PUBLISHING/entered/1", NULL},
@@ -117,6 +121,7 @@ static const struct point {
     {PLAIN, ENDS, "verdict/published/1", "verdict/published/1"},
     {PLAIN, ENDS, "CLOSING/asked/1", "CLOSING/asked/1"},
     {SESSION, ENDS, "park/answered/1", "park/answered/1"},
+    {SESSION, ENDS, "transcript/stored/1", "transcript/stored/1"},
     {PLAIN, ENDS, "PUBLISHING/entered/1", "outbox/answered/1"},
 };
 
@@ -136,6 +141,8 @@ static void write_agent(const struct cell *c, enum story story, struct buf *out)
     buf_adds(out, "done\n"
                   "echo '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,'"
                   "'\"result\":\"done\",'\"$s\"',\"k\":8}'\n");
+    buf_adds(out, "mkdir -p ~/.claude/projects/x\n"
+                  "echo {} >~/.claude/projects/x/7f2a5c1e-1b1d-4c62-9d5f-0123456789ab.jsonl\n");
 }
 
 static void let_go_on(const struct cell *c)
@@ -165,8 +172,12 @@ static void start_worker(struct walker *w, enum phase phase)
 
     w->phase = phase;
     w->until_ms = clock_boot_ms() + CELL_WAIT_MS;
-    cell_worker(&w->cell, 0, fault,
-                (const char *const[]){"--park-mode", stories[w->at->story].mode, NULL});
+    char store[512];
+
+    (void)snprintf(store, sizeof(store), "%s/store", fx.dir);
+    cell_worker(
+        &w->cell, 0, fault,
+        (const char *const[]){"--park-mode", stories[w->at->story].mode, "--store", store, NULL});
 }
 
 static void begin(struct walker *w, const struct point *at)
@@ -202,6 +213,11 @@ static void check(struct walker *w)
                  c->name, log.lines, log.verdicts, log.terminals, log.state, (int)log.old_behind,
                  c->log);
     cell_expect(c, "SELECT count(*) FROM ledger.claims", "1");
+    cell_expect(c,
+                "SELECT count(*) || '/' || count(t.key) || '/' || (SELECT count(*) FROM"
+                " ledger.transcripts WHERE state = 'storing') FROM ledger.sessions s"
+                " LEFT JOIN ledger.transcripts t ON t.key = s.transcript AND t.state = 'kept'",
+                story->session ? "1/1/0" : "0/0/0");
 }
 
 /* Ended, told, and nothing left over but what the session may keep. */
