@@ -140,8 +140,9 @@ static bool add_header(struct http_req *r, const char *line)
 
 static bool set_headers(struct http_req *r, const struct http_call *call)
 {
-    /* curl would wait a second for "100 Continue", and would call any body a form. */
-    bool ok = add_header(r, "Expect:"), typed = false;
+    /* curl would wait a second for "100 Continue", and would call any body a form. But it signs
+     * what is left out like this, too (7.88), which nobody accepts. */
+    bool ok = call->aws_sigv4 || add_header(r, "Expect:"), typed = call->aws_sigv4;
     for (size_t i = 0; i < call->n_headers; i++) {
         ok = ok && add_header(r, call->headers[i]);
         typed = typed || strncasecmp(call->headers[i], "content-type:", 13) == 0;

@@ -72,8 +72,24 @@ void store_call_end(struct store_call *c)
 
 void store_cancel(struct store_call *c)
 {
+    if (!c)
+        return;
+    c->fn = NULL;
+    if (c->more) {
+        c->more = NULL;
+        c->store->kind->cancel(c);
+    }
+}
+
+void store_go_on(struct store_call *c)
+{
     if (c)
-        c->fn = NULL;
+        c->store->kind->go_on(c);
+}
+
+void store_location(const struct store *s, const char *key, struct buf *out)
+{
+    s->kind->location(s, key, out);
 }
 
 static enum err_code start(const struct store_call *want, const char *key, struct store_call **out,
@@ -106,6 +122,15 @@ enum err_code store_put(struct store *s, const char *key, struct buf *bytes, sto
     if (rc == ERR_OK)
         *bytes = BUF_INIT(bytes->max);
     return rc;
+}
+
+enum err_code store_put_from(struct store *s, const char *key, int64_t bytes,
+                             ssize_t (*more)(void *ctx, char *p, size_t room), store_fn fn,
+                             void *ctx, struct store_call **out, struct err *err)
+{
+    struct store_call want = {
+        .store = s, .verb = STORE_PUT_FROM, .size = bytes, .more = more, .fn = fn, .ctx = ctx};
+    return start(&want, key, out, err);
 }
 
 enum err_code store_get(struct store *s, const char *key, size_t max_bytes, store_fn fn, void *ctx,

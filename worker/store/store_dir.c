@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -31,7 +32,7 @@ static void close_fd(int *fd)
 /* --- the thread's side: these block ------------------------------------------- */
 
 /* The folders above the last name. */
-static int make_parents(int dir, const char *key)
+int store_dir_make_parents(int dir, const char *key)
 {
     char path[STORE_KEY_MAX + 1];
 
@@ -55,7 +56,7 @@ static int write_all(int fd, const char *p, size_t n)
         p += done;
         n -= (size_t)done;
     }
-    return fsync(fd) == 0 ? 0 : errno;
+    return 0;
 }
 
 static int sync_parent(int dir, const char *key)
@@ -69,27 +70,39 @@ static int sync_parent(int dir, const char *key)
     return fd >= 0 && fsync(fd) == 0 ? 0 : errno;
 }
 
-static int put_as(int dir, const char *tmp, const struct store_call *c)
+int store_dir_settle(int dir, const char *tmp, const char *key, int fd)
 {
-    AUTO_FD fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int rc = fsync(fd) == 0 ? 0 : errno;
 
-    if (fd < 0)
-        return errno;
-    int rc = write_all(fd, c->bytes.p, c->bytes.len);
-    if (rc == 0 && renameat(dir, tmp, dir, c->key) != 0)
+    if (rc == 0 && renameat(dir, tmp, dir, key) != 0)
         rc = errno;
     if (rc != 0)
         (void)unlinkat(dir, tmp, 0);
-    return rc == 0 ? sync_parent(dir, c->key) : rc;
+    return rc == 0 ? sync_parent(dir, key) : rc;
+}
+
+static int put_as(int dir, const char *tmp, const struct store_call *c)
+{
+    AUTO_FD fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int rc = fd >= 0 ? write_all(fd, c->bytes.p, c->bytes.len) : errno;
+
+    if (fd >= 0 && rc != 0)
+        (void)unlinkat(dir, tmp, 0);
+    return rc == 0 ? store_dir_settle(dir, tmp, c->key, fd) : rc;
+}
+
+void store_dir_tmp_name(char out[64])
+{
+    snprintf(out, 64, "tmp/%d-%08x%08x", (int)getpid(), (unsigned)randombytes_random(),
+             (unsigned)randombytes_random());
 }
 
 static int do_put(struct store_call *c)
 {
     char tmp[64];
-    int dir = c->store->dir, rc = make_parents(dir, c->key);
+    int dir = c->store->dir, rc = store_dir_make_parents(dir, c->key);
 
-    snprintf(tmp, sizeof(tmp), "tmp/%d-%08x%08x", (int)getpid(), (unsigned)randombytes_random(),
-             (unsigned)randombytes_random());
+    store_dir_tmp_name(tmp);
     return rc == 0 ? put_as(dir, tmp, c) : rc;
 }
 
@@ -150,12 +163,20 @@ static void done(void *ctx)
 
 static enum err_code dir_start(struct store_call *c, struct err *err)
 {
+    if (c->verb == STORE_PUT_FROM)
+        return store_stream_start(c, err);
     return loop_work(c->store->loop, work, done, c, err);
 }
 
 static void dir_release(struct store *s)
 {
     (void)close(s->dir);
+    free(s->path);
+}
+
+static void dir_location(const struct store *s, const char *key, struct buf *out)
+{
+    buf_addf(out, "file://%s/%s", s->path, key);
 }
 
 /* What writers that were killed left behind. */
@@ -176,7 +197,11 @@ static void sweep(int dir)
 
 enum err_code store_dir_open(struct store *s, const char *path, struct err *err)
 {
-    static const struct store_kind kind = {.start = dir_start, .release = dir_release};
+    static const struct store_kind kind = {.start = dir_start,
+                                           .release = dir_release,
+                                           .go_on = store_stream_go_on,
+                                           .cancel = store_stream_cancel,
+                                           .location = dir_location};
     int fd = -1, rc = mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : errno;
 
     if (rc == 0 && (fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
@@ -190,5 +215,9 @@ enum err_code store_dir_open(struct store *s, const char *path, struct err *err)
     sweep(fd);
     s->kind = &kind;
     s->dir = fd;
-    return ERR_OK;
+    s->path = realpath(path, NULL);
+    if (s->path)
+        return ERR_OK;
+    close_fd(&fd);
+    return err_set(err, ERR_NOMEM, "the store");
 }

@@ -164,7 +164,7 @@ static void fx_run(void)
 
 static int64_t fx_keepalive_s; /* of the next service's streams; 0: the default */
 
-static struct sandbox_service *fx_service(const char *sandbox_url, const struct secret *key)
+FX_HELPER struct sandbox_service *fx_service(const char *sandbox_url, const struct secret *key)
 {
     const struct sandbox_service_opts opts = {.api_url = fx.url,
                                               .sandbox_url = sandbox_url ? sandbox_url : fx.url,
