@@ -7,13 +7,18 @@
 
 #include "common/backoff.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/std_fds.h"
 #include "common/loop.h"
 #include "worker/fleet/fleet.h"
 #include "worker/seen/seen.h"
 #include "common/banned.h"
 
-enum { CHECK_MS = 5000 };
+enum {
+    CHECK_MS = 5000,
+    FILES_A_SLOT = 4, /* its stream, calls beside it, connections that are kept */
+    FILES_BESIDE = 256
+};
 
 static void on_stop(void *ctx, int count)
 {
@@ -100,9 +105,11 @@ static enum err_code run_worker(const struct settings *s, int *status, struct er
     struct kafka_conf kafka = {
         .brokers = s->brokers, .client_id = "sandfleet-worker", .props = &s->kafka_props};
     struct topics topics = {0};
-    enum err_code rc = topics_load(s->prefix, &topics, err);
+    enum err_code rc = process_need_files(FILES_A_SLOT * s->slots + FILES_BESIDE, err);
 
     stop_early(); /* until the loop listens */
+    if (rc == ERR_OK)
+        rc = topics_load(s->prefix, &topics, err);
     if (rc == ERR_OK)
         rc = check_topics(&topics, &kafka, err);
     if (rc == ERR_OK)

@@ -92,8 +92,10 @@ static void on_positions(void *ctx)
 
     timer_start(f->positions, FLEET_POSITIONS_MS);
     fleet_look_flow(f);
-    if (!f->muted)
-        fleet_save_positions(f);
+    if (f->muted || loop_now_ms(f->loop) < f->positions_due_ms)
+        return;
+    f->positions_due_ms = loop_now_ms(f->loop) + (int64_t)f->n_runs / FLEET_POSITIONS_RUNS;
+    fleet_save_positions(f);
 }
 
 static void on_outbox(void *ctx)

@@ -13,12 +13,7 @@
 #include "worker/seen/seen.h"
 #include "common/banned.h"
 
-enum {
-    COLLECT_MS = 3, /* a batch waits so long for more records */
-    AGAIN_BASE_MS = 100,
-    AGAIN_CAP_MS = 5000,
-    PREFETCH_BYTES = 4 << 20
-};
+enum { AGAIN_BASE_MS = 100, AGAIN_CAP_MS = 5000, PREFETCH_BYTES = 4 << 20 };
 
 struct intake {
     struct ledger *ledger;
@@ -88,8 +83,8 @@ static void on_record(void *ctx, struct kafka_record *r)
         return;
     }
     apply_pause(in);
-    if (!in->under_way && !timer_pending(in->timer))
-        timer_start(in->timer, batch_is_full(&in->filling) ? 0 : COLLECT_MS);
+    if (!in->under_way && !timer_pending(in->timer)) /* behind this turn's other records */
+        timer_start(in->timer, 0);
 }
 
 static void on_failed(void *ctx, const struct err *e)

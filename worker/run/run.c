@@ -99,7 +99,7 @@ enum err_code run_new(const struct run_host *host, struct claim *claim, bool res
     if (!r)
         return err_set(err, ERR_NOMEM, "run %s", claim->run_id);
     *r = (struct run){.host = host, .resumed = resumed, .reattach = resumed};
-    r->tail = BUF_INIT(4 * RUN_TAIL_MAX_BYTES);
+    r->tail = BUF_INIT(RUN_TAIL_ROOM - 1);
     r->result = BUF_INIT(CAPTURE_LINE_MAX_BYTES);
     r->facts = BUF_INIT(RUN_FACTS_MAX_BYTES);
     r->terminal_data = BUF_INIT(EVENT_DATA_MAX_BYTES);

@@ -18,6 +18,7 @@ enum {
     RUN_BACKSTOP_S = 60,              /* the worker ends what outlives it by so much */
     RUN_PARK_MARGIN_MS = 60 * 1000,   /* the janitor ends it, not its own time limit */
     RUN_TAIL_MAX_BYTES = 50 * 1024,   /* of the rendered output, in the terminal record */
+    RUN_TAIL_ROOM = 64 * 1024,        /* memory for it: what is too old is dropped in one go */
     RUN_RESULT_MAX_BYTES = 64 * 1024, /* of the final text, likewise */
     RUN_UNACKED_MAX_BYTES = 4 << 20,  /* the capture pauses above… */
     RUN_UNACKED_LOW_BYTES = 1 << 20,  /* …and goes on below */

@@ -9,7 +9,12 @@
 #include "worker/seen/seen.h"
 #include "common/banned.h"
 
-enum { RESULT_MEMBERS = 64, DATA_MAX_BYTES = 4096, HOLD_MAX_MS = 8 * 86400 * 1000 };
+enum {
+    RESULT_MEMBERS = 64,
+    DATA_MAX_BYTES = 4096,
+    SCRATCH_KEPT_BYTES = 256 << 10, /* more, for a long line, is given back */
+    HOLD_MAX_MS = 8 * 86400 * 1000
+};
 
 void run_stream_reset(struct run *r)
 {
@@ -132,17 +137,30 @@ void run_enter_suspended(struct run *r)
 
 /* --- lines ------------------------------------------------------------------- */
 
-/* A long line is rendered beside the tail, which so stays small. */
+/* Made for each line and used up before the next one: of all runs, as there is one loop. */
+static struct buf scratch_rendered, scratch_data;
+
+static struct buf *scratch(struct buf *b, size_t max)
+{
+    if (b->cap > SCRATCH_KEPT_BYTES)
+        buf_release(b);
+    buf_clear(b);
+    b->max = max;
+    return b;
+}
+
+/* A long line is rendered beside the tail, whose memory so stays at RUN_TAIL_ROOM. */
 static void keep_tail(struct run *r, struct str line, const struct stream_line *kind)
 {
-    AUTO_BUF rendered = BUF_INIT(2 * CAPTURE_LINE_MAX_BYTES);
+    struct buf *rendered = scratch(&scratch_rendered, 2 * CAPTURE_LINE_MAX_BYTES);
 
-    stream_json_render(line, kind, &rendered);
-    if (rendered.len > RUN_TAIL_MAX_BYTES)
-        buf_drop(&rendered, rendered.len - RUN_TAIL_MAX_BYTES);
-    buf_addstr(&r->tail, buf_str(&rendered));
-    if (r->tail.len > 2 * RUN_TAIL_MAX_BYTES)
-        buf_drop(&r->tail, r->tail.len - RUN_TAIL_MAX_BYTES);
+    stream_json_render(line, kind, rendered);
+    if (rendered->len > RUN_TAIL_MAX_BYTES)
+        buf_drop(rendered, rendered->len - RUN_TAIL_MAX_BYTES);
+    size_t sum = r->tail.len + rendered->len;
+    if (sum > RUN_TAIL_ROOM - 1)
+        buf_drop(&r->tail, sum - RUN_TAIL_MAX_BYTES);
+    buf_addstr(&r->tail, buf_str(rendered));
 }
 
 /* The text of the last result line is the run's result. */
@@ -164,7 +182,7 @@ static void keep_result(struct run *r, struct str line)
 static void publish_line(struct run *r, const struct capture_line *line,
                          const struct stream_line *kind, size_t masked)
 {
-    AUTO_BUF data = BUF_INIT(EVENT_DATA_MAX_BYTES);
+    struct buf *data = scratch(&scratch_data, EVENT_DATA_MAX_BYTES);
     struct err err = ERR_INIT;
     struct event e = {.type = kind->type,
                       .attempt = r->claim.attempt,
@@ -179,9 +197,9 @@ static void publish_line(struct run *r, const struct capture_line *line,
                       .cost_usd = kind->cost_usd};
     /* Views in `kind` point into the line, whose length sanitizing keeps. */
     enum err_code rc = stream_json_data(line->mutable_text, line->text.n, kind, line->n,
-                                        line->end_offset, line->true_bytes, masked, &data, &err);
+                                        line->end_offset, line->true_bytes, masked, data, &err);
     if (rc == ERR_OK) {
-        e.data = buf_str(&data);
+        e.data = buf_str(data);
         rc = publish_event(r->log, &e, &err);
     }
     if (rc == ERR_OK) {
