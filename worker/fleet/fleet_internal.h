@@ -17,7 +17,8 @@
 
 enum {
     FLEET_TICK_MS = 500,      /* looks for due runs and dead workers */
-    FLEET_POSITIONS_MS = 250, /* acknowledged positions into the ledger */
+    FLEET_POSITIONS_MS = 250, /* acknowledged positions into the ledger… */
+    FLEET_POSITIONS_RUNS = 2, /* …and a ms later for so many runs: each is a row to be written */
     FLEET_OUTBOX_MS = 5000,
     FLEET_KEEP_MS = 1000,        /* applies to lead; as a leader, fills the warm pool */
     FLEET_SWEEP_MS = 10 * 60000, /* a transcript that is nobody's is removed so much later */
@@ -82,6 +83,7 @@ struct fleet {
 
     struct timer *tick, *beat, *positions, *outbox_timer, *drain, *keep;
     bool looking_for_cancels, ending_waiting; /* statements are under way */
+    int64_t positions_due_ms;                 /* loop clock */
     bool saving;                              /* positions are under way */
     bool stopping, finishing;
     int exit_status;
