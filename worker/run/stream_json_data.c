@@ -148,10 +148,14 @@ static void render_string(struct str quoted, struct buf *out)
         buf_addc(out, '\n');
 }
 
-static void render_block(struct str block, struct buf *out)
+/* A sub-agent's lines stand among the others: they are quoted, so that nobody takes its report for
+ * the answer. */
+static void render_block(struct str block, bool nested, struct buf *out)
 {
     struct str type = json_walk_get(block, "type");
 
+    if (nested && (str_is(type, "\"text\"") || str_is(type, "\"tool_use\"")))
+        buf_adds(out, "> ");
     if (str_is(type, "\"text\"")) {
         render_string(json_walk_get(block, "text"), out);
     } else if (str_is(type, "\"tool_use\"")) {
@@ -187,5 +191,5 @@ void stream_json_render(struct str line, const struct stream_line *kind, struct 
         return;
     blocks = json_walk(json_walk_get(json_walk_get(line, "message"), "content"));
     while (json_walk_element(&blocks, &block))
-        render_block(block, out);
+        render_block(block, kind->nested, out);
 }

@@ -124,6 +124,19 @@ static struct seen {
      "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"a\\nb\"},"
      "{\"type\":\"tool_use\",\"name\":\"Bash\"}]}}",
      "a\nb\n[Bash]\n"},
+    {"a sub-agent's",
+     "{\"type\":\"assistant\",\"parent_tool_use_id\":\"t\",\"message\":{\"content\":["
+     "{\"type\":\"thinking\",\"thinking\":\"x\"},{\"type\":\"text\",\"text\":\"3 files\"},"
+     "{\"type\":\"tool_use\",\"name\":\"Bash\"}]}}",
+     "> 3 files\n> [Bash]\n"},
+    {"a delta: its block comes as a line, too",
+     "{\"type\":\"stream_event\",\"event\":{\"type\":\"content_block_delta\",\"delta\":{\"type\":"
+     "\"text_delta\",\"text\":\"a\"}}}",
+     ""},
+    {"the command's own words to the model",
+     "{\"type\":\"user\",\"isSynthetic\":true,\"message\":{\"content\":[{\"type\":\"text\","
+     "\"text\":\"cut off mid-stream\"}]}}",
+     ""},
     {"not JSON", "boom", "boom\n"},
     {"errors of a result", "{\"type\":\"result\",\"errors\":[\"too many\"]}", "too many\n"},
     {"a good result repeats the text", "{\"type\":\"result\",\"result\":\"a\"}", ""},
