@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "worker/e2b/sandbox_answer.h"
 #include "worker/e2b/sandbox_call.h"
 #include "worker/e2b/sandbox_route.h"
@@ -52,6 +53,36 @@ enum err_code sandbox_service_new(struct loop *l, const struct sandbox_service_o
     }
     *out = s;
     return ERR_OK;
+}
+
+/* --- is it there? ------------------------------------------------------------ */
+
+bool sandbox_service_is_down(const struct sandbox_service *s)
+{
+    return breaker_state(&s->breaker, loop_now_ms(s->loop)) != BREAKER_CLOSED;
+}
+
+int64_t sandbox_service_room(const struct sandbox_service *s, int64_t busy)
+{
+    return breaker_room(&s->breaker, loop_now_ms(s->loop), busy);
+}
+
+static bool says_away(enum err_code code)
+{
+    return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_PROTOCOL || code == ERR_IO;
+}
+
+/* A refusal is an answer, too. */
+void sandbox_service_judge(struct sandbox_service *s, const struct err *e)
+{
+    int64_t now = loop_now_ms(s->loop);
+
+    if (!says_away(e->code) && breaker_good(&s->breaker))
+        log_event(LOG_INFO, "sandboxes.up");
+    if (says_away(e->code) && breaker_bad(&s->breaker, now, randombytes_random()))
+        log_event(LOG_WARN, "sandboxes.down", LF_ERR(e),
+                  LF_INT("ms", s->breaker.open_until_ms - now),
+                  LF("next", "runs wait until one that is tried then gets its sandbox"));
 }
 
 void sandbox_service_free(struct sandbox_service *s)

@@ -29,6 +29,11 @@ struct sandbox_service_opts { /* borrowed for the life of the service */
 /* ERR_CONFIG: an address or the domain is none. */
 enum err_code sandbox_service_new(struct loop *l, const struct sandbox_service_opts *opts,
                                   struct sandbox_service **out, struct err *err) MUST_USE;
+/* Did one create or open after the other find the service away, and none since find it back? */
+bool sandbox_service_is_down(const struct sandbox_service *s);
+/* How many more sandboxes may be asked for now, with `busy` on their way: as many as one likes;
+ * while it is down none or, from time to time, one to find out (breaker.h). */
+int64_t sandbox_service_room(const struct sandbox_service *s, int64_t busy);
 void sandbox_service_free(struct sandbox_service *s); /* ends what is under way, tells nobody */
 
 struct sandbox_events {                           /* called from the loop; exactly one of the two */

@@ -6,6 +6,7 @@
 
 #include <sys/queue.h>
 
+#include "worker/e2b/breaker.h"
 #include "worker/e2b/envd.h"
 #include "worker/e2b/sandbox.h"
 
@@ -15,9 +16,10 @@ struct sandbox_service {
     struct loop *loop;
     struct http *http;
     struct sandbox_service_opts opts;
-    char *api_url;       /* without a slash at its end */
-    bool v2;             /* known to speak v2 */
-    int64_t v1_until_ms; /* until then it is taken to speak only v1 */
+    char *api_url;          /* without a slash at its end */
+    bool v2;                /* known to speak v2 */
+    int64_t v1_until_ms;    /* until then it is taken to speak only v1 */
+    struct breaker breaker; /* of creates and opens */
     LIST_HEAD(, sandbox_op) ops;
     LIST_HEAD(, sandbox_call) calls;
     LIST_HEAD(, sandbox_list) lists;
@@ -43,6 +45,8 @@ enum err_code sandbox_request_start(struct sandbox_service *s, const struct sand
 /* From a create or connect answer's body. ERR_PROTOCOL: it is none. */
 enum err_code sandbox_of_answer(struct sandbox_service *s, struct str body, struct sandbox **out,
                                 struct err *err) MUST_USE;
+/* How a create or an open ended: was the service there? */
+void sandbox_service_judge(struct sandbox_service *s, const struct err *e);
 void sandbox_op_free(struct sandbox_op *op); /* no callback, nothing killed */
 void sandbox_list_free_all(struct sandbox_service *s);
 

@@ -48,6 +48,8 @@ void sandbox_op_fail(struct sandbox_op *op, const struct err *e)
     bool tell = !op->cancelled;
     struct err copy = *e;
 
+    if (tell)
+        sandbox_service_judge(op->service, e);
     if (copy.code == ERR_TIMEOUT || (copy.code == ERR_GONE && op->create))
         copy.code = ERR_UNAVAILABLE;
     kill_made(op);
@@ -63,6 +65,7 @@ void sandbox_op_ready(struct sandbox_op *op)
     void *ctx = op->ctx;
 
     op->sb = NULL;
+    sandbox_service_judge(op->service, &ERR_INIT);
     sandbox_op_free(op);
     ev.ready(ctx, sb);
 }

@@ -76,6 +76,7 @@ static void write_metrics(void *ctx, struct http_reply *out)
     seen_set(SEEN_KAFKA_BYTES, 0, (double)producer_queued_bytes(p));
     seen_flag(SEEN_LEDGER_UP, ledger_is_up(f->ledger));
     seen_flag(SEEN_LEASE, holds_lease(f));
+    seen_flag(SEEN_SANDBOXES_UP, !sandbox_service_is_down(f->sandboxes));
     seen_flag(SEEN_DRAINING, f->stopping);
     seen_flag(SEEN_LEADS, f->leads);
     out->type = METRICS_CONTENT_TYPE;

@@ -148,15 +148,19 @@ static void end_unless_sent(struct taking *t, enum err_code rc)
 
 /* A start is a dozen statements and calls. Thousands at once would stand in each other's way,
  * and in the way of those who already run: they come in groups, the next when the last is on
- * its way. */
+ * its way. While the sandbox service is away, one by one or none: they would only fail. */
 static void share_starts(const struct fleet *f, int64_t take[LANES])
 {
-    int64_t may = FLEET_STARTING;
+    int64_t starting = 0, may;
 
     for (size_t i = 0; i < f->n_runs; i++)
-        may -= run_is_starting(f->runs[i]);
+        starting += run_is_starting(f->runs[i]);
+    may = FLEET_STARTING - starting;
     if (may < FLEET_STARTING / 2)
         may = 0;
+    int64_t room = sandbox_service_room(f->sandboxes, starting);
+    if (may > room)
+        may = room;
     for (int lane = 0; lane < LANES; lane++) {
         take[lane] = take[lane] < may ? take[lane] : may;
         may -= take[lane];

@@ -51,6 +51,7 @@ enum { OUTCOME_LIMIT_MS = 5 * 60 * 1000, OUTCOME_ALERT_MS = 10 * 60 * 1000 };
     X(LOG_CEILING, "log_ceiling", RUN_FAILED, END, KEEP, 0, 0)                          \
     X(USAGE_LIMIT, "usage_limit", RUN_FAILED, HOLD, LIMIT, 0, 0)                        \
     X(SANDBOX_CAPACITY, "sandbox_capacity", RUN_FAILED, HOLD, KEEP, 2000, 30000)        \
+    X(SERVICE_DOWN, "sandbox_service_down", RUN_FAILED, HOLD, KEEP, 2000, 30000)        \
     X(OVERLOADED, "overloaded", RUN_FAILED, WAIT, KEEP, 5000, 300000)                   \
     X(RATE_LIMITED, "rate_limited", RUN_FAILED, WAIT, KEEP, 5000, 300000)               \
     X(API_ERROR, "api_error", RUN_FAILED, RETRY, KEEP, 5000, 300000)                    \

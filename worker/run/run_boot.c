@@ -127,12 +127,20 @@ static void start_over(struct run *r)
     run_apply(r, RUN_EV_VANISHED);
 }
 
+/* As long as its sandbox may live. */
+static bool waits_for_service(const struct run *r)
+{
+    int64_t age_ms = r->claim.age_ms + clock_boot_ms() - r->placed_ms;
+    return sandbox_service_is_down(r->host->sandboxes) && age_ms < ttl_ms(r);
+}
+
 /* An agent may be at work in it: the service's trouble is no reason to give it up. */
 static bool try_again(struct run *r, const struct err *e)
 {
     struct backoff b = BACKOFF_INIT(OPEN_BASE_MS, OPEN_CAP_MS);
 
-    if (e->code == ERR_GONE || err_action(e->code) != ERR_DO_RETRY || r->tries >= OPEN_TRIES)
+    if (e->code == ERR_GONE || err_action(e->code) != ERR_DO_RETRY ||
+        (r->tries >= OPEN_TRIES && !waits_for_service(r)))
         return false;
     b.tries = (unsigned)r->tries++;
     int64_t delay = backoff_next_ms(&b);
@@ -209,7 +217,7 @@ static void boot_failed(struct run *r, const struct err *e)
         run_end_with(r, OUTCOME_SANDBOX_LOST, e->msg, 0);
     } else if (e->code == ERR_UNAVAILABLE && !r->reattach) {
         /* The service is away, which is no run's fault: a queue must not drain into failures. */
-        run_end_with(r, OUTCOME_SANDBOX_CAPACITY, e->msg, e->retry_ms);
+        run_end_with(r, OUTCOME_SERVICE_DOWN, e->msg, e->retry_ms);
     } else {
         run_end_with(r, outcome_of_error(e), e->msg, e->retry_ms);
     }

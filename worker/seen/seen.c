@@ -147,6 +147,8 @@ static const struct metric table[SEEN_METRICS] = {
         METRIC_GAUGE, NONE, NULL, 0},
     [SEEN_LEASE] = {"sandfleet_worker_lease_held", "1: this worker's lease holds, and it may publish.",
         METRIC_GAUGE, NONE, NULL, 0},
+    [SEEN_SANDBOXES_UP] = {"sandfleet_worker_sandboxes_up", "0: the sandbox service failed time after time, and runs wait for it.",
+        METRIC_GAUGE, NONE, NULL, 0},
     [SEEN_DRAINING] = {"sandfleet_worker_draining", "1: it takes no more runs.",
         METRIC_GAUGE, NONE, NULL, 0},
     [SEEN_LEADS] = {"sandfleet_worker_leads", "1: it keeps the warm pool and clears away what is left behind.",

@@ -36,6 +36,7 @@ enum seen { /* the rows of the table */
             SEEN_KAFKA_ERRORS,
             SEEN_LEDGER_UP,
             SEEN_LEASE,
+            SEEN_SANDBOXES_UP,
             SEEN_DRAINING,
             SEEN_LEADS,
             SEEN_LOG_DROPPED,

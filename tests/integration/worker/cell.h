@@ -78,6 +78,40 @@ static inline void cell_expect(struct cell *c, const char *sql, const char *want
         fail_msg("%s: %s\n  gave %s\n  not  %s\n  log: %s", c->name, sql, got, want, c->log);
 }
 
+static inline void cell_await(struct cell *c, const char *sql, const char *want)
+{
+    int64_t until = clock_boot_ms() + CELL_WAIT_MS;
+
+    while (strcmp(cell_ask(c, sql), want) != 0) {
+        if (clock_boot_ms() > until)
+            cell_expect(c, sql, want);
+        cell_nap();
+    }
+}
+
+static inline bool cell_logged(const struct cell *c, const char *text)
+{
+    static char all[1 << 20];
+    FILE *f = fopen(c->log, "r");
+    size_t n = f ? fread(all, 1, sizeof(all) - 1, f) : 0;
+
+    if (f)
+        (void)fclose(f);
+    all[n] = '\0';
+    return strstr(all, text) != NULL;
+}
+
+static inline void cell_await_log(const struct cell *c, const char *text, int64_t within_ms)
+{
+    int64_t until = clock_boot_ms() + within_ms;
+
+    while (!cell_logged(c, text)) {
+        if (clock_boot_ms() > until)
+            fail_msg("%s: no '%s' in %s", c->name, text, c->log);
+        cell_nap();
+    }
+}
+
 static inline PGconn *cell_connect(const char *conninfo)
 {
     PGconn *pg = PQconnectdb(conninfo);
@@ -159,7 +193,37 @@ static inline void cell_open_topics(struct cell *c)
     (void)fclose(quiet);
 }
 
-/* One request, of which the prompt is the agent: a script. more: ",\"name\":value…". */
+/* The agent: a script that says CELL_LINES lines, each with its own number. In the middle it
+ * waits for cell_go_on(). fails: the first one to start gives up behind its fourth line. */
+static inline void cell_agent(const struct cell *c, bool fails, struct buf *out)
+{
+    buf_addf(out, "echo start >>%s\n", c->starts);
+    buf_adds(out,
+             "s='\"session_id\":\"7f2a5c1e-1b1d-4c62-9d5f-0123456789ab\"'\n"
+             "echo '{\"type\":\"system\",\"subtype\":\"init\",'\"$s\"',\"k\":1}'\n"
+             "for k in 2 3 4 5 6 7; do\n"
+             "echo '{\"type\":\"assistant\",\"message\":{\"content\":[]},'\"$s\"',\"k\":'$k'}'\n"
+             "[ $k != 5 ] || ");
+    buf_addf(out, "until [ -e %s.go ]; do sleep 0.02; done\n", c->starts);
+    if (fails)
+        buf_addf(out, "[ $k != 4 ] || [ $(wc -l <%s) != 1 ] || exit 1\n", c->starts);
+    buf_adds(out, "done\n"
+                  "echo '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,'"
+                  "'\"result\":\"done\",'\"$s\"',\"k\":8}'\n");
+    buf_adds(out, "mkdir -p ~/.claude/projects/x\n"
+                  "echo {} >~/.claude/projects/x/7f2a5c1e-1b1d-4c62-9d5f-0123456789ab.jsonl\n");
+}
+
+static inline void cell_go_on(const struct cell *c)
+{
+    char path[160];
+
+    (void)snprintf(path, sizeof(path), "%s.go", c->starts);
+    int fd = open(path, O_WRONLY | O_CREAT, 0644);
+    assert_true(fd >= 0 && close(fd) == 0);
+}
+
+/* One request, of which the prompt is the agent. more: ",\"name\":value…". */
 static inline void cell_submit(struct cell *c, const char *script, const char *more)
 {
     struct producer *p;

@@ -44,7 +44,7 @@ static void faults_set(const char *rules)
 }
 
 /* Descriptors of this process. */
-static int faults_handles(void)
+FX_HELPER int faults_handles(void)
 {
     DIR *d = opendir("/proc/self/fd");
     int n = 0;

@@ -125,35 +125,6 @@ static const struct point {
     {PLAIN, ENDS, "PUBLISHING/entered/1", "outbox/answered/1"},
 };
 
-/* Each line says its own number. In the middle it waits to be told to go on. */
-static void write_agent(const struct cell *c, enum story story, struct buf *out)
-{
-    buf_addf(out, "echo start >>%s\n", c->starts);
-    buf_adds(out,
-             "s='\"session_id\":\"7f2a5c1e-1b1d-4c62-9d5f-0123456789ab\"'\n"
-             "echo '{\"type\":\"system\",\"subtype\":\"init\",'\"$s\"',\"k\":1}'\n"
-             "for k in 2 3 4 5 6 7; do\n"
-             "echo '{\"type\":\"assistant\",\"message\":{\"content\":[]},'\"$s\"',\"k\":'$k'}'\n"
-             "[ $k != 5 ] || ");
-    buf_addf(out, "until [ -e %s.go ]; do sleep 0.02; done\n", c->starts);
-    if (story == RETRIED)
-        buf_addf(out, "[ $k != 4 ] || [ $(wc -l <%s) != 1 ] || exit 1\n", c->starts);
-    buf_adds(out, "done\n"
-                  "echo '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,'"
-                  "'\"result\":\"done\",'\"$s\"',\"k\":8}'\n");
-    buf_adds(out, "mkdir -p ~/.claude/projects/x\n"
-                  "echo {} >~/.claude/projects/x/7f2a5c1e-1b1d-4c62-9d5f-0123456789ab.jsonl\n");
-}
-
-static void let_go_on(const struct cell *c)
-{
-    char path[160];
-
-    (void)snprintf(path, sizeof(path), "%s.go", c->starts);
-    int fd = open(path, O_WRONLY | O_CREAT, 0644);
-    assert_true(fd >= 0 && close(fd) == 0);
-}
-
 /* --- one point after the other ----------------------------------------------- */
 
 enum phase { FREE, FIRST, SECOND, LAST, LEAVING };
@@ -189,8 +160,8 @@ static void begin(struct walker *w, const struct point *at)
                    at->second ? ", then " : "", at->second ? at->second : "");
     cell_open(&w->cell, w->name, (unsigned)(at - points));
     if (at->agent == ENDS)
-        let_go_on(&w->cell);
-    write_agent(&w->cell, at->story, &agent);
+        cell_go_on(&w->cell);
+    cell_agent(&w->cell, at->story == RETRIED, &agent);
     if (stories[at->story].session) /* whose id is the record's key */
         buf_addf(&more, ",\"session\":{\"id\":\"%s\"}", w->cell.run_id);
     cell_submit(&w->cell, agent.p, more.p ? more.p : "");
@@ -268,7 +239,7 @@ static void step(struct walker *w, struct sandbox_service *s)
     }
     if (status != 128 + SIGKILL)
         fail_msg("%s: ended with %d; log: %s", w->name, status, w->cell.log);
-    let_go_on(&w->cell);
+    cell_go_on(&w->cell);
     start_worker(w, w->phase == FIRST && w->at->second ? SECOND : LAST);
 }
 
