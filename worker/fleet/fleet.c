@@ -59,6 +59,7 @@ void fleet_become_ready(struct fleet *f)
     timer_start(f->outbox_timer, 0);
     timer_start(f->positions, FLEET_POSITIONS_MS);
     timer_start(f->keep, 0);
+    timer_start(f->tell, 0);
 }
 
 /* --- timers ------------------------------------------------------------------ */
@@ -110,6 +111,11 @@ static void on_outbox(void *ctx)
 static void on_keep(void *ctx)
 {
     fleet_keep(ctx);
+}
+
+static void on_tell(void *ctx)
+{
+    fleet_tell(ctx);
 }
 
 static void on_drain(void *ctx)
@@ -268,7 +274,9 @@ static enum err_code make_timers(struct fleet *f, struct err *err)
     f->outbox_timer = timer_new(f->loop, on_outbox, f);
     f->drain = timer_new(f->loop, on_drain, f);
     f->keep = timer_new(f->loop, on_keep, f);
-    if (!f->keep || !f->tick || !f->beat || !f->positions || !f->outbox_timer || !f->drain)
+    f->tell = timer_new(f->loop, on_tell, f);
+    if (!f->tell || !f->keep || !f->tick || !f->beat || !f->positions || !f->outbox_timer ||
+        !f->drain)
         return err_set(err, ERR_NOMEM, "the worker's timers");
     timer_start(f->beat, lease_beat_every_ms(&f->lease));
     return ERR_OK;
@@ -295,7 +303,9 @@ static enum err_code open_all(struct fleet *f, struct err *err)
         return rc;
     share(f);
     f->outbox = outbox_new(&f->host);
-    return f->outbox ? fleet_open_pages(f, err) : err_set(err, ERR_NOMEM, "the outbox");
+    f->teller = teller_new(f->ledger, f->hub);
+    return f->outbox && f->teller ? fleet_open_pages(f, err)
+                                  : err_set(err, ERR_NOMEM, "the outbox");
 }
 
 enum err_code fleet_new(struct loop *l, const struct settings *s, const struct topics *t,
@@ -338,6 +348,7 @@ void fleet_free(struct fleet *f)
     sweep_free(f->sweep);
     store_free(f->store);
     outbox_free(f->outbox);
+    teller_free(f->teller);
     publish_hub_free(f->hub);
     intake_free(f->intake);
     timer_free(f->tick);
@@ -346,6 +357,7 @@ void fleet_free(struct fleet *f)
     timer_free(f->outbox_timer);
     timer_free(f->drain);
     timer_free(f->keep);
+    timer_free(f->tell);
     lease_release(&f->lease);
     credentials_release(&f->credentials);
     buf_release(&f->credential_names);

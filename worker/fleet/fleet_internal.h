@@ -9,6 +9,7 @@
 #include "worker/sandbox/janitor.h"
 #include "worker/ledger/lease.h"
 #include "worker/publish/outbox.h"
+#include "worker/publish/teller.h"
 #include "worker/sandbox/pool.h"
 #include "worker/session/sweep.h"
 #include "worker/run/run.h"
@@ -81,6 +82,11 @@ struct fleet {
     struct seen_delay *delay;
     struct timer *holds; /* asks what waits */
 
+    struct teller *teller;
+    struct timer *tell;
+    int64_t tell_turns;
+    bool telling; /* a look at the waiting room is under way */
+
     struct timer *tick, *beat, *positions, *outbox_timer, *drain, *keep;
     bool looking_for_cancels, ending_waiting; /* statements are under way */
     int64_t positions_due_ms;                 /* loop clock */
@@ -129,10 +135,13 @@ void fleet_work_outbox(struct fleet *f);
 void fleet_look_backlog(struct fleet *f);
 void fleet_claimed(struct fleet *f, const int64_t claimed[LANES]);
 
-void fleet_end_waiting(struct fleet *f); /* those that somebody cancelled */
+void fleet_end_waiting(struct fleet *f); /* those that somebody cancelled, or that expired */
 
 /* fleet_cancel.c */
 void fleet_look_cancels(struct fleet *f);
+
+/* fleet_tell.c */
+void fleet_tell(struct fleet *f);
 
 /* fleet_seen.c */
 enum err_code fleet_open_pages(struct fleet *f, struct err *err);

@@ -32,8 +32,7 @@ static void on_holds(void *ctx, PGresult *res, const struct err *e)
 static void on_holds_timer(void *ctx)
 {
     struct fleet *f = ctx;
-    struct pg_cmd cmd = {.sql = "SELECT CASE WHEN hold_until <= now() THEN 'none'"
-                                " ELSE coalesce(hold_reason, 'none') END, count(*)"
+    struct pg_cmd cmd = {.sql = "SELECT coalesce(hold_reason, 'none'), count(*)"
                                 " FROM ledger.claims WHERE state = 'waiting' GROUP BY 1"};
     struct err err = ERR_INIT;
 

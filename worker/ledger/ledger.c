@@ -146,6 +146,15 @@ struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_
     return mark(l, ledger_sql_hand_out, r, fn, ctx);
 }
 
+struct ledger_op *ledger_set_told(struct ledger *l, struct ledger_run r, const char *reason,
+                                  ledger_fn fn, void *ctx)
+{
+    struct number epoch;
+    struct pg_cmd cmd = {
+        .sql = ledger_sql_told, .n = 3, .v = {r.run_id, num(r.epoch, &epoch), reason}};
+    return ledger_op_start(l, &cmd, fn, ctx);
+}
+
 struct ledger_op *ledger_hold_credential(struct ledger *l, const char *name, int64_t hold_ms,
                                          const char *reason, ledger_fn fn, void *ctx)
 {
@@ -269,6 +278,23 @@ enum err_code ledger_bury(struct ledger *l, const char *dead_worker, int64_t cou
 {
     struct number n;
     struct pg_cmd cmd = {.sql = ledger_sql_bury, .n = 2, .v = {dead_worker, num(counter, &n)}};
+    return pg_send(l->pg, &cmd, fn, ctx, err);
+}
+
+enum err_code ledger_tell(struct ledger *l, int64_t limit, int64_t least_ms, int64_t again_ms,
+                          pg_fn fn, void *ctx, struct err *err)
+{
+    struct number n[3];
+    struct pg_cmd cmd = {.sql = ledger_sql_tell,
+                         .keep = true,
+                         .n = 3,
+                         .v = {num(limit, &n[0]), num(least_ms, &n[1]), num(again_ms, &n[2])}};
+    return pg_send(l->pg, &cmd, fn, ctx, err);
+}
+
+enum err_code ledger_tidy(struct ledger *l, pg_fn fn, void *ctx, struct err *err)
+{
+    struct pg_cmd cmd = {.sql = ledger_sql_tidy};
     return pg_send(l->pg, &cmd, fn, ctx, err);
 }
 

@@ -89,6 +89,9 @@ struct ledger_op *ledger_close(struct ledger *l, struct ledger_run r, const stru
                                ledger_fn fn, void *ctx);
 struct ledger_op *ledger_set_published(struct ledger *l, struct ledger_run r, ledger_fn fn,
                                        void *ctx);
+/* The broker has the event that says why it waits. */
+struct ledger_op *ledger_set_told(struct ledger *l, struct ledger_run r, const char *reason,
+                                  ledger_fn fn, void *ctx);
 struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx);
 /* No run gets this credential for hold_ms (> 0) from now on, by the database's clock; those that
  * name its pool get another one. An earlier hold that lasts longer stays. reason: usage_limit,
@@ -122,6 +125,11 @@ enum err_code ledger_mine(struct ledger *l, pg_fn fn, void *ctx, struct err *err
 /* known: "{id,id}" */
 enum err_code ledger_disown(struct ledger *l, const char *known, pg_fn fn, void *ctx,
                             struct err *err) MUST_USE;
+/* Of those that wait, at most `limit` that have waited for least_ms and were not looked at for
+ * again_ms: the ones of which the reason is news, as teller.h reads them. */
+enum err_code ledger_tell(struct ledger *l, int64_t limit, int64_t least_ms, int64_t again_ms,
+                          pg_fn fn, void *ctx, struct err *err) MUST_USE;
+enum err_code ledger_tidy(struct ledger *l, pg_fn fn, void *ctx, struct err *err) MUST_USE;
 /* Arrays, one element a credential that this worker can open: name, pool or NULL, kind. */
 enum err_code ledger_have_credentials(struct ledger *l, const char *names, const char *pools,
                                       const char *kinds, pg_fn fn, void *ctx,

@@ -175,8 +175,9 @@ const char ledger_sql_cancelled[] =
     " JOIN ledger.claims c ON c.tenant = o.tenant AND c.session_id = o.session_id"
     " WHERE o.worker_id = $1 AND o.state = 'running' AND c.urgent AND " DUE_NOW;
 
-/* $1 worker $2 limit: runs that wait and are to end, end here: nobody else works on them. The
- * terminal is ours to publish. Rows of runs that have ended have served. */
+/* $1 worker $2 limit: runs that wait and that somebody cancelled, or that expired, end here:
+ * nobody else works on them. The terminal is ours to publish. Rows of runs that have ended have
+ * served. */
 const char ledger_sql_end_waiting[] =
     "WITH served AS (DELETE FROM ledger.cancellations x USING ledger.claims c"
     " WHERE x.run_id = c.run_id AND x.tenant = c.tenant AND c.state = 'ended'),"
@@ -187,13 +188,18 @@ const char ledger_sql_end_waiting[] =
     " owed AS (SELECT c.run_id, n.requested_by FROM named n JOIN ledger.claims c"
     " USING (run_id, tenant) WHERE c.state = 'waiting' LIMIT $2::bigint"
     " FOR UPDATE OF c SKIP LOCKED),"
+    " late AS (SELECT c.run_id FROM ledger.claims c WHERE c.state = 'waiting'"
+    " AND c.expires_at <= now() AND NOT EXISTS (SELECT FROM owed WHERE owed.run_id = c.run_id)"
+    " LIMIT $2::bigint FOR UPDATE OF c SKIP LOCKED),"
+    " ending AS (SELECT run_id, 'cancelled' AS how, 'by ' || requested_by AS why FROM owed"
+    " UNION ALL SELECT run_id, 'expired', 'expires_at has passed' FROM late),"
     " taken AS (UPDATE ledger.claims c SET state = 'ended', epoch = c.epoch + 1, worker_id = $1,"
     " hold_reason = NULL, updated_at = now(), terminal = json_build_object("
-    "'type', 'sandfleet.run.cancelled', 'attempt', c.attempt, 'epoch', c.epoch + 1, 'n', 1,"
+    "'type', 'sandfleet.run.' || e.how, 'attempt', c.attempt, 'epoch', c.epoch + 1, 'n', 1,"
     " 'time_ms', (extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
-    " 'data', json_strip_nulls(json_build_object('state', 'cancelled', 'outcome', 'cancelled',"
-    " 'reason', 'by ' || owed.requested_by, 'attempts', c.attempt, 'cost_usd', c.cost_usd,"
+    " 'data', json_strip_nulls(json_build_object('state', e.how, 'outcome', e.how,"
+    " 'reason', e.why, 'attempts', c.attempt, 'cost_usd', c.cost_usd,"
     " 'input_tokens', c.input_tokens, 'output_tokens', c.output_tokens,"
     " 'cache_read_tokens', c.cache_read_tokens, 'cache_write_tokens', c.cache_write_tokens,"
     " 'sandbox_ms', c.sandbox_ms, 'sandbox_cost_usd', c.sandbox_usd, 'duration_ms', 0)))::text"
-    " FROM owed WHERE c.run_id = owed.run_id RETURNING c.*) SELECT " CLAIM;
+    " FROM ending e WHERE c.run_id = e.run_id RETURNING c.*) SELECT " CLAIM;

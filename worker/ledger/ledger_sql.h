@@ -16,6 +16,10 @@ extern const char ledger_sql_take_over[];
 extern const char ledger_sql_adopt[];
 extern const char ledger_sql_outbox[];
 extern const char ledger_sql_backlog[];
+/* the waiting room */
+extern const char ledger_sql_tell[];
+extern const char ledger_sql_told[];
+extern const char ledger_sql_tidy[];
 /* one run */
 extern const char ledger_sql_started[];
 extern const char ledger_sql_positions[];

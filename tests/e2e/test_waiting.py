@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promise: a full fleet refuses nobody: who must wait is held, the read model says why and until
+when, a start clears it, and one whose time is over ends although nothing gets free. A change of
+a limit is felt by a fleet at work. A request that names a pool is run with one of it.
+Proof: a fleet with room for one run, whose limits are changed under way."""
+
+import datetime
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
+from fleet import Stack  # noqa: E402
+
+LONG = "[[sim:lines=3000 delay_ms=20]]"
+
+
+def in_seconds(seconds):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Waiting(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        credentials = folder / "credentials"
+        credentials.touch(mode=0o600)
+        credentials.write_text("one oauth team first-token-of-this-test\n"
+                               "two oauth team second-token-of-this-test\n")
+        cls.stack = cls.enterClassContext(Stack("waiting", workers=2, env={
+            "SANDFLEET_CREDENTIALS": str(credentials)}))
+
+    def setUp(self):
+        self.limit("fleet", "concurrency", "1")
+        self.long = self.submit(LONG)
+        self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and state = 'running'", 1,
+                             id=self.long)
+
+    def tearDown(self):
+        self.stack.sandfleet("cancel", self.long, "--force")
+        self.ended(self.long)
+
+    def limit(self, *words):
+        self.stack.sandfleet("limits", "set", *words)
+
+    def submit(self, prompt, **fields):
+        done = self.stack.sandfleet("submit", "--file", "-", "-o", "jsonl",
+                                    stdin=json.dumps({"prompt": prompt, "custom_id": "x", **fields}) + "\n")
+        return json.loads(done.stdout.split("\n")[0])["run_id"]
+
+    def held(self, run_id, reason):
+        """The run as soon as it is held for that reason."""
+        (run,) = self.stack.wait_rows("select * from fleet.runs where run_id = :'id'::uuid"
+                                      " and state = 'held' and hold_reason = :'reason'", 1, 30,
+                                      id=run_id, reason=reason)
+        return run
+
+    def ended(self, run_id):
+        (run,) = self.stack.wait_rows("select * from fleet.runs where run_id = :'id'::uuid and ended", 1, 30,
+                                      id=run_id)
+        return run
+
+    def test_a_full_fleet_holds_until_there_is_room(self):
+        waits = self.submit("after the other")
+        self.assertIsNone(self.held(waits, "fleet_full")["hold_until"])
+        self.limit("fleet", "concurrency", "2")
+        run = self.ended(waits)
+        self.assertEqual((run["state"], run["hold_reason"], run["attempt"]), ("completed", None, 1))
+        (told,) = self.stack.rows("select * from fleet.hold_timeline where run_id = :'id'::uuid", id=waits)
+        self.assertEqual((told["kind"], told["reason"]), ("held", "fleet_full"))
+        self.assertIsNotNone(told["ended_at"])
+
+    def test_one_that_is_over_ends_in_a_full_fleet(self):
+        run = self.ended(self.submit("too late", expires_at=in_seconds(4)))
+        self.assertEqual((run["state"], run["outcome"], run["attempt"]), ("expired", "expired", 0))
+        self.assertEqual(self.stack.value("select count(*) from fleet.events where run_id = :'id'::uuid"
+                                          " and type like 'sandfleet.attempt.%'", id=run["run_id"]), 0)
+
+    def test_one_for_later_says_until_when(self):
+        later = in_seconds(3600)
+        run = self.held(self.submit("later", not_before=later), "scheduled")
+        self.assertEqual(run["hold_until"][:19], later[:19])
+        self.stack.sandfleet("cancel", run["run_id"])
+        self.assertEqual(self.ended(run["run_id"])["state"], "cancelled")
+
+    def test_a_held_pool_is_waited_for(self):
+        self.limit("fleet", "concurrency", "none")
+        first = self.ended(self.submit("with any of the team", credential="team"))
+        self.assertEqual(first["state"], "completed")
+        used = "select data->>'credential' from fleet.events where run_id = :'id'::uuid" \
+               " and type = 'sandfleet.attempt.starting'"
+        self.assertEqual(self.stack.value(used, id=first["run_id"]), "one")
+        self.stack.execute("update ledger.credentials set hold_until = now() + interval '1 hour',"
+                           " hold_reason = 'usage_limit' where pool = 'team'")
+        waits = self.submit("with any of the team", credential="team")
+        self.assertIsNotNone(self.held(waits, "usage_limit")["hold_until"])
+        self.stack.execute("update ledger.credentials set hold_until = null where name = 'two'")
+        self.assertEqual(self.ended(waits)["state"], "completed")
+        self.assertEqual(self.stack.value(used, id=waits), "two")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
