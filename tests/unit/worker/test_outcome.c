@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "worker/run/outcome.h"
@@ -325,9 +326,44 @@ static void every_outcome_ends_as_a_terminal(void **state)
     }
 }
 
+/* Next and credential of a row of docs/outcomes.md, as its reader sees them. */
+static const char *documented(enum outcome o)
+{
+    struct outcome_case c = {.attempt = 1, .max_attempts = 9};
+    struct outcome_plan p = outcome_plan(o, &c, 0);
+    const char *credential = p.credential_ms == 0 ? "" : p.alert ? "alert " : "until reset ";
+    static const char *const nexts[] = {
+        [NEXT_END] = "ends",   [NEXT_RETRY] = "again", [NEXT_ONCE] = "once",
+        [NEXT_WAIT] = "waits", [NEXT_HOLD] = "held",
+    };
+    static char row[160];
+
+    (void)snprintf(row, sizeof(row), "| `%s` | %s | %s| ", outcome_name(o), nexts[outcome_next(o)],
+                   credential);
+    return row;
+}
+
+static void the_documented_table_is_this_one(void **state)
+{
+    static char text[32768];
+    FILE *f = fopen(SF_SOURCE_DIR "/docs/outcomes.md", "r");
+    size_t rows_there = 0;
+
+    (void)state;
+    assert_non_null(f);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    (void)fclose(f);
+    for (const char *p = text; (p = strstr(p, "\n| `")); p++)
+        rows_there++;
+    assert_int_equal(rows_there, OUTCOMES);
+    for (enum outcome o = 0; o < OUTCOMES; o++)
+        if (!strstr(text, documented(o)))
+            fail_msg("docs/outcomes.md has no row: %s", documented(o));
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[COUNTOF(ends) + COUNTOF(plans) + COUNTOF(others) + 3];
+    struct CMUnitTest tests[COUNTOF(ends) + COUNTOF(plans) + COUNTOF(others) + 4];
     size_t n = 0;
 
     for (size_t i = 0; i < COUNTOF(ends); i++)
@@ -340,6 +376,7 @@ int main(void)
         tests[n++] = (struct CMUnitTest){
             .name = others[i].name, .test_func = does_the_rest, .initial_state = &others[i]};
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_class_has_a_row);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(the_documented_table_is_this_one);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_error_has_an_outcome);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_outcome_ends_as_a_terminal);
     return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);

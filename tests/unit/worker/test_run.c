@@ -1507,6 +1507,31 @@ static void an_end_without_a_result_is_synthetic(void **state)
     end();
 }
 
+static void tell_size(int64_t cpu_count, int64_t memory_mb);
+
+/* What earlier turns and the sandbox cost is in it; what the turn under way costs is not known. */
+static void a_warning_tells_the_cost_so_far(void **state)
+{
+    const struct row row = {.script = "new ready held started init"};
+
+    (void)state;
+    sizes = (struct sandbox_sizes){.rates = {0.05, 0.02}};
+    play(&row);
+    tell_size(2, 1024);
+    say_line("{\"type\":\"result\",\"is_error\":false,\"model_usage_since_last_result\":"
+             "{\"m\":{\"costUSD\":0.25}}}");
+    act(STR("init"));
+    act(STR("later"));
+    assert_string_equal(w.trace.p + w.trace.len - strlen("say:run.warning"), "say:run.warning");
+    assert_non_null(
+        strstr(w.data, "{\"elapsed_s\":1800,\"cost_usd\":0.25,\"sandbox_cost_usd\":0.06"));
+    assert_non_null(strstr(w.data, "\"turn_open\":true"));
+    act(STR("later"));
+    assert_non_null(strstr(w.data, "\"elapsed_s\":3000"));
+    sizes = (struct sandbox_sizes){0};
+    end();
+}
+
 static void a_heartbeat_tells_how_far_it_is(void **state)
 {
     const struct row row = {.script = TO_AGENT "init text later", .times = {.heartbeat_ms = 60000}};
@@ -1759,6 +1784,7 @@ int main(void)
         cmocka_unit_test(the_stream_goes_while_kafka_does_not_keep_up),
         cmocka_unit_test(an_end_without_a_result_is_synthetic),
         cmocka_unit_test(a_heartbeat_tells_how_far_it_is),
+        cmocka_unit_test(a_warning_tells_the_cost_so_far),
         cmocka_unit_test(an_end_tells_cost_result_and_tail)};
     struct err err = ERR_INIT;
     int failed;
