@@ -182,15 +182,16 @@ static void what_has_ended_stays(void **state)
 
 static void anothers_run_is_not_touched(void **state)
 {
-    const char *id = RUN(1);
+    const char *const ids[] = {RUN(1), RUN(2)};
     struct asked a;
 
     (void)state;
     insert_one(RUN(1), "NULL");
     insert_one(RUN(2), "NULL");
     take("w1", "1");
-    a = ask((struct cancel_want){.tenant = "other", .run_ids = &id, .n_runs = 1});
+    a = ask((struct cancel_want){.tenant = "other", .run_ids = ids, .n_runs = 2});
     assert_string_equal(cancel_found_name(a.runs[0].found), "unknown");
+    assert_string_equal(cancel_found_name(a.runs[1].found), "unknown");
     free(a.runs);
     a = ask((struct cancel_want){.tenant = "other", .batch_id = "nightly"});
     assert_int_equal(a.n, 0);
