@@ -20,7 +20,7 @@
 #define BUSY                                                                                       \
     " busy AS MATERIALIZED (SELECT r.run_id FROM r WHERE r.on_busy = 'reject' AND (EXISTS"         \
     " (SELECT FROM ledger.claims o WHERE o.tenant = r.tenant AND o.session_id = r.session_id"      \
-    " AND o.run_id <> r.run_id AND (o.state = 'running' OR o.state = 'waiting'"                    \
+    " AND (o.state = 'running' OR o.state = 'waiting'"                                              \
     " AND (o.hold_reason IS DISTINCT FROM 'scheduled' OR o.hold_until <= now())))"                 \
     " OR EXISTS (SELECT FROM r e WHERE e.tenant = r.tenant AND e.session_id = r.session_id"        \
     " AND e.run_id <> r.run_id AND e.nth < r.nth AND (e.starts IS NULL OR e.starts <= now())"      \

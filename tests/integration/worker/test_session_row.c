@@ -320,6 +320,11 @@ static void a_batch_of_them_is_decided_in_its_order(void **state)
     assert_string_equal(fate(RUN(3)), "ended session_busy");
     assert_string_equal(fate(RUN(4)), "waiting");
     assert_string_equal(fate(RUN(5)), "waiting");
+    insert_on_busy(RUN(7), "o2", "enqueue", NEVER);
+    ROWS(ledger_sql_insert, "{" RUN(8) "," RUN(8) "}", "{t,t}", "{batch,batch}", "{o2,o2}", "{t,t}",
+         "{5,5}", "{aa,aa}", "{t,t}", "{NULL,NULL}", "{NULL,NULL}", "{NULL,NULL}", "{t,t}",
+         "{reject,reject}");
+    assert_string_equal(fate(RUN(8)), "waiting"); /* it comes twice, behind one for later */
     /* again, with one that ended meanwhile before one that is new */
     run_sql(db.conn, "UPDATE ledger.claims SET state = 'ended'");
     ROWS(ledger_sql_insert, "{" RUN(2) "," RUN(6) "}", "{t,t}", "{batch,batch}", "{s,s}", "{t,t}",
