@@ -49,8 +49,7 @@ static void hold(const char *name, const char *ms, const char *why)
 
 static void prepare_scheduled(void)
 {
-    ROWS(ledger_sql_insert, "{" RUN(1) "}", "{x}", "{batch}", "{NULL}", "{t}", "{5}", "{aa}", "{t}",
-         "{4102444800000}", "{NULL}", "{NULL}", "{x}");
+    insert_on_busy(RUN(1), "NULL", "enqueue", "4102444800000");
 }
 
 static void prepare_backoff(void)
