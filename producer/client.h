@@ -38,6 +38,12 @@ struct client { /* every command's settings; a command's rows fill the part it u
     /* cancel */
     bool force;
     char *requested_by;
+    /* retention */
+    int64_t keep_ms;
+    bool dry_run;
+    /* events */
+    int64_t since, limit;
+    bool gaps;
     /* topics apply */
     bool repartition;
     bool help;
@@ -59,6 +65,8 @@ int command_run(struct client *c, int n, char **words);
 int command_submit(struct client *c, int n, char **words);
 int command_follow(struct client *c, int n, char **words);
 int command_cancel(struct client *c, int n, char **words);
+int command_events(struct client *c, int n, char **words);
+int command_retention(struct client *c, int n, char **words);
 int command_topics_apply(struct client *c, int n, char **words);
 int command_migrate(struct client *c, int n, char **words);
 int command_limits_get(struct client *c, int n, char **words);
@@ -66,9 +74,10 @@ int command_limits_set(struct client *c, int n, char **words);
 
 /* Rows that several commands share; each command's array starts with them. */
 extern const struct opt client_submit_rows[], client_run_rows[], client_follow_rows[],
-    client_cancel_rows[], client_topics_rows[], client_migrate_rows[], client_limits_rows[];
+    client_cancel_rows[], client_topics_rows[], client_migrate_rows[], client_limits_rows[],
+    client_events_rows[], client_retention_rows[];
 extern const size_t client_submit_n, client_run_n, client_follow_n, client_cancel_n,
-    client_topics_n, client_migrate_n, client_limits_n;
+    client_topics_n, client_migrate_n, client_limits_n, client_events_n, client_retention_n;
 
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */
 int client_fail(const struct err *e);

@@ -6,6 +6,7 @@
 #include "schema/cancel.h"
 #include "schema/run_request.h"
 
+#define DAY_MS     INT64_C(86400000)
 #define AT(member) offsetof(struct client, member)
 
 // clang-format off
@@ -46,9 +47,6 @@
     {"custom-id", 0, OPT_STRING, AT(custom_id), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Your own name for the run."}, \
     {"idempotency-key", 0, OPT_STRING, AT(idempotency_key), NULL, 1, 2 * RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<text>", "The same key makes the same run id, and runs once."}
 
-#define DATABASE_ROW \
-    {"database", 'd', OPT_STRING, AT(database), NULL, 1, 4096, 0, NULL, "<conninfo>", "PostgreSQL connection string, as libpq reads it."}
-
 #define WAIT_ROW \
     {"wait", 'w', OPT_MS, AT(wait_ms), NULL, 1, 86400000, OPT_NO_ENV, NULL, "<duration>", "Stops following after so long (exit status 124); the run goes on."}
 
@@ -78,6 +76,20 @@ const struct opt client_cancel_rows[] = {
     {"wait", 'w', OPT_MS, AT(wait_ms), NULL, 1, 86400000, OPT_NO_ENV, NULL, "<duration>", "Waits so long until all have ended (exit status 124: not all have)."},
 };
 
+const struct opt client_events_rows[] = {
+    HELP_ROW, DATABASE_ROW,
+    {"output", 'o', OPT_STRING, AT(output_text), "text", 0, 0, OPT_NO_ENV, NULL, "<form>", "How to answer: text, json (one page) or jsonl (a line each)."},
+    {"since", 0, OPT_INT, AT(since), "0", 0, INT64_MAX, OPT_NO_ENV, NULL, "<sequence>", "Only what comes behind this sequence."},
+    {"limit", 0, OPT_INT, AT(limit), "1000", 1, 1000000, OPT_NO_ENV, NULL, "<n>", "At most so many."},
+    {"gaps", 0, OPT_BOOL, AT(gaps), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Lines that are known to be missing, of this run or of all; none is how it should be."},
+};
+
+const struct opt client_retention_rows[] = {
+    HELP_ROW, DATABASE_ROW,
+    {"keep", 0, OPT_MS, AT(keep_ms), NULL, DAY_MS, 36500 * DAY_MS, OPT_NO_ENV, NULL, "<duration>", "How long events are kept, from the day their run was created: 90d."},
+    {"dry-run", 0, OPT_BOOL, AT(dry_run), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Only tells what would be dropped."},
+};
+
 const struct opt client_topics_rows[] = {
     KAFKA_ROWS, HELP_ROW,
     {"repartition", 0, OPT_BOOL, AT(repartition), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Adds partitions where topics.yaml asks for more; only while no run is open."},
@@ -97,6 +109,8 @@ const size_t client_run_n = COUNTOF(client_run_rows);
 const size_t client_submit_n = COUNTOF(client_submit_rows);
 const size_t client_follow_n = COUNTOF(client_follow_rows);
 const size_t client_cancel_n = COUNTOF(client_cancel_rows);
+const size_t client_events_n = COUNTOF(client_events_rows);
+const size_t client_retention_n = COUNTOF(client_retention_rows);
 const size_t client_topics_n = COUNTOF(client_topics_rows);
 const size_t client_migrate_n = COUNTOF(client_migrate_rows);
 const size_t client_limits_n = COUNTOF(client_limits_rows);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sandfleet topics apply` and `sandfleet migrate`: what an installation needs before its first
- * run. */
+ * run; `sandfleet retention`: what it needs from time to time. */
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "producer/client.h"
 #include "schema/migrate.h"
+#include "schema/retention.h"
 #include "common/banned.h"
+
+#define DAY_MS INT64_C(86400000)
 
 int command_topics_apply(struct client *c, int n, char **words)
 {
@@ -36,4 +39,19 @@ int command_migrate(struct client *c, int n, char **words)
         return client_fail(&err);
     }
     return migrate_apply(c->database, stdout, &err) == ERR_OK ? 0 : client_fail(&err);
+}
+
+int command_retention(struct client *c, int n, char **words)
+{
+    struct err err = ERR_INIT;
+
+    (void)n;
+    (void)words;
+    if (!c->database)
+        err_set(&err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
+    else if (c->keep_ms == 0 || c->keep_ms % DAY_MS != 0)
+        err_set(&err, ERR_USAGE, "--keep is missing, or not whole days: 90d");
+    else if (retention_apply(c->database, c->keep_ms / DAY_MS, c->dry_run, stdout, &err) == ERR_OK)
+        return 0;
+    return client_fail(&err);
 }
