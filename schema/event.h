@@ -54,6 +54,7 @@ enum {
     X(SANDBOX_EVICTED, "sandfleet.sandbox.evicted", false, false)                                  \
     X(SANDBOX_ENDED, "sandfleet.sandbox.ended", false, false)                                      \
     X(SANDBOX_LOST, "sandfleet.sandbox.lost", false, false)                                        \
+    X(ARTIFACT_STORED, "sandfleet.artifact.stored", false, false)                                  \
     X(AGENT_INIT, "sandfleet.agent.init", true, false)                                             \
     X(AGENT_MESSAGE, "sandfleet.agent.message", true, false)                                       \
     X(AGENT_TOOL_USE, "sandfleet.agent.tool_use", true, false)                                     \

@@ -21,6 +21,8 @@ struct settings {
     double e2b_cpu_usd_hour, e2b_gib_usd_hour;
     char *base_url, *credentials;
     char *local_files;
+    char *artifacts, *s3_endpoint, *s3_region; /* artifacts NULL: none are kept */
+    struct secret *s3_key_id, *s3_key, *s3_token;
     bool allow_private_urls;
     char *metrics_listen; /* NULL: no pages */
     struct opt_list warm;

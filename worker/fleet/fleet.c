@@ -168,6 +168,7 @@ static void share(struct fleet *f)
                                                        .after_result_ms = s->result_ms}},
                                 .store = f->store,
                                 .store_key = s->store_key,
+                                .artifacts = f->artifacts,
                                 .fetch = &f->fetch,
                                 .worker_id = f->worker_id,
                                 .credentials = &f->credentials,
@@ -226,6 +227,24 @@ static enum err_code open_web(struct fleet *f, struct err *err)
                                      .allow_private = f->set->allow_private_urls,
                                      .local_files = f->set->local_files};
     return rc;
+}
+
+static enum err_code open_artifacts(struct fleet *f, struct err *err)
+{
+    const struct settings *s = f->set;
+    const struct http_opts http = {.ca_file = s->ca_file};
+    const struct store_s3_opts s3 = {.where = s->artifacts,
+                                     .endpoint = s->s3_endpoint,
+                                     .region = s->s3_region,
+                                     .key_id = s->s3_key_id,
+                                     .key = s->s3_key,
+                                     .token = s->s3_token,
+                                     .http = &http};
+
+    if (!s->artifacts || !*s->artifacts)
+        return ERR_OK;
+    return store_is_s3(s->artifacts) ? store_s3_new(f->loop, &s3, &f->artifacts, err)
+                                     : store_new(f->loop, s->artifacts, &f->artifacts, err);
 }
 
 static enum err_code open_hub(struct fleet *f, struct err *err)
@@ -290,6 +309,8 @@ static enum err_code open_all(struct fleet *f, struct err *err)
     if (rc == ERR_OK)
         rc = open_web(f, err);
     if (rc == ERR_OK)
+        rc = open_artifacts(f, err);
+    if (rc == ERR_OK)
         rc = fleet_open_credentials(f, err);
     if (rc == ERR_OK)
         rc = open_hub(f, err);
@@ -343,6 +364,7 @@ void fleet_free(struct fleet *f)
     for (size_t i = 0; i < f->n_runs; i++)
         run_free(f->runs[i]);
     http_free(f->web);
+    store_free(f->artifacts);
     pool_free(f->pool);
     janitor_free(f->janitor);
     sweep_free(f->sweep);

@@ -48,6 +48,7 @@ struct fleet {
     struct sandbox_service *sandboxes;
     struct http *web; /* for addresses that requests name, and nothing else */
     struct fetch_policy fetch;
+    struct store *artifacts; /* NULL: none are kept */
     struct intake *intake;
     struct outbox *outbox;
     char ledger_id[UUID_TEXT]; /* "" until the ledger told it */

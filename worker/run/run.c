@@ -102,6 +102,7 @@ enum err_code run_new(const struct run_host *host, struct claim *claim, bool res
     r->tail = BUF_INIT(RUN_TAIL_ROOM - 1);
     r->result = BUF_INIT(CAPTURE_LINE_MAX_BYTES);
     r->facts = BUF_INIT(RUN_FACTS_MAX_BYTES);
+    r->artifacts = BUF_INIT(RUN_ARTIFACTS_MAX_BYTES);
     r->terminal_data = BUF_INIT(EVENT_DATA_MAX_BYTES);
 
     enum err_code rc = run_request_parse(str_of(claim->request), &r->request, err);
@@ -165,6 +166,7 @@ void run_free(struct run *r)
     buf_release(&r->result);
     buf_release(&r->facts);
     buf_release(&r->terminal_data);
+    buf_release(&r->artifacts);
     buf_release(&r->transcript);
     free(r->end.stderr_tail);
     free(r);

@@ -43,6 +43,7 @@ struct run_host { /* what all runs share; outlives them */
     struct run_times times;
     struct store *store;              /* of transcripts; NULL: none are kept */
     const struct secret *store_key;   /* they are sealed with it; NULL: masked */
+    struct store *artifacts;          /* NULL: none are kept */
     const struct fetch_policy *fetch; /* of what requests want in their working directories */
     const char *worker_id;
     const struct credentials *credentials; /* a claim names which of them */

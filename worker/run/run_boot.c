@@ -362,7 +362,11 @@ static void on_kept_alive(void *ctx, const struct err *e)
  * started: a slow start has used up some of what the sandbox was made with. */
 void run_keep_alive(struct run *r)
 {
-    int64_t left = (r->request.timeout_s + 2 * RUN_BACKSTOP_S) * 1000 - run_elapsed_ms(r);
+    run_live_for(r, (r->request.timeout_s + 2 * RUN_BACKSTOP_S) * 1000 - run_elapsed_ms(r));
+}
+
+void run_live_for(struct run *r, int64_t left)
+{
     int64_t now = clock_boot_ms();
     struct err err = ERR_INIT;
 

@@ -94,8 +94,10 @@ void run_break_off(struct run *r)
 {
     claude_update_free(r->update);
     fill_free(r->fill);
+    collect_free(r->collect);
     r->update = NULL;
     r->fill = NULL;
+    r->collect = NULL;
 }
 
 /* --- the agent's end --------------------------------------------------------- */

@@ -103,6 +103,10 @@ void run_data_terminal(const struct run *r, struct buf *b)
         json_kv_str(b, "result", head(&r->result, RUN_RESULT_MAX_BYTES));
     if (r->result.len > RUN_RESULT_MAX_BYTES)
         json_kv_bool(b, "result_truncated", true);
+    if (r->artifacts.len > 0) {
+        json_key(b, "artifacts");
+        buf_addf(b, "[" STR_FMT "]", STR_ARG(buf_str(&r->artifacts)));
+    }
     if (r->tail.len > 0)
         json_kv_str(b, "output_tail", tail(&r->tail, RUN_TAIL_MAX_BYTES));
     if (r->stream.results == 0) /* the agent did not say so: we do */

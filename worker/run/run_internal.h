@@ -4,6 +4,7 @@
 #ifndef SANDFLEET_WORKER_RUN_INTERNAL_H
 #define SANDFLEET_WORKER_RUN_INTERNAL_H
 
+#include "worker/artifact/collect.h"
 #include "worker/capture/capture.h"
 #include "worker/run/claude_update.h"
 #include "worker/sandbox/eviction.h"
@@ -22,6 +23,7 @@ enum {
     RUN_RESULT_MAX_BYTES = 64 * 1024, /* of the final text, likewise */
     RUN_UNACKED_MAX_BYTES = 4 << 20,  /* the capture pauses above… */
     RUN_UNACKED_LOW_BYTES = 1 << 20,  /* …and goes on below */
+    RUN_ARTIFACTS_MAX_BYTES = 16 * 1024,
     RUN_FACTS_MAX_BYTES = 64 * 1024,
     RUN_REASON_TEXT = 200,
     RUN_CANCEL_BY_TEXT = 129,
@@ -78,6 +80,9 @@ struct run {
     struct carry *carry;
     struct buf transcript; /* to resume from; until the start is known */
     struct fill *fill;
+    struct collect *collect;
+    struct buf artifacts; /* stored in this attempt, as an array without its brackets */
+    bool shortened;       /* a line of the output is longer than an event may be */
     struct capture *capture;
     struct timer *timer;
     int tries, evictions; /* of opening or making the sandbox; for it */
@@ -138,6 +143,7 @@ void run_say_sandbox(struct run *r, enum event_type type, const char *reason);
 void run_keep_alive(struct run *r); /* the sandbox, beyond the hard limit */
 struct sandbox_size run_sandbox_size(const struct run *r);
 void run_learn_size(struct run *r);
+void run_live_for(struct run *r, int64_t ms); /* the sandbox, from now on, at least */
 
 /* run_start.c */
 bool run_follow(

@@ -30,8 +30,6 @@ static bool refused(struct run *r)
     r->credential = credentials_find(r->host->credentials, r->claim.credential);
     if (!r->credential)
         return refuse(r, OUTCOME_CREDENTIAL_NOT_FOUND, "this fleet has no such credential");
-    if (q->artifacts)
-        return refuse(r, OUTCOME_INVALID, "this worker brings no artifacts out yet");
     if (r->claim.failures >= q->max_attempts)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: no worker got as far as its start");
     if (r->claim.epoch - r->claim.attempt - r->claim.tellings > TAKEOVERS_MAX)

@@ -13,7 +13,9 @@ enum {
     RESULT_MEMBERS = 64,
     DATA_MAX_BYTES = 4096,
     SCRATCH_KEPT_BYTES = 256 << 10, /* more, for a long line, is given back */
-    HOLD_MAX_MS = 8 * 86400 * 1000
+    HOLD_MAX_MS = 8 * 86400 * 1000,
+    LONG_JSON_BYTES = 900 * 1000,
+    LONG_TEXT_BYTES = 150 * 1000
 };
 
 void run_stream_reset(struct run *r)
@@ -25,6 +27,7 @@ void run_stream_reset(struct run *r)
     buf_clear(&r->tail);
     buf_clear(&r->result);
     r->paused = false;
+    r->shortened = false;
 }
 
 int64_t run_elapsed_ms(const struct run *r)
@@ -218,6 +221,13 @@ static bool unheard_of(const struct run *r)
     return r->state == RUN_STARTING || (r->state == RUN_CANCELLING && !r->claim.started);
 }
 
+/* May its event tell less than it? Text grows by its escapes. */
+static bool is_long(const struct capture_line *line, const struct stream_line *kind)
+{
+    return line->true_bytes > (int64_t)line->text.n ||
+           line->text.n > (kind->is_json ? LONG_JSON_BYTES : LONG_TEXT_BYTES);
+}
+
 static void on_line(void *ctx, const struct capture_line *line)
 {
     struct run *r = ctx;
@@ -232,6 +242,7 @@ static void on_line(void *ctx, const struct capture_line *line)
     stream_json_line(&r->stream, line->text, &kind);
     run_watch_line(r, &kind);
     r->read_bytes = line->end_offset;
+    r->shortened = r->shortened || is_long(line, &kind);
     keep_tail(r, line->text, &kind);
     if (kind.type == EVENT_AGENT_RESULT && r->end.watchdog != WATCHDOG_AFTER_RESULT)
         keep_result(r, line->text);

@@ -5,14 +5,10 @@
 #include <string.h>
 
 #include "worker/workspace/inspect.h"
+#include "worker/workspace/pipe.h"
 #include "common/banned.h"
 
-enum {
-    HIGH_BYTES = 256 << 10,
-    LOW_BYTES = 64 << 10,
-    ROOM_BYTES = 1 << 20,
-    TURN_MAX_BYTES = 4 << 20
-};
+enum { TURN_MAX_BYTES = 4 << 20 };
 
 struct haul {
     struct loop *loop;
@@ -22,9 +18,7 @@ struct haul {
     struct timer *breath; /* pending: others have their turn, so much was unpacked in this one */
     int64_t unpacked;     /* before this turn */
     struct inspect inspect;
-    struct buf pieces; /* from `at` on still to be sent */
-    size_t at;
-    bool whole; /* nothing follows what is in `pieces` */
+    struct pipe pipe;
     const char *sha256;
     enum fill_end end;
     struct err err;
@@ -48,7 +42,7 @@ void haul_free(struct haul *h)
     timer_free(h->over);
     timer_free(h->breath);
     inspect_release(&h->inspect);
-    buf_release(&h->pieces);
+    pipe_release(&h->pipe);
     free(h);
 }
 
@@ -79,12 +73,14 @@ static enum fill_end end_of(const struct err *e, enum fill_end otherwise)
 /* Who is slower makes the other wait; and a few bytes may unpack to very many. */
 static void throttle(struct haul *h)
 {
-    size_t left = h->pieces.len - h->at;
-
     if (h->inspect.unpacked - h->unpacked > TURN_MAX_BYTES && !timer_pending(h->breath))
         timer_start(h->breath, 0);
-    if (h->fetch && (timer_pending(h->breath) || left > HIGH_BYTES || left < LOW_BYTES))
-        fetch_hold(h->fetch, timer_pending(h->breath) || left > HIGH_BYTES);
+    if (!h->fetch)
+        return;
+    if (timer_pending(h->breath) || pipe_full(&h->pipe))
+        fetch_hold(h->fetch, true);
+    else if (pipe_low(&h->pipe))
+        fetch_hold(h->fetch, false);
 }
 
 static void on_breath(void *ctx)
@@ -108,8 +104,7 @@ static void on_data(void *ctx, struct str piece)
         finish(h, end_of(&e, FILL_REFUSED), &e);
         return;
     }
-    buf_addstr(&h->pieces, piece);
-    if (h->pieces.rc != ERR_OK) {
+    if (!pipe_add(&h->pipe, piece)) {
         (void)err_set(&e, ERR_NOMEM, "archive");
         finish(h, FILL_SANDBOX, &e);
         return;
@@ -134,7 +129,7 @@ static void on_fetched(void *ctx, const struct err *e)
         finish(h, end_of(&why, FILL_REFUSED), &why);
         return;
     }
-    h->whole = true;
+    h->pipe.whole = true;
     envd_call_go_on(h->upload);
 }
 
@@ -143,18 +138,10 @@ static void on_fetched(void *ctx, const struct err *e)
 static ssize_t on_more(void *ctx, char *p, size_t room)
 {
     struct haul *h = ctx;
-    size_t left = h->pieces.len - h->at, n = left < room ? left : room;
+    ssize_t n = pipe_take(&h->pipe, p, room);
 
-    if (n == 0)
-        return h->whole ? 0 : HTTP_LATER;
-    memcpy(p, h->pieces.p + h->at, n);
-    h->at += n;
-    if (h->at > HIGH_BYTES || h->at == h->pieces.len) {
-        buf_drop(&h->pieces, h->at);
-        h->at = 0;
-    }
     throttle(h);
-    return (ssize_t)n;
+    return n;
 }
 
 static void on_uploaded(void *ctx, const struct envd_answer *a, const struct err *e)
@@ -176,11 +163,8 @@ enum err_code haul_start(const struct fetch_policy *policy, struct envd *envd,
 
     if (!h)
         return err_set(err, ERR_NOMEM, "archive");
-    *h = (struct haul){.loop = policy->loop,
-                       .pieces = BUF_INIT(ROOM_BYTES),
-                       .sha256 = archive->sha256,
-                       .fn = fn,
-                       .ctx = ctx};
+    *h = (struct haul){
+        .loop = policy->loop, .pipe = PIPE_INIT, .sha256 = archive->sha256, .fn = fn, .ctx = ctx};
     h->over = timer_new(policy->loop, on_over, h);
     h->breath = timer_new(policy->loop, on_breath, h);
     enum err_code rc = h->over && h->breath ? inspect_init(&h->inspect, archive->strip, err)

@@ -19,6 +19,7 @@
 #include "worker/capture/capture.h"
 #include "worker/run/claude_update.h"
 #include "worker/sandbox/eviction.h"
+#include "worker/artifact/collect.h"
 #include "worker/workspace/fill.h"
 #include "worker/run/run.h"
 #include "worker/sandbox/sandbox_row.h"
@@ -48,6 +49,8 @@ static struct {
     struct sandbox_talk talk;
     eviction_fn room;
     void *room_ctx;
+    const struct collect_events *collect;
+    void *collect_ctx;
     fill_fn filled;
     void *filled_ctx;
     void (*updated)(void *ctx);
@@ -297,6 +300,24 @@ enum err_code fill_start(const struct fetch_policy *policy, struct sandbox *sb,
     w.filled_ctx = ctx;
     *out = (struct fill *)&w.filled;
     return ERR_OK;
+}
+
+enum err_code collect_start(struct store *store, struct sandbox *sb,
+                            const struct collect_want *want, const struct collect_events *ev,
+                            void *ctx, struct collect **out, struct err *err)
+{
+    (void)store, (void)sb, (void)err;
+    note("collect%s", want->output ? ":output" : "");
+    w.collect = ev;
+    w.collect_ctx = ctx;
+    *out = (struct collect *)&w.collect;
+    return ERR_OK;
+}
+
+void collect_free(struct collect *c)
+{
+    if (c)
+        w.collect = NULL;
 }
 
 void fill_free(struct fill *f)
@@ -712,6 +733,26 @@ static void v_filled(void)
 {
     filled(FILL_DONE, ERR_OK);
 }
+static void v_stored(void)
+{
+    w.collect->stored(w.collect_ctx, &(struct artifact){.name = "artifacts.tar.gz",
+                                                        .bytes = 7,
+                                                        .files = 2,
+                                                        .sha256 = "ab",
+                                                        .location = "file:///a"});
+}
+static void v_unstored(void)
+{
+    struct err e = {.code = ERR_IO, .msg = "it said canary-0123456789"};
+    w.collect->failed(w.collect_ctx, "artifacts.tar.gz", &e);
+}
+static void v_collected(void)
+{
+    const struct collect_events *ev = w.collect;
+    assert_non_null(ev);
+    w.collect = NULL;
+    ev->done(w.collect_ctx);
+}
 static void v_badtar(void)
 {
     filled(FILL_REFUSED, ERR_INVALID);
@@ -870,23 +911,24 @@ static void v_lostit(void)
 }
 
 static const struct verb verbs[] = {
-    {"cancel", v_cancel},     {"force", v_force},     {"aborted", v_aborted},
-    {"killed", v_killed},     {"lostit", v_lostit},   {"ready", v_ready},
-    {"gone", v_gone},         {"full", v_full},       {"away", v_away},
-    {"held", v_held},         {"lost", v_lost},       {"started", v_started},
-    {"init", v_init},         {"text", v_text},       {"result", v_result},
-    {"exit0", v_exit0},       {"ack", v_ack},         {"done", v_done},
-    {"broken", v_broken},     {"lapse", v_lapse},     {"confirm", v_confirm},
-    {"limit", v_limit},       {"new", v_new},         {"mine", v_mine},
-    {"kept", v_kept},         {"warm", v_warm},       {"room", v_room},
-    {"noroom", v_noroom},     {"tick", v_tick},       {"updated", v_updated},
-    {"usurped", v_usurped},   {"badkey", v_badkey},   {"later", v_later},
-    {"int", v_int},           {"tool", v_tool},       {"task", v_task},
-    {"far", v_far},           {"adrift", v_adrift},   {"minefar", v_minefar},
-    {"carried", v_carried},   {"nostore", v_nostore}, {"notthere", v_notthere},
-    {"badtoken", v_badtoken}, {"holding", v_holding}, {"nothold", v_nothold},
-    {"filled", v_filled},     {"badtar", v_badtar},   {"nourl", v_nourl},
-    {"nobox", v_nobox},       {"flood", v_flood},     {"outrun", v_outrun},
+    {"cancel", v_cancel},     {"force", v_force},       {"aborted", v_aborted},
+    {"killed", v_killed},     {"lostit", v_lostit},     {"ready", v_ready},
+    {"gone", v_gone},         {"full", v_full},         {"away", v_away},
+    {"held", v_held},         {"lost", v_lost},         {"started", v_started},
+    {"init", v_init},         {"text", v_text},         {"result", v_result},
+    {"exit0", v_exit0},       {"ack", v_ack},           {"done", v_done},
+    {"broken", v_broken},     {"lapse", v_lapse},       {"confirm", v_confirm},
+    {"limit", v_limit},       {"new", v_new},           {"mine", v_mine},
+    {"kept", v_kept},         {"warm", v_warm},         {"room", v_room},
+    {"noroom", v_noroom},     {"tick", v_tick},         {"updated", v_updated},
+    {"usurped", v_usurped},   {"badkey", v_badkey},     {"later", v_later},
+    {"int", v_int},           {"tool", v_tool},         {"task", v_task},
+    {"far", v_far},           {"adrift", v_adrift},     {"minefar", v_minefar},
+    {"carried", v_carried},   {"nostore", v_nostore},   {"notthere", v_notthere},
+    {"badtoken", v_badtoken}, {"holding", v_holding},   {"nothold", v_nothold},
+    {"stored", v_stored},     {"unstored", v_unstored}, {"collected", v_collected},
+    {"filled", v_filled},     {"badtar", v_badtar},     {"nourl", v_nourl},
+    {"nobox", v_nobox},       {"flood", v_flood},       {"outrun", v_outrun},
 };
 
 static void turn(void)
@@ -1000,6 +1042,7 @@ static void end(void)
 #define FILES                                                                                      \
     "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"files\":[{\"path\":\"a\",\"content\":\"\"}" \
     "]}"
+#define GLOBS      "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"artifacts\":{\"globs\":[\"a\"]}}"
 #define TO_AGENT   "new ready held started "
 #define T_MAKE     "say:attempt.starting place create:1 own:sb1 "
 #define T_TO_AGENT T_MAKE "say:sandbox.created agent mark:started say:attempt.started "
@@ -1082,6 +1125,23 @@ static struct row rows[] = {
     {"an update under way when the lease lapses is nobody's", .update = true,
      .script = "new ready held lapse confirm ready held",
      .trace = T_MAKE "update open:sb1 own:sb1 agent"},
+    {"what the agent left is stored before its sandbox goes", GLOBS,
+     .script = TO_AGENT "init result exit0 stored collected ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 line:2 collect say:artifact.stored say:attempt.ended "
+                         "say:sandbox.ended close say:run.completed mark:published kill:sb1 freed"},
+    {"an artifact that cannot be stored changes no verdict", GLOBS,
+     .script = TO_AGENT "init result exit0 unstored collected ack ack held ack",
+     .trace = T_TO_AGENT "line:1 line:2 collect say:run.warning say:attempt.ended "
+                         "say:sandbox.ended close say:run.completed mark:published"},
+    {"what was under way when the lease lapsed is stored again", GLOBS,
+     .script = TO_AGENT "init result exit0 stored lapse confirm ready held started init result "
+                        "exit0 stored collected ack ack held",
+     .trace = T_TO_AGENT "line:1 line:2 collect say:artifact.stored open:sb1 own:sb1 agent:look "
+                         "collect say:artifact.stored say:attempt.ended say:sandbox.ended close "
+                         "say:run.completed"},
+    {"an agent that did not end leaves nothing", GLOBS, .script = "new gone ack ack held",
+     .trace = "say:attempt.starting place create:1 say:attempt.ended say:run.retrying "
+              "requeue:sandbox_lost,1,0"},
     {"files are there before the agent", FILES, .script = "new ready held filled",
      .trace = T_MAKE "say:sandbox.created fill agent"},
     {"files that do not fit end the run, without an agent", FILES,
@@ -1415,6 +1475,46 @@ static void no_secret_leaves_in_a_line(void **state)
     end();
 }
 
+static void an_end_names_its_artifacts(void **state)
+{
+    const struct row row = {.request = GLOBS,
+                            .script = TO_AGENT "init result exit0 stored collected ack ack held"};
+    const struct row bad = {.request = GLOBS, .script = TO_AGENT "init result exit0 unstored"};
+
+    (void)state;
+    play(&row);
+    assert_non_null(strstr(w.data, "\"artifacts\":[{\"name\":\"artifacts.tar.gz\",\"bytes\":7,"
+                                   "\"sha256\":\"ab\",\"location\":\"file:///a\",\"files\":2}]"));
+    end();
+    play(&bad);
+    assert_non_null(strstr(w.data, "\"reason\":\"artifact_not_stored\""));
+    assert_null(strstr(w.data, "canary"));
+    end();
+}
+
+/* Where events tell less than it printed, the whole of it is kept; nobody had to ask. */
+static void a_long_line_keeps_the_output(void **state)
+{
+    const struct row row = {.script = TO_AGENT "init"};
+    AUTO_BUF text = BUF_INIT(1 << 20);
+
+    (void)state;
+    host.artifacts = (struct store *)&w;
+    play(&row);
+    for (int i = 0; i < 160000; i++)
+        buf_addc(&text, 'x');
+    w.agent->line(w.agent_ctx, &(struct capture_line){.text = buf_str(&text),
+                                                      .mutable_text = text.p,
+                                                      .n = ++w.line,
+                                                      .end_offset = 200000,
+                                                      .true_bytes = (int64_t)text.len});
+    v_result();
+    v_exit0();
+    assert_non_null(strstr(w.trace.p, "collect:output"));
+    host.artifacts = NULL;
+    end();
+}
+
 static void no_secret_leaves_in_a_reason(void **state)
 {
     const struct row row = {.request = FILES, .script = "new ready held nourl ack"};
@@ -1669,6 +1769,8 @@ static void answer_something(void)
         v_carried();
     else if (w.holding)
         v_holding();
+    else if (w.collect && w.may_publish)
+        v_collected();
     else if (w.call)
         v_done();
     else if (w.room)
@@ -1775,6 +1877,8 @@ int main(void)
         cmocka_unit_test(a_cancelled_run_tells_who_asked_and_what_it_cost),
         cmocka_unit_test(no_secret_leaves_in_a_line),
         cmocka_unit_test(no_secret_leaves_in_a_reason),
+        cmocka_unit_test(an_end_names_its_artifacts),
+        cmocka_unit_test(a_long_line_keeps_the_output),
         cmocka_unit_test(a_wait_that_was_asked_for_is_kept),
         cmocka_unit_test(no_hold_is_longer_than_a_limit_lasts),
         cmocka_unit_test(what_an_attempt_was_given_is_told_once),
