@@ -20,6 +20,10 @@ enum { RUNS = 8, NOISE = 1500 };
 #define ROW(data)                                                                                  \
     "run_id, run_day, sequence, attempt, epoch, line, log_offset, type, time, tenant, tool, "      \
     "model, input_tokens, output_tokens, cost_usd, " data "::text AS data"
+#define OLD_OWNERS "SELECT run_id, epoch, records, by_epoch, after_sequence FROM fleet.superseded"
+#define THEIR_OLD_OWNERS                                                                           \
+    "SELECT (e ->> 'runid')::uuid, (e ->> 'epoch')::int, count(*), min(j[2])::int, min(j[1])"      \
+    " FROM judged WHERE j[8] = 2 GROUP BY 1, 2"
 #define OURS   "SELECT " ROW("data") " FROM fleet.events"
 #define THEIRS "SELECT " ROW("data") " FROM my_events"
 
@@ -53,6 +57,10 @@ static void compare(struct lab *lab, int64_t records)
                "SELECT count(*) FROM (SELECT run_id, repeats, superseded FROM fleet.runs EXCEPT "
                "SELECT (e ->> 'runid')::uuid, count(*) FILTER (WHERE j[8] = 1),"
                " count(*) FILTER (WHERE j[8] = 2) FROM judged GROUP BY 1) AS counted_otherwise",
+               "0");
+    lab_expect(lab, "SELECT count(*) FROM (" OLD_OWNERS " EXCEPT " THEIR_OLD_OWNERS ") AS lacks",
+               "0");
+    lab_expect(lab, "SELECT count(*) FROM (" THEIR_OLD_OWNERS " EXCEPT " OLD_OWNERS ") AS more",
                "0");
 }
 
