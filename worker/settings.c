@@ -6,6 +6,8 @@
 #include "worker/sandbox/pool.h"
 #include "common/banned.h"
 
+enum { STORE_KEY_LEAST_BYTES = 32 };
+
 #define AT(field) offsetof(struct settings, field)
 
 // clang-format off
@@ -62,7 +64,7 @@ static const struct opt rows[] = {
       "<duration>", "How long an agent may live on behind its result, with nothing in the background, before it is ended; its result counts." },
     { "store", 0, OPT_STRING, AT(store), NULL, 0, 4096, 0, NULL,
       "<directory>", "Where sessions' transcripts are kept, so that a session goes on when its sandbox is gone; all workers share it." },
-    { "store-key", 0, OPT_STRING, AT(store_key), NULL, 32, 4096, OPT_SECRET, NULL,
+    { "store-key", 0, OPT_STRING, AT(store_key), NULL, 1, 4096, OPT_SECRET, NULL,
       "<key>", "Seals what is stored, the same in the whole fleet; without it the known secrets are masked." },
     { "session-keep", 0, OPT_MS, AT(session_keep_ms), "30d", 60000, 31536000000, 0, NULL,
       "<duration>", "How long a session that nobody goes on with is remembered, and its transcript kept." },
@@ -151,6 +153,16 @@ static enum err_code check_sandboxes(struct settings *s, struct err *err)
     return rc;
 }
 
+/* A key that can be guessed seals nothing. */
+static enum err_code check_store(const struct settings *s, struct err *err)
+{
+    if (!s->store_key || secret_value(s->store_key).n >= STORE_KEY_LEAST_BYTES)
+        return ERR_OK;
+    return err_set(err, ERR_CONFIG,
+                   "the store key has fewer than %d bytes: make one by `openssl rand -hex 32`",
+                   STORE_KEY_LEAST_BYTES);
+}
+
 enum err_code settings_parse(struct settings *s, int argc, char **argv, struct err *err)
 {
     int words = 0;
@@ -162,6 +174,8 @@ enum err_code settings_parse(struct settings *s, int argc, char **argv, struct e
         rc = check_log(s, err);
     if (rc == ERR_OK)
         rc = check_sandboxes(s, err);
+    if (rc == ERR_OK)
+        rc = check_store(s, err);
     if (rc == ERR_OK)
         rc = check_local_files(s, err);
     if (rc == ERR_OK && s->oauth_token && s->api_key)
