@@ -85,17 +85,19 @@ static void on_disowned(void *ctx, PGresult *res, const struct err *e)
 }
 
 /* Rows in our name that nobody here works on: the answer to a taking got lost. Only while
- * no taking is under way, whose rows we could not know yet. */
-static void disown(struct fleet *f)
+ * no taking is under way, whose rows we could not know yet: else false, and it is asked for
+ * again with the next beat. */
+static bool disown(struct fleet *f)
 {
     AUTO_BUF ids = BUF_INIT(LIST_MAX_BYTES);
     struct err err = ERR_INIT;
 
     if (f->takings > 0)
-        return;
+        return false;
     fleet_known_ids(f, &ids);
     if (ids.rc == ERR_OK)
         (void)!ledger_disown(f->ledger, ids.p, on_disowned, f, &err);
+    return true;
 }
 
 static void reconcile(struct fleet *f)
@@ -103,7 +105,8 @@ static void reconcile(struct fleet *f)
     struct err err = ERR_INIT;
 
     f->reconcile = ledger_mine(f->ledger, on_mine, f, &err) != ERR_OK;
-    disown(f);
+    if (!disown(f))
+        f->reconcile = true;
 }
 
 /* --- beating ----------------------------------------------------------------- */
