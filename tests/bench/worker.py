@@ -4,7 +4,8 @@
 
 Goals: at most 64 KiB of memory a run beyond its buffers in use; the loop late by at most 20 ms at
 p99; a free slot's run reaches the sandbox service at most 10 ms (median) after its record; neither
-memory nor descriptors grow over the time that --seconds says (1800 for the full form).
+memory nor descriptors grow over the time that --seconds says (1800 for the full form). A bench that
+misses one says which, and ends with 1.
 
 Kafka, Postgres and the worker are the real ones, the worker held on one core. The sandboxes are
 not: bench.emulator says what a sandbox service and its daemons would say, with made-up output at
@@ -18,6 +19,7 @@ every run gets its result, and the worker's count of lines must be the emulator'
 """
 import argparse
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -35,8 +37,9 @@ sys.path.insert(0, str(ROOT / "tests" / "lib"))
 from fleet import Stack, programs  # noqa: E402
 
 GOALS = {"kib_per_run": 64, "loop_p99_ms": 20, "dispatch_p50_ms": 10}
-GROWTH_KIB_PER_RUN = 4  # of all memory, over the whole time, may be noise of the allocator
-GROWTH_FILES = 16       # connections that are kept come and go
+GROWTH_KIB_PER_RUN, GROWTH_KIB = 4, 8192  # over the whole time, may be noise of the allocator
+GROWTH_FILES = 16                         # connections that are kept come and go
+SHORT = {"runs": 200, "seconds": 6, "warm": 4, "dispatch": 3}
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$', re.M)
 PREFIX = "sandfleet_worker_"
 
@@ -86,7 +89,13 @@ class Worker:
         """{"name" or "name{labels}": value}"""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
-        return {f"{n}{{{l}}}" if l else n: float(v) for n, l, v in SAMPLE.findall(text)}
+        found = {f"{n}{{{l}}}" if l else n: float(v) for n, l, v in SAMPLE.findall(text)}
+        return {**found, "at": time.monotonic()}
+
+    def taken(self):
+        """When each run was, in Unix ms, by the worker's log."""
+        lines = re.findall(r"^time=(\S+) \S+ event=run.taken run=(\S+)", self.log.read_text(), re.M)
+        return {run: datetime.datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp() * 1000 for at, run in lines}
 
     def value(self, name):
         return self.metrics()[PREFIX + name]
@@ -123,21 +132,22 @@ def submit(stack, tenant, runs):
 
 
 def dispatch(stack, worker, emulator, runs):
-    """Milliseconds from record to create, of runs that have a worker for themselves."""
+    """Milliseconds from record to taking and to create, of runs that have a worker for themselves."""
     for i in range(runs):
         stack.sandfleet("submit", "print", "--tenant", "rate-100-lines-2-bytes-300")
         stack.wait("the run's end", lambda i=i: worker.value('attempts_ended_total{outcome="success"}') >= i + 1)
     records = [json.loads(r["payload"])["run_id"] for r in stack.records("runs.batch") + stack.records("runs.interactive")]
     stamps = {run: r["ts"] for run, r in zip(records, stack.records("runs.batch") + stack.records("runs.interactive"))}
     created = emulator.created()
-    return sorted(created[run] / 1000 - stamps[run] for run in created)
+    taken = worker.taken()
+    return [sorted(at[run] - stamps[run] for run in stamps) for at in (taken, {r: us / 1000 for r, us in created.items()})]
 
 
 def live_runs(stack, worker, tenant, runs):
     """So many follow their output, and its first lines came."""
     have = int(worker.value('runs{state="streaming"}'))
     submit(stack, tenant, runs - have)
-    stack.wait(f"{runs} live runs", lambda: worker.value('runs{state="streaming"}') == runs, 300)
+    stack.wait(f"{runs} live runs", lambda: worker.value('runs{state="streaming"}') == runs, 900)
 
 
 def settle(worker, seconds):
@@ -161,7 +171,7 @@ def growth(worker, options):
 
 
 def measure(options, stack, worker, emulator):
-    late = dispatch(stack, worker, emulator, options.dispatch)
+    taken, late = dispatch(stack, worker, emulator, options.dispatch)
     few, tenant = max(1, options.runs // 10), f"rate-{options.rate}-lines-0-bytes-{options.bytes}"
     live_runs(stack, worker, tenant, few)
     base = settle(worker, options.warm)
@@ -173,11 +183,12 @@ def measure(options, stack, worker, emulator):
     kib = (look(begin)[0] - look(base)[0]) / between
     buffers = (look(begin)[1] - look(base)[1]) / between
     lines, cpu = (end[k] - begin[k] for k in (PREFIX + "lines_total", "process_cpu_seconds_total"))
-    return {"dispatch_p50_ms": statistics.median(late), "dispatch_p99_ms": late[int(len(late) * 0.99)],
+    seconds = end["at"] - begin["at"]
+    return {"taken_p50_ms": statistics.median(taken), "dispatch_p50_ms": statistics.median(late), "dispatch_p99_ms": late[int(len(late) * 0.99)],
             "rss_kib_per_run": kib, "buffers_kib_per_run": buffers, "kib_per_run": kib - buffers,
             "loop_p50_ms": percentile_ms(begin, end, 0.5), "loop_p99_ms": percentile_ms(begin, end, 0.99),
-            "lines_per_s": lines / options.seconds, "us_per_line": cpu * 1e6 / max(lines, 1),
-            "core_share": cpu / options.seconds, "rss_mib": look(end)[0] / 1024, "files": look(end)[2],
+            "lines_per_s": lines / seconds, "us_per_line": cpu * 1e6 / max(lines, 1),
+            "core_share": cpu / seconds, "rss_mib": look(end)[0] / 1024, "files": look(end)[2],
             "grown_kib_per_run": (look(end)[0] - look(begin)[0] - look(end)[1] + look(begin)[1]) / options.runs,
             "grown_files": look(end)[2] - look(begin)[2]}
 
@@ -200,18 +211,18 @@ def table(options, m):
                        ("rss_mib", "MiB resident"), ("rss_kib_per_run", "KiB a run, in all"),
                        ("buffers_kib_per_run", "KiB of them in buffers"), ("loop_p50_ms", "ms the loop is late, median"),
                        ("loop_p99_ms", "ms, p99"), ("dispatch_p50_ms", "ms from record to create, median"),
-                       ("dispatch_p99_ms", "ms, p99"), ("files", "descriptors"),
+                       ("dispatch_p99_ms", "ms, p99"), ("taken_p50_ms", "ms of them until it is taken, median"), ("files", "descriptors"),
                        ("grown_kib_per_run", "KiB a run grown meanwhile"), ("grown_files", "descriptors grown meanwhile")):
         print(f"{m[name]:>12.2f}  {unit}")
 
 
-def judge(m):
+def judge(options, m):
     """The goals that were missed, in words."""
-    missed = [f"{name}={m[name]:.1f} is over {most}" for name, most in GOALS.items() if m[name] > most]
-    for name, most in (("grown_kib_per_run", GROWTH_KIB_PER_RUN), ("grown_files", GROWTH_FILES)):
-        if m[name] > most:
-            missed.append(f"{name}={m[name]:.1f} is over {most}")
-    return missed
+    goals = {**({} if options.short else GOALS), "grown_files": GROWTH_FILES,
+             "grown_kib_per_run": max(GROWTH_KIB_PER_RUN, GROWTH_KIB / options.runs)}
+    if "asan" in os.environ.get("SANDFLEET_BIN", ""):  # keeps what was freed
+        del goals["grown_kib_per_run"]
+    return [f"{name}={m[name]:.1f} is over {most}" for name, most in goals.items() if m[name] > most]
 
 
 def main():
@@ -225,7 +236,11 @@ def main():
     add("--warm", type=int, default=45, help="seconds at a load before memory is looked at (45)")
     add("--dispatch", type=int, default=50, help="runs submitted one by one (50)")
     add("--core", type=int, default=max(os.sched_getaffinity(0)), help="the worker's (the last one)")
+    add("--short", action="store_true", help="few runs for a short time: only losses and growth are judged, "
+        "which a busy machine does not change")
     options = parser.parse_args()
+    if options.short:
+        vars(options).update(SHORT)
     options.slots = options.runs * 10 // 9 + 50  # a tenth is kept free of batch runs
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -243,7 +258,7 @@ def main():
         lines, took = check_whole(options, stack, worker, emulator)
     table(options, m)
     print(f"{lines:>12}  lines, none lost; all runs ended within {took:.1f} s")
-    missed = judge(m)
+    missed = judge(options, m)
     for what in missed:
         print(f"missed: {what}")
     print(f"runs={options.runs} kib_per_run={m['kib_per_run']:.1f} loop_p99_ms={m['loop_p99_ms']:.1f} "
