@@ -7,12 +7,13 @@ Proof: a fleet with room for one run, whose limits are changed under way."""
 import datetime
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
-from fleet import Stack  # noqa: E402
+from fleet import PSQL, Stack  # noqa: E402
 
 LONG = "[[sim:lines=3000 delay_ms=20]]"
 
@@ -31,7 +32,7 @@ class Waiting(unittest.TestCase):
         credentials.write_text("one oauth team first-token-of-this-test\n"
                                "two oauth team second-token-of-this-test\n")
         cls.stack = cls.enterClassContext(Stack("waiting", workers=2, env={
-            "SANDFLEET_CREDENTIALS": str(credentials)}))
+            "SANDFLEET_CREDENTIALS": str(credentials), "SANDFLEET_LEASE": "3s"}))
 
     def setUp(self):
         self.limit("fleet", "concurrency", "1")
@@ -40,7 +41,7 @@ class Waiting(unittest.TestCase):
                              id=self.long)
 
     def tearDown(self):
-        self.stack.sandfleet("cancel", self.long, "--force")
+        self.stack.sandfleet("cancel", self.long, "--force", status=None)  # it may be over
         self.ended(self.long)
 
     def limit(self, *words):
@@ -58,9 +59,9 @@ class Waiting(unittest.TestCase):
                                       id=run_id, reason=reason)
         return run
 
-    def ended(self, run_id):
-        (run,) = self.stack.wait_rows("select * from fleet.runs where run_id = :'id'::uuid and ended", 1, 30,
-                                      id=run_id)
+    def ended(self, run_id, seconds=30):
+        (run,) = self.stack.wait_rows("select * from fleet.runs where run_id = :'id'::uuid and ended", 1,
+                                      seconds, id=run_id)
         return run
 
     def test_a_full_fleet_holds_until_there_is_room(self):
@@ -100,6 +101,29 @@ class Waiting(unittest.TestCase):
         self.stack.execute("update ledger.credentials set hold_until = null where name = 'two'")
         self.assertEqual(self.ended(waits)["state"], "completed")
         self.assertEqual(self.stack.value(used, id=waits), "two")
+
+    def test_a_request_is_consumed_behind_its_claim_only(self):
+        """Killed while its claims cannot be written: had an offset been committed, a run were lost."""
+        self.limit("fleet", "concurrency", "none")
+        holder = subprocess.Popen([PSQL, "-XqAt", "-d", self.stack.env["SANDFLEET_DATABASE"], "-c",
+                                   "begin; lock table ledger.claims in exclusive mode; select pg_sleep(600)"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            run_id = self.submit("must not be lost")
+            self.stack.wait_rows("select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+                                 " and query like '%INSERT INTO ledger.claims%'", 1)
+            self.stack.kill("worker-1", "worker-2")
+            # what they had sent must not take effect without them
+            self.stack.execute("select pg_terminate_backend(pid) from pg_stat_activity"
+                               " where application_name = 'sandfleet-worker'")
+        finally:
+            self.stack.execute("select pg_terminate_backend(pid) from pg_stat_activity"
+                               " where query like '%lock table ledger.claims%' and pid <> pg_backend_pid()")
+            holder.wait(timeout=30)
+        self.assertEqual(self.stack.value("select count(*) from ledger.claims where run_id = :'id'::uuid",
+                                          id=run_id), 0)
+        self.stack.start("worker-1", "worker-2")
+        self.assertEqual(self.ended(run_id, 60)["state"], "completed")
 
 
 if __name__ == "__main__":

@@ -57,6 +57,80 @@ static void another_body_is_a_conflict(void **state)
     PQclear(res);
 }
 
+/* --- two intakes of one run at the same time ------------------------------------- */
+
+static void send_insert(PGconn *c, const char *hash)
+{
+    const char *v[] = {"{" RUN(1) "}", "{t}",    "{batch}", "{NULL}", "{t}", "{5}",      hash,
+                       "{t}",          "{NULL}", "{NULL}",  "{NULL}", "{t}", "{enqueue}"};
+
+    if (!PQsendQueryParams(c, ledger_sql_insert, COUNTOF(v), NULL, v, NULL, NULL, 0))
+        fail_msg("%s", PQerrorMessage(c));
+}
+
+static int inserted(PGconn *c)
+{
+    int n = 0;
+
+    for (PGresult *res = PQgetResult(c); res; res = PQgetResult(c)) {
+        if (PQresultStatus(res) != PGRES_TUPLES_OK)
+            fail_msg("%s", PQresultErrorMessage(res));
+        n += PQntuples(res);
+        PQclear(res);
+    }
+    return n;
+}
+
+/* Until a statement of another connection waits for a lock. */
+static void await_waiting(void)
+{
+    while (strcmp(value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                        " AND wait_event_type = 'Lock'"),
+                  "1") != 0)
+        ;
+}
+
+/* first: what becomes of the one that is there first; the second one's rows. */
+static int insert_twice(const char *first, const char *hash)
+{
+    PGconn *a = connect_to(db.conninfo), *b = connect_to(db.conninfo);
+
+    run_sql(a, "BEGIN");
+    send_insert(a, "{aa}");
+    assert_int_equal(inserted(a), 1);
+    send_insert(b, hash);
+    await_waiting(); /* nobody says yet whether it is there */
+    run_sql(a, first);
+    int n = inserted(b);
+    PQfinish(a);
+    PQfinish(b);
+    return n;
+}
+
+static void two_intakes_claim_a_run_once(void **state)
+{
+    (void)state;
+    assert_int_equal(insert_twice("COMMIT", "{aa}"), 0);
+    assert_int_equal(ROWS(ledger_sql_conflicts, "{" RUN(1) "}", "{aa}"), 0);
+    assert_string_equal(value("SELECT count(*) FROM ledger.claims"), "1");
+    assert_int_equal(take("w1", "9") + take("w2", "9"), 1);
+}
+
+static void the_second_of_two_intakes_sees_another_body(void **state)
+{
+    (void)state;
+    assert_int_equal(insert_twice("COMMIT", "{bb}"), 0);
+    assert_int_equal(ROWS(ledger_sql_conflicts, "{" RUN(1) "}", "{bb}"), 1);
+    assert_string_equal(value("SELECT encode(body_hash, 'hex') FROM ledger.claims"), "aa");
+}
+
+static void a_claim_that_was_not_to_be_is_the_next_one_s(void **state)
+{
+    (void)state;
+    assert_int_equal(insert_twice("ROLLBACK", "{bb}"), 1);
+    assert_string_equal(value("SELECT encode(body_hash, 'hex') FROM ledger.claims"), "bb");
+}
+
 static void scheduled_runs_wait(void **state)
 {
     (void)state;
@@ -329,6 +403,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_run_is_claimed_once),
         TEST(another_body_is_a_conflict),
+        TEST(two_intakes_claim_a_run_once),
+        TEST(the_second_of_two_intakes_sees_another_body),
+        TEST(a_claim_that_was_not_to_be_is_the_next_one_s),
         TEST(scheduled_runs_wait),
         TEST(taking_counts_before_the_work),
         TEST(the_urgent_and_the_old_go_first),
