@@ -237,6 +237,8 @@ static void on_switched(void *ctx, PGresult *res, const struct err *e)
     struct rebuild *r = ctx;
 
     if (e->code != ERR_OK) {
+        log_event(LOG_ERROR, "rebuild.not_switched",
+                  LF("next", "start it again: it goes on where it was"));
         sink_fail(r->sink, e);
         return;
     }
@@ -290,14 +292,16 @@ static void on_held(void *ctx, PGresult *res, const struct err *e)
     next_pass(r);
 }
 
-/* Readers are not concerned; a running sink's next batch waits, gives up, and comes again. */
+/* Whoever reads events for longer than that ends the switch: all others would wait behind it.
+ * Readers are not concerned; a running sink's next batch waits, gives up, and comes again. */
 static void on_up(void *ctx)
 {
     struct rebuild *r = ctx;
     struct err err = ERR_INIT;
 
     if (pg_send(r->pg,
-                &(struct pg_cmd){.sql = "BEGIN; LOCK TABLE fleet.sink_offsets IN EXCLUSIVE MODE"},
+                &(struct pg_cmd){.sql = "BEGIN; SET LOCAL lock_timeout = '5s';"
+                                        " LOCK TABLE fleet.sink_offsets IN EXCLUSIVE MODE"},
                 on_held, r, &err) != ERR_OK)
         sink_fail(r->sink, &err);
 }

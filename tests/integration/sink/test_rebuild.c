@@ -289,6 +289,30 @@ static void older_than_the_topics(void **state)
     lab_await_log(lab, "5 runs anew, 24 carried over");
 }
 
+/* Somebody's long query is not waited for: everybody else's would wait behind us. */
+static void a_reader_who_stays(void **state)
+{
+    struct lab *lab = *state;
+    char first[LAB_PRINT], meanwhile[LAB_PRINT];
+    PGconn *reader;
+
+    tell(lab, 0, RUNS);
+    project(lab, first);
+    reader = lab_connect(lab->conninfo);
+    PQclear(lab_exec(reader, "BEGIN; SELECT count(*) FROM fleet.events"));
+    LAB_SINK(lab, REBUILD, "rebuild");
+    assert_int_equal(lab_wait(lab, REBUILD), 75);
+    lab_await_log(lab, "rebuild.not_switched");
+    lab_fingerprint(lab, meanwhile);
+    assert_string_equal(meanwhile, first);
+    PQclear(lab_exec(reader, "COMMIT"));
+    PQfinish(reader);
+    LAB_SINK(lab, REBUILD, "rebuild");
+    assert_int_equal(lab_wait(lab, REBUILD), 0);
+    lab_await_log(lab, "tables=resumed");
+    rebuilt_as(lab, first);
+}
+
 /* Topics that were made anew cannot tell what the tables have. */
 static void another_topic(void **state)
 {
@@ -308,9 +332,12 @@ static void another_topic(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        LAB_TEST(whatever_the_tables_had_become), LAB_TEST(beside_a_sink_and_a_reader),
-        LAB_TEST(killed_and_begun_again),         LAB_TEST(left_by_another_build),
-        LAB_TEST(older_than_the_topics),          LAB_TEST(another_topic)};
+    const struct CMUnitTest tests[] = {LAB_TEST(whatever_the_tables_had_become),
+                                       LAB_TEST(beside_a_sink_and_a_reader),
+                                       LAB_TEST(killed_and_begun_again),
+                                       LAB_TEST(left_by_another_build),
+                                       LAB_TEST(older_than_the_topics),
+                                       LAB_TEST(a_reader_who_stays),
+                                       LAB_TEST(another_topic)};
     return cmocka_run_group_tests_name("sink rebuild", tests, NULL, NULL);
 }
