@@ -26,7 +26,7 @@ struct settings {
     bool allow_private_urls;
     char *metrics_listen; /* NULL: no pages */
     struct opt_list warm;
-    int64_t warm_age_ms, park_ms, janitor_ms, janitor_grace_ms;
+    int64_t warm_age_ms, park_ms, cancel_ms, janitor_ms, janitor_grace_ms;
     char *claude_update, *park_mode;
     char *store; /* NULL: none */
     struct secret *store_key;

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import urllib.request
 
@@ -62,6 +63,7 @@ class RealClaude(unittest.TestCase):
                                 text=True).stdout.strip()
         cls.api = cls.enterClassContext(Api())
         cls.stack = cls.enterClassContext(Stack("real_claude", claude=claude, env={
+            "SANDFLEET_CANCEL_GRACE": "30s",  # however busy this machine is
             "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": cls.api.url}))
 
     def run_of(self, *words, status=0):
@@ -106,6 +108,43 @@ class RealClaude(unittest.TestCase):
         one, two = (events[-1]["data"]["cost_usd"] for events in (first, second))
         total = self.natives(second, "result")[-1]["total_cost_usd"]
         self.assertAlmostEqual(one + two, total, places=6, msg="each run costs what it added")
+
+    def cancelled(self, prompt, when):
+        """A run that is cancelled as soon as when() is true: its last line, and what it cost."""
+        run_id = self.stack.sandfleet("submit", prompt, "--model", "claude-opus-5-5").stdout.split()[0]
+        self.stack.wait("the moment to cancel", when, 120)
+        began = time.time()
+        self.stack.sandfleet("cancel", run_id)
+        (run,) = self.stack.wait_rows("select *, extract(epoch from ended_at) as at from fleet.runs "
+                                      "where run_id = :'id'::uuid and ended", 1, id=run_id)
+        print(f"figure: the real CLI: ended {run['at'] - began:.2f} s after the client was called")
+        self.assertEqual(run["state"], "cancelled")
+        (result,) = self.stack.rows("select data from fleet.events where run_id = :'id'::uuid "
+                                    "and type = 'sandfleet.agent.result'", id=run_id)
+        return result["data"]["native"]["terminal_reason"], run["cost_usd"]
+
+    def runs(self, words):
+        """Does a process with this command line run on this machine, in whatever sandbox?"""
+        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                if path.read_bytes().replace(b"\0", b" ").startswith(words.encode()):
+                    return True
+            except OSError:
+                pass
+        return False
+
+    def test_a_cancel_in_a_tool(self):
+        tool = f"timeout 29{random.randrange(10**6)} tail -f /dev/null"
+        reason, cost = self.cancelled(f"[[stub:bash cmd='{tool}']] please", lambda: self.runs(tool))
+        self.assertEqual(reason, "aborted_tools")
+        self.assertGreater(cost, 0, "the interrupted turn told what it cost")
+        self.stack.wait("the tool's end", lambda: not self.runs(tool), 10)
+
+    def test_a_cancel_in_the_stream(self):
+        before = self.api.log.read_text().count("slow")
+        reason, _ = self.cancelled("[[stub:slow n=600]] please",
+                                   lambda: self.api.log.read_text().count("slow") > before)
+        self.assertEqual(reason, "aborted_streaming")
 
     def parked(self, session):
         return self.stack.wait_rows("select sandbox_id from ledger.sandboxes where session_id = :'s' and state = 'parked'",

@@ -3,7 +3,7 @@
 # Ends an attempt's agent, and sees to it that none is started later. May be called again at any
 # time, also beside itself: what is done already is found, not done twice.
 #   $1 the attempt's folder below the home
-#   $2 $3 so many twentieths of a second to heed INT and TERM; then KILL
+#   $2 $3 so many tenths of a second to heed INT and TERM; then KILL
 # INT goes to the agent alone, so that it ends its turn with a result line, which tells the cost.
 umask 077
 
@@ -33,7 +33,7 @@ try() {
     kill -s "$1" -- "$2" 2>/dev/null
     tries=$3
     until [ -e rc ] || [ "$tries" = 0 ]; do
-        sleep 0.05
+        sleep 0.1
         tries=$((tries - 1))
     done
     [ -e rc ]
@@ -43,7 +43,7 @@ end_agent() {
     [ -s agent ] && read -r group <agent || return
     agent=-$group
     [ -s child ] && read -r agent <child
-    try INT "$agent" "$1" || try TERM "-$group" "$2" || try KILL "-$group" 40
+    try INT "$agent" "$1" || try TERM "-$group" "$2" || try KILL "-$group" 20
 }
 
 { mkdir -p -- "$HOME/$1" && cd -- "$HOME/$1"; } || exit 73

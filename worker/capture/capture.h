@@ -82,9 +82,9 @@ void capture_pause(struct capture *c, bool paused);
 /* Ends the agent: its whole process group, TERM, grace, KILL; ended() follows by rc. */
 void capture_kill(struct capture *c, int64_t grace_ms);
 /* Ends the agent and all that it started, wherever that went: INT, so that it prints a result,
- * then TERM, then KILL, within two seconds while the sandbox answers; ended() follows. One that
- * was not started yet never will be. */
-void capture_cancel(struct capture *c);
+ * and after the grace (0..600000 ms) TERM, then KILL; ended() follows. One that was not started
+ * yet never will be. */
+void capture_cancel(struct capture *c, int64_t grace_ms);
 void capture_free(struct capture *c); /* forgets; the agent goes on; NULL is fine */
 
 #endif

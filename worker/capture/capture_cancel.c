@@ -7,7 +7,7 @@
 
 #include "common/banned.h"
 
-enum { INT_TWENTIETHS = 20, TERM_TWENTIETHS = 5 }; /* of a second: KILL comes after 1.25 s */
+enum { TENTH_MS = 100, TERM_TENTHS = 1 };
 
 extern const char cancel_sh[]; /* embedded by the build */
 
@@ -33,25 +33,26 @@ static void on_done(void *ctx, int64_t exit_code, const struct err *e)
 void capture_cancel_go(struct capture *c)
 {
     static const struct envd_stream_events ev = {.out = on_said, .ended = on_done};
-    char first[8], second[8];
+    char first[16], second[16];
     const char *const args[] = {"-c", cancel_sh, "sh", c->dir, first, second, NULL};
     const struct envd_command command = {.cmd = "/bin/sh", .args = args};
     struct err e;
 
     if (c->killer)
         return;
-    (void)snprintf(first, sizeof(first), "%d", INT_TWENTIETHS);
-    (void)snprintf(second, sizeof(second), "%d", TERM_TWENTIETHS);
+    (void)snprintf(first, sizeof(first), "%d", (int)(c->grace_ms / TENTH_MS));
+    (void)snprintf(second, sizeof(second), "%d", TERM_TENTHS);
     if (envd_run(c->envd, &command, &ev, c, &c->killer, &e) != ERR_OK)
         timer_start(c->kill_timer, CAPTURE_KILL_AGAIN_MS);
 }
 
 /* A start under way is broken off: the script knows what became of it, or that nothing will. */
-void capture_cancel(struct capture *c)
+void capture_cancel(struct capture *c, int64_t grace_ms)
 {
     if (c->over || c->cancelled)
         return;
     c->cancelled = true;
+    c->grace_ms = grace_ms;
     if (c->pid == 0)
         capture_drop(c);
     timer_start(c->kill_timer, 0);

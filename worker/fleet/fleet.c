@@ -159,6 +159,7 @@ static void share(struct fleet *f)
                                 .sandboxes = f->sandboxes,
                                 .life = {.ledger_id = f->ledger_id,
                                          .park_ms = s->park_ms,
+                                         .cancel_ms = s->cancel_ms,
                                          .pause = s->park_pause,
                                          .update_claude = s->update_claude,
                                          .sizes = &f->sizes},

@@ -25,6 +25,7 @@ struct run_sandboxes {     /* what all runs' sandboxes share */
     const char *ledger_id; /* in their metadata; "" until the ledger told it */
     int64_t park_ms;       /* so long a session's sandbox waits for the next run */
     bool pause;            /* …paused */
+    int64_t cancel_ms;     /* so long an interrupted agent may take to end its turn */
     bool update_claude;    /* once in a new sandbox */
     struct sandbox_sizes *sizes;
 };

@@ -111,15 +111,15 @@ void run_enter_cancelling(struct run *r)
         run_apply(r, RUN_EV_ENDED);
         return;
     }
-    timer_start(r->timer, RUN_CANCEL_PATIENCE_MS);
-    capture_cancel(r->capture);
+    timer_start(r->timer, r->host->life.cancel_ms + RUN_CANCEL_PATIENCE_MS);
+    capture_cancel(r->capture, r->host->life.cancel_ms);
 }
 
 /* The sandbox answers no more, or what runs in it is out of everybody's reach. */
 void run_cancel_timer(struct run *r)
 {
     log_event(LOG_WARN, "run.cancel_forced", LF("run", r->claim.run_id),
-              LF_INT("after_ms", RUN_CANCEL_PATIENCE_MS));
+              LF_INT("after_ms", r->host->life.cancel_ms + RUN_CANCEL_PATIENCE_MS));
     r->cancel.force = true;
     (void)run_heed_cancel(r);
 }

@@ -65,7 +65,7 @@ static void bite(struct run *r, enum watchdog_reason reason, int64_t now_ms)
     log_event(LOG_WARN, "run.stalled", LF("run", r->claim.run_id),
               LF("reason", watchdog_reason_name(reason)),
               LF_INT("idle_ms", now_ms - r->watchdog.line_ms), LF("next", "the agent is ended"));
-    capture_cancel(r->capture);
+    capture_cancel(r->capture, r->host->life.cancel_ms);
 }
 
 /* Ended behind its result: by that. Stuck before it: whatever it says while it is ended, unless

@@ -8,8 +8,8 @@
 
 #define LEFT "pgrep -f 'sleep 98765[0-9]' >/dev/null"
 
-/* KILL comes after 1.25 s; the supervisor's own, which would do, after ten. */
-enum { LONGEST_MS = 7000 };
+/* KILL comes behind the grace; the supervisor's own, which would do, after ten seconds. */
+enum { GRACE_MS = 1000, LONGEST_MS = 7000 };
 
 struct row {
     const char *name, *agent;
@@ -58,8 +58,8 @@ static void ends(void **state)
     begin(&g, w.sb, w.run_id, row->agent, (struct capture_spec){0});
     fx_run();
     int64_t began = clock_boot_ms();
-    capture_cancel(g.c);
-    capture_cancel(g.c);
+    capture_cancel(g.c, GRACE_MS);
+    capture_cancel(g.c, GRACE_MS);
     while (!g.ended)
         fx_run();
     assert_in_range(clock_boot_ms() - began, 0, LONGEST_MS);
@@ -78,7 +78,7 @@ static void one_that_was_not_started_never_is(void **state)
 
     (void)state;
     begin(&g, w.sb, w.run_id, "echo up\nsleep 60\n", (struct capture_spec){0});
-    capture_cancel(g.c);
+    capture_cancel(g.c, GRACE_MS);
     fx_run();
     assert_true(g.ended);
     assert_string_equal(g.e.msg, "");
@@ -87,7 +87,7 @@ static void one_that_was_not_started_never_is(void **state)
     assert_int_equal(exit_of(&w, "test -d ~/.sandfleet/cancel-early/1/started"), 0);
     /* another owner, who does not know of the cancel yet, and then does */
     begin(&later, w.sb, w.run_id, "echo up\nsleep 60\n", (struct capture_spec){.resume = true});
-    capture_cancel(later.c);
+    capture_cancel(later.c, GRACE_MS);
     fx_run();
     assert_int_equal(later.status, 130);
     assert_int_equal(later.lines, 0);
@@ -110,7 +110,7 @@ static void one_that_another_started_is_found(void **state)
     fx_run();
     end(&first);
     begin(&second, w.sb, w.run_id, "", (struct capture_spec){.resume = true});
-    capture_cancel(second.c);
+    capture_cancel(second.c, GRACE_MS);
     fx_run();
     assert_true(second.ended);
     assert_int_equal(second.status, 0);
@@ -133,12 +133,12 @@ static void a_cancel_that_was_cut_is_done_by_the_next(void **state)
     first.stop_at = 1;
     fx_run();
     first.stop_at = 2;
-    capture_cancel(first.c);
+    capture_cancel(first.c, GRACE_MS);
     fx_run(); /* the interrupt arrived, and was not heeded */
     assert_false(first.ended);
     end(&first);
     begin(&second, w.sb, w.run_id, "", (struct capture_spec){.resume = true});
-    capture_cancel(second.c);
+    capture_cancel(second.c, GRACE_MS);
     fx_run();
     assert_true(second.ended);
     assert_int_equal(second.status, 137);

@@ -542,9 +542,10 @@ void capture_pause(struct capture *c, bool paused)
     note(paused ? "stop-reading" : "read-on");
 }
 
-void capture_cancel(struct capture *c)
+void capture_cancel(struct capture *c, int64_t grace_ms)
 {
     assert_non_null(c);
+    assert_int_equal(grace_ms, 1300);
     note("interrupt");
     w.interrupted = true;
 }
@@ -1022,6 +1023,7 @@ static void begin(const struct row *row)
     w.may_publish = true;
     snprintf(claim.run_id, sizeof(claim.run_id), ID);
     host.life.park_ms = 1800000;
+    host.life.cancel_ms = 1300;
     host.life.pause = row->pause;
     host.life.update_claude = row->update;
     host.times = row->times;
