@@ -16,7 +16,8 @@ extern const size_t collect_sh_len;
 
 enum {
     DIR_MAX_BYTES = 128,
-    PATH_ROOM = DIR_MAX_BYTES + 64,
+    NAME_ROOM = 64,
+    PATH_ROOM = DIR_MAX_BYTES + NAME_ROOM + 8,
     JOB_MAX_BYTES = 128 << 10,
     SAID_MAX_BYTES = 256,
     LOCATION_MAX_BYTES = 4096,
@@ -38,6 +39,7 @@ struct collect {
     const char *name; /* of the artifact under way */
     int64_t bytes, files;
     int tries;
+    int packs; /* each has files of its own in the sandbox: one that was left may be at work */
     struct backoff backoff;
     struct envd_stream *stream;
     struct envd_call *call;
@@ -90,6 +92,19 @@ static void on_limit(void *ctx)
     (void)err_set(&e, ERR_TIMEOUT, "it is not stored in %d s", COLLECT_MAX_MS / 1000);
     c->ev.failed(c->ctx, c->name, &e);
     finish(c);
+}
+
+/* The name of a file of this pack, in the attempt's folder. */
+static const char *name_of(const struct collect *c, const char *what, char out[NAME_ROOM])
+{
+    (void)snprintf(out, NAME_ROOM, "%s.%" PRId64 ".%d", what, c->want.epoch, c->packs);
+    return out;
+}
+
+static const char *path_of(const struct collect *c, const char *name, char out[PATH_ROOM])
+{
+    (void)snprintf(out, PATH_ROOM, "~/%s/%s", c->dir, name);
+    return out;
 }
 
 static void next_artifact(struct collect *c);
@@ -154,11 +169,11 @@ static void on_tidied(void *ctx, const struct envd_answer *a, const struct err *
 /* A session's sandbox is kept, and needs no second copy. */
 static void tidy(struct collect *c)
 {
-    char path[PATH_ROOM];
+    char name[NAME_ROOM], path[PATH_ROOM];
     struct err e;
 
-    (void)snprintf(path, sizeof(path), "~/%s/%s", c->dir, c->name);
-    if (c->files == 0 || envd_remove(c->envd, path, on_tidied, c, &c->call, &e) != ERR_OK)
+    if (c->files == 0 || envd_remove(c->envd, path_of(c, name_of(c, "archive", name), path),
+                                     on_tidied, c, &c->call, &e) != ERR_OK)
         next_artifact(c);
 }
 
@@ -179,10 +194,10 @@ static void carry(struct collect *c)
 {
     bool packed = c->files > 0;
     AUTO_BUF key = BUF_INIT(STORE_KEY_MAX + 1);
-    char path[PATH_ROOM];
+    char name[NAME_ROOM], path[PATH_ROOM];
     struct err e = ERR_INIT;
 
-    (void)snprintf(path, sizeof(path), "~/%s/%s", c->dir, packed ? c->name : "out.ndjson");
+    (void)path_of(c, packed ? name_of(c, "archive", name) : "out.ndjson", path);
     collect_key(c->want.request->tenant, c->want.run_id, c->want.attempt, c->name, &key);
     const struct carry_file_want want = {.loop = c->loop,
                                          .envd = c->envd,
@@ -243,11 +258,10 @@ static void run_job(struct collect *c)
 {
     static const char script[] = "cd -- \"$HOME/$1\" && exec sh \"./$2\"";
     static const struct envd_stream_events ev = {.out = on_said, .ended = on_packed};
-    char job[64];
-    const char *const args[] = {"-c", script, "sh", c->dir, job, NULL};
+    char job[NAME_ROOM];
+    const char *const args[] = {"-c", script, "sh", c->dir, name_of(c, "collect", job), NULL};
     struct err e;
 
-    (void)snprintf(job, sizeof(job), "collect.%" PRId64, c->want.epoch);
     buf_clear(&c->said);
     if (envd_run(c->envd, &(struct envd_command){.cmd = "/bin/sh", .args = args}, &ev, c,
                  &c->stream, &e) != ERR_OK)
@@ -277,11 +291,12 @@ static void put_value(struct buf *job, const char *name, struct str value)
 
 static void write_job(const struct collect *c, struct buf *job)
 {
+    char name[NAME_ROOM];
     const cJSON *glob;
 
     buf_add(job, collect_sh, collect_sh_len);
     put_value(job, "work", str_of(c->want.request->working_dir));
-    put_value(job, "archive", str_of(c->name));
+    put_value(job, "archive", str_of(name_of(c, "archive", name)));
     buf_addf(job, "max_bytes %d\nmax_files %d\nmax_unpacked %" PRId64 "\n", COLLECT_MAX_BYTES,
              COLLECT_MAX_FILES, COLLECT_MAX_UNPACKED);
     cJSON_ArrayForEach(glob, run_globs_of(c->want.request))
@@ -296,11 +311,12 @@ static void write_job(const struct collect *c, struct buf *job)
 static void pack(struct collect *c)
 {
     AUTO_BUF job = BUF_INIT(JOB_MAX_BYTES);
-    char path[PATH_ROOM];
+    char name[NAME_ROOM], path[PATH_ROOM];
     struct err e = ERR_INIT;
 
+    c->packs++;
     write_job(c, &job);
-    (void)snprintf(path, sizeof(path), "~/%s/collect.%" PRId64, c->dir, c->want.epoch);
+    (void)path_of(c, name_of(c, "collect", name), path);
     if (job.rc != ERR_OK)
         (void)err_set(&e, job.rc, "the globs");
     if (e.code != ERR_OK || envd_put(c->envd, path, buf_str(&job), on_job_put, c, &c->call, &e))

@@ -38,7 +38,7 @@ while IFS= read -r line; do
     esac
 done <"$0"
 list=$here/$archive.list
-trap 'rm -f -- "$list" "$here/${0##*/}"' EXIT
+trap 'rm -f -- "$list" "$list.status" "$here/${0##*/}"' EXIT
 
 cd -- "$HOME/$work" || exit 3
 find . -regextype posix-extended -path ./.sandfleet -prune -o -type f \( "$@" \) -printf '%P\0' \
@@ -49,11 +49,13 @@ files=$(tr -dc '\0' <"$list" | wc -c)
 unpacked=$(du -lcb --files0-from="$list" | tail -n 1 | cut -f 1)
 [ "${unpacked:-0}" -le "$max_unpacked" ] || exit 4
 # A file that changes meanwhile (1) is packed as it is.
-tar -cz --null --verbatim-files-from --no-recursion -T "$list" 2>/dev/null |
-    head -c "$((max_bytes + 1))" >"$here/$archive" || exit 73
+{
+    tar -cz --null --verbatim-files-from --no-recursion -T "$list" 2>/dev/null
+    echo $? >"$list.status"
+} | head -c "$((max_bytes + 1))" >"$here/$archive" || exit 73
 bytes=$(stat -c %s -- "$here/$archive") || exit 73
 [ "$bytes" -le "$max_bytes" ] || exit 4
-gzip -t <"$here/$archive" 2>/dev/null || exit 73
+[ "$(cat "$list.status")" -le 1 ] || exit 73
 echo "$bytes $files"
 exit 0
 #:job

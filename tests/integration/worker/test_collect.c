@@ -242,6 +242,28 @@ static void whoever_takes_over_stores_the_same(void **state)
     world_end(&w);
 }
 
+/* What the first began in the sandbox goes on beside the second. */
+static void two_owners_at_once_store_the_same(void **state)
+{
+    struct world w = sandbox("collect-5");
+    struct collecting a, b;
+
+    (void)state;
+    in_sandbox(&w,
+               "head -c 3000000 /dev/urandom >work/big && sha256sum work/big >sum && mv sum work/");
+    begin_collecting(&a, &w, dir, "{\"globs\":[\"big\",\"sum\"]}", 0, 1);
+    begin_collecting(&b, &w, dir, "{\"globs\":[\"big\",\"sum\"]}", 0, 2);
+    while (!a.done || !b.done)
+        fx_run();
+    assert_string_equal(a.text, "artifacts.tar.gz:2:0 ");
+    assert_string_equal(b.text, "artifacts.tar.gz:2:0 ");
+    in_store("rm -rf t && mkdir -p t/work && tar -xzf artifacts.tar.gz -C t/work && cd t && "
+             "sha256sum -c --quiet work/sum");
+    run_request_release(&a.request);
+    run_request_release(&b.request);
+    world_end(&w);
+}
+
 static int up(void **state)
 {
     char path[80];
@@ -270,7 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_named_and_nothing_else),
                                        cmocka_unit_test(what_cannot_be_is_said),
                                        cmocka_unit_test(no_known_secret_is_stored),
-                                       cmocka_unit_test(whoever_takes_over_stores_the_same)};
+                                       cmocka_unit_test(whoever_takes_over_stores_the_same),
+                                       cmocka_unit_test(two_owners_at_once_store_the_same)};
 
     return cmocka_run_group_tests_name("collect", tests, up, down);
 }
