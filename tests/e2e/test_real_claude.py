@@ -123,19 +123,19 @@ class RealClaude(unittest.TestCase):
                                     "and type = 'sandfleet.agent.result'", id=run_id)
         return result["data"]["native"]["terminal_reason"], run["cost_usd"]
 
-    def runs(self, words):
-        """Does a process with this command line run on this machine, in whatever sandbox?"""
+    def runs(self, words, for_s=0):
+        """Does a process with this command line run on this machine, in whatever sandbox, so long?"""
         for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 if path.read_bytes().replace(b"\0", b" ").startswith(words.encode()):
-                    return True
+                    return time.time() - path.parent.stat().st_mtime >= for_s
             except OSError:
                 pass
         return False
 
     def test_a_cancel_in_a_tool(self):
         tool = f"timeout 29{random.randrange(10**6)} tail -f /dev/null"
-        reason, cost = self.cancelled(f"[[stub:bash cmd='{tool}']] please", lambda: self.runs(tool))
+        reason, cost = self.cancelled(f"[[stub:bash cmd='{tool}']] please", lambda: self.runs(tool, for_s=3))
         self.assertEqual(reason, "aborted_tools")
         self.assertGreater(cost, 0, "the interrupted turn told what it cost")
         self.stack.wait("the tool's end", lambda: not self.runs(tool), 10)
