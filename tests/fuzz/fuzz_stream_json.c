@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Property: whatever a line holds, its event data is valid JSON that jsonb takes, under
- * the ceiling; and counts never go down. */
+ * the ceiling; counts never go down, and nothing is stuck when it has just spoken. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "worker/run/outcome.h"
 #include "worker/run/stream_json.h"
+#include "worker/run/watchdog.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,6 +22,17 @@ static void check_data(char *line, size_t n, const struct stream_line *kind)
     assert(stream_json_data(line, n, kind, 1, 2, (int64_t)n, 0, &out, &err) == ERR_OK);
     assert(json_scan(buf_str(&out), NULL, 0, &scan, &err) == ERR_OK);
     assert(scan.is_object && scan.unsafe == 0);
+}
+
+static void check_watchdog(const struct stream_state *st, const struct stream_line *kind)
+{
+    static const struct watchdog_limits limits = {3, 2, 1};
+    struct watchdog w = {0};
+
+    watchdog_start(&w, 0);
+    watchdog_line(&w, st, kind, 10);
+    assert(st->tasks >= 0 && watchdog_due_ms(&w, &limits) > 10);
+    assert(watchdog_verdict(&w, &limits, 10) == WATCHDOG_NONE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     stream_json_line(&st, (struct str){line, size}, &kind);
     assert(st.lines == 1 && st.cost_usd >= 0 && st.input_tokens >= 0 && st.output_tokens >= 0);
     assert(outcome_of_exit(&st, 1, (struct str){line, size}) < OUTCOMES);
+    check_watchdog(&st, &kind);
     stream_json_render((struct str){line, size}, &kind, &seen);
     check_data(line, size, &kind);
     free(line);
