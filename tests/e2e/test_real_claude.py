@@ -188,11 +188,14 @@ class RealClaude(unittest.TestCase):
         self.check_stored(events)
 
     def test_the_api_refuses(self):
-        for status, outcome in ((401, "auth"), (400, "invalid_request")):
+        self.addCleanup(self.stack.execute, "update ledger.credentials set hold_until = null")
+        for status, outcome in ((400, "invalid_request"), (401, "auth")):
             with self.subTest(outcome):
                 events = self.run_of(f"[[stub:fail status={status}]] please", status=1)
                 self.assertEqual(events[-1]["data"]["outcome"], outcome)
                 self.check_stored(events)
+        held = self.stack.value("select hold_reason from ledger.credentials where hold_until > now()")
+        self.assertEqual(held, "auth")
 
     def test_a_line_of_a_megabyte(self):
         events = self.run_of("[[stub:bigedit bytes=1000000]] please")

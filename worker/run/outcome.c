@@ -261,9 +261,16 @@ static int64_t credential_ms(enum outcome o, const struct outcome_case *c)
     return 0;
 }
 
+static enum outcome_next next_in(enum outcome o, const struct outcome_case *c)
+{
+    if (rows[o].next == NEXT_OTHER)
+        return c->pooled ? NEXT_WAIT : NEXT_END;
+    return rows[o].next;
+}
+
 struct outcome_plan outcome_plan(enum outcome o, const struct outcome_case *c, uint32_t random)
 {
-    enum outcome_next next = rows[o].next;
+    enum outcome_next next = next_in(o, c);
     bool waited = next == NEXT_WAIT && c->uncounted < OUTCOME_UNCOUNTED_MAX;
     bool counted = next != NEXT_HOLD && !waited;
     struct outcome_plan p = {.counted = counted,

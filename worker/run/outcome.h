@@ -14,15 +14,16 @@
  *   RETRY    a new attempt after a backoff, counted against max_attempts
  *   ONCE     the same, but it is the last one
  *   WAIT     a new attempt after a backoff, not counted, up to OUTCOME_UNCOUNTED_MAX
- *   HOLD     waits until a known time or a minute, not counted */
-enum outcome_next { NEXT_END, NEXT_RETRY, NEXT_ONCE, NEXT_WAIT, NEXT_HOLD };
+ *   HOLD     waits until a known time or a minute, not counted
+ *   OTHER    WAIT where another credential of its pool may do better, else END */
+enum outcome_next { NEXT_END, NEXT_RETRY, NEXT_ONCE, NEXT_WAIT, NEXT_HOLD, NEXT_OTHER };
 enum { OUTCOME_UNCOUNTED_MAX = 20 };
 
 /* What happens to the credential.
  *   KEEP     nothing
  *   LIMIT    no run gets it until its limit resets, or for OUTCOME_LIMIT_MS
- *   ALERT    somebody must look at it; no run gets it for OUTCOME_ALERT_MS, then one more tries
- * The run itself waits as long, unless it may have another one. */
+ *   ALERT    somebody must look at it; no run gets it for OUTCOME_ALERT_MS
+ * A run that is to go on waits as long, unless it may have another one. */
 enum outcome_credential { CREDENTIAL_KEEP, CREDENTIAL_LIMIT, CREDENTIAL_ALERT };
 enum { OUTCOME_LIMIT_MS = 5 * 60 * 1000, OUTCOME_ALERT_MS = 10 * 60 * 1000 };
 
@@ -37,8 +38,8 @@ enum { OUTCOME_LIMIT_MS = 5 * 60 * 1000, OUTCOME_ALERT_MS = 10 * 60 * 1000 };
     X(REFUSAL, "refusal", RUN_FAILED, END, KEEP, 0, 0)                                  \
     X(CONTEXT_LIMIT, "context_limit", RUN_FAILED, END, KEEP, 0, 0)                      \
     X(INVALID_REQUEST, "invalid_request", RUN_FAILED, END, KEEP, 0, 0)                  \
-    X(BILLING, "billing", RUN_FAILED, WAIT, ALERT, 0, 0)                                \
-    X(AUTH, "auth", RUN_FAILED, WAIT, ALERT, 0, 0)                                      \
+    X(BILLING, "billing", RUN_FAILED, OTHER, ALERT, 0, 0)                               \
+    X(AUTH, "auth", RUN_FAILED, OTHER, ALERT, 0, 0)                                     \
     X(TIMED_OUT, "timed_out", RUN_TIMED_OUT, END, KEEP, 0, 0)                           \
     X(CANCELLED, "cancelled", RUN_CANCELLED, END, KEEP, 0, 0)                           \
     X(INTERRUPTED, "interrupted", RUN_FAILED, END, KEEP, 0, 0)                          \

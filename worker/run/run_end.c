@@ -100,8 +100,8 @@ static void say_credential_held(struct run *r)
 /* Before the run can be taken again, by this worker or another one: run_settle() waits for it. */
 static void hold_credential(struct run *r)
 {
-    if (r->plan.credential_ms <= 0 || !r->credential)
-        return;
+    if (r->plan.credential_ms <= 0 || !r->credential || r->credential->kind == CREDENTIAL_NONE)
+        return; /* one that is none is not at fault */
     say_credential_held(r);
     r->credential_op =
         ledger_hold_credential(r->host->ledger, r->credential->name, r->plan.credential_ms,

@@ -21,7 +21,7 @@
 #define ONCE_MORE RETRIES ", the last"
 #define WAITS     "retry, not counted, in 2501..5000 ms"
 #define HOLDS     "retry, not counted, in 300000..300999 ms; credential held for 300000 ms"
-#define ALERTS    "retry, not counted, in 600000..600999 ms; credential held for 600000 ms, alert"
+#define ALERTS    "end; credential held for 600000 ms, alert"
 
 static struct end {
     const char *name;
@@ -219,7 +219,7 @@ static struct other {
      {.attempt = 1, .max_attempts = 1, .pooled = true}},
     {"auth",
      "end; credential held for 600000 ms, alert",
-     {.attempt = 22, .uncounted = 20, .max_attempts = 1}},
+     {.attempt = 22, .uncounted = 20, .max_attempts = 1, .pooled = true}},
 };
 
 static void does_the_rest(void **state)
@@ -334,7 +334,7 @@ static const char *documented(enum outcome o)
     const char *credential = p.credential_ms == 0 ? "" : p.alert ? "alert " : "until reset ";
     static const char *const nexts[] = {
         [NEXT_END] = "ends",   [NEXT_RETRY] = "again", [NEXT_ONCE] = "once",
-        [NEXT_WAIT] = "waits", [NEXT_HOLD] = "held",
+        [NEXT_WAIT] = "waits", [NEXT_HOLD] = "held",   [NEXT_OTHER] = "other",
     };
     static char row[160];
 

@@ -982,7 +982,7 @@ static void on_refused(void *ctx, const struct err *e)
     run_release(w.run);
 }
 
-static struct credential only = {.name = (char[]){"default"}};
+static struct credential only = {.name = (char[]){"default"}, .kind = CREDENTIAL_OAUTH};
 static const struct credentials credentials = {.items = &only, .n = 1};
 static struct secret *secrets[1];
 static struct sandbox_sizes sizes;
@@ -1049,6 +1049,7 @@ static void end(void)
 #define T_MAKE     "say:attempt.starting place create:1 own:sb1 "
 #define T_TO_AGENT T_MAKE "say:sandbox.created agent mark:started say:attempt.started "
 
+#define POOLED  "{\"v\":1,\"run_id\":\"" ID "\",\"prompt\":\"x\",\"credential\":\"team\"}"
 #define WATCHED .times = {.watchdog = {100000, 50000, 10000}}
 
 static struct row rows[] = {
@@ -1430,15 +1431,19 @@ static struct row rows[] = {
      .trace =
          T_TO_AGENT "line:1 line:2 line:3 say:credential.held hold:default,usage_limit "
                     "say:attempt.ended say:run.held say:sandbox.ended requeue:usage_limit,0,0"},
-    {"a refused token holds it, too, and costs no attempt",
+    {"a refused token holds it, too, before the run ends",
+     .script = TO_AGENT "init badtoken exit0 ack ack holding",
+     .trace = T_TO_AGENT "line:1 line:2 say:credential.held hold:default,auth say:attempt.ended "
+                         "say:sandbox.ended close"},
+    {"another one of the pool goes on", POOLED,
      .script = TO_AGENT "init badtoken exit0 ack ack holding",
      .trace = T_TO_AGENT "line:1 line:2 say:credential.held hold:default,auth say:attempt.ended "
                          "say:run.retrying say:sandbox.ended requeue:auth,0,1"},
-    {"a credential that the ledger does not know stops no run",
+    {"a credential that the ledger does not know stops no run", POOLED,
      .script = TO_AGENT "init badtoken exit0 ack ack nothold",
      .trace = T_TO_AGENT "line:1 line:2 say:credential.held hold:default,auth say:attempt.ended "
                          "say:run.retrying say:sandbox.ended requeue:auth,0,1"},
-    {"the last attempt's does so before the end", .uncounted = 20, .failures = 2,
+    {"the last attempt's does so before the end", POOLED, .uncounted = 20, .failures = 2,
      .script = TO_AGENT "init badtoken exit0 ack ack holding",
      .trace = T_TO_AGENT "line:1 line:2 say:credential.held hold:default,auth say:attempt.ended "
                          "say:sandbox.ended close"},
@@ -1688,6 +1693,20 @@ static void what_an_attempt_was_given_is_told_once(void **state)
     end();
 }
 
+/* An agent that is not logged in, because it was given nothing: no credential is at fault. */
+static void none_is_not_held(void **state)
+{
+    const struct row row = {.script = TO_AGENT "init badtoken exit0 ack ack"};
+
+    (void)state;
+    only.kind = CREDENTIAL_NONE;
+    play(&row);
+    only.kind = CREDENTIAL_OAUTH;
+    assert_null(strstr(w.trace.p, "hold:"));
+    assert_non_null(strstr(w.trace.p, "say:attempt.ended say:sandbox.ended close"));
+    end();
+}
+
 static void no_hold_is_longer_than_a_limit_lasts(void **state)
 {
     const struct row row = {.script = TO_AGENT "limit exit0 ack ack holding"};
@@ -1891,6 +1910,7 @@ int main(void)
         cmocka_unit_test(an_end_without_a_result_is_synthetic),
         cmocka_unit_test(a_heartbeat_tells_how_far_it_is),
         cmocka_unit_test(a_warning_tells_the_cost_so_far),
+        cmocka_unit_test(none_is_not_held),
         cmocka_unit_test(an_end_tells_cost_result_and_tail)};
     struct err err = ERR_INIT;
     int failed;
