@@ -26,15 +26,10 @@ static const char *state_name(size_t i)
 }
 
 /* What a run waits for besides an outcome of its last attempt. "none": nobody has looked yet. */
-static const char *const holds[] = {"other",
-                                    "none",
-                                    "scheduled",
-                                    "unreadable",
-                                    "session_busy",
-                                    "tenant_limit",
-                                    "credential_limit",
-                                    "fleet_full",
-                                    "starts_per_minute",
+static const char *const holds[] = {"other",        "none",
+                                    "scheduled",    "unreadable",
+                                    "tenant_limit", "credential_limit",
+                                    "fleet_full",   "starts_per_minute",
                                     "no_slot"};
 enum { HOLD_KINDS = COUNTOF(holds) + OUTCOMES };
 
