@@ -13,7 +13,10 @@
  * Shares are by start-time fair queueing: each start puts its key's tag forward by 1 / weight, a
  * key's next start is due at its tag or at the virtual time (that of the last start), whichever
  * is later, and the earliest goes first. So one that was idle saves nothing up, and none waits
- * for ever. Between the lanes the same, with weights 4 and 1. */
+ * for ever. Between the lanes the same, with weights 4 and 1.
+ *
+ * The plan must be the same for ten that wait and for a hundred thousand: a head is asked for with
+ * LIMIT (an EXISTS may become a look at all), and rows by their ids in an array. */
 #include "worker/ledger/ledger_sql.h"
 
 #include "worker/ledger/ledger_sql_parts.h"
@@ -49,9 +52,9 @@ const char ledger_sql_take_lock[] =
 #define READY                                                                                      \
     " ready AS MATERIALIZED (SELECT q.*, t.n AS tenant_room, w.known FROM queue q"                 \
     " JOIN tenant_space t USING (tenant) JOIN wanted w USING (credential)"                         \
+    " CROSS JOIN LATERAL " HEADS("", "1") " head"                                                  \
     " WHERE (t.n IS NULL OR t.n > 0) AND " LANE_ROOM " > 0"                                        \
-    " AND (NOT w.known OR EXISTS (SELECT FROM seat s WHERE s.wanted = q.credential))"              \
-    " AND EXISTS " HEADS("", "1") ")"
+    " AND (NOT w.known OR EXISTS (SELECT FROM seat s WHERE s.wanted = q.credential)))"
 
 /* v is the virtual time among the lane's keys, lane_v among the lanes. No more keys than there
  * are starts: each has one at least. */
@@ -96,7 +99,8 @@ const char ledger_sql_take_lock[] =
     " WHERE nth_of_lane <= " LANE_ROOM " ORDER BY lane_tag, lane DESC"                             \
     " LIMIT (SELECT n FROM room)),"                                                                \
     " locked AS (SELECT ch.* FROM ledger.claims c JOIN chosen ch USING (run_id)"                   \
-    " WHERE c.state = 'waiting' FOR UPDATE OF c SKIP LOCKED)"
+    " WHERE c.state = 'waiting' AND c.run_id = ANY (ARRAY(SELECT run_id FROM chosen))"             \
+    " FOR UPDATE OF c SKIP LOCKED)"
 
 /* A new attempt, counted before its work starts. */
 #define TAKEN                                                                                      \
@@ -104,7 +108,8 @@ const char ledger_sql_take_lock[] =
     " attempt = c.attempt + 1, worker_id = $1, started = false, started_at = NULL,"                \
     " credential_used = l.credential_used, log_offset = 0, log_line = 0, hold_reason = NULL,"      \
     " told_reason = NULL, told_at = NULL, updated_at = now()"                                      \
-    " FROM locked l WHERE c.run_id = l.run_id RETURNING c.*)"
+    " FROM locked l WHERE c.run_id = l.run_id"                                                     \
+    " AND c.run_id = ANY (ARRAY(SELECT run_id FROM locked)) RETURNING c.*)"
 
 #define ACCOUNTS                                                                                   \
     " started AS (INSERT INTO ledger.starts (at, n) SELECT clock_timestamp(), count(*)"            \

@@ -55,7 +55,8 @@ const char ledger_sql_tell[] =
     NEWS ", told AS (UPDATE ledger.claims c SET told_at = now(),"
     " hold_reason = CASE WHEN n.timed THEN c.hold_reason ELSE n.reason END,"
     " epoch = c.epoch + n.new::int, tellings = c.tellings + n.new::int FROM news n"
-    " WHERE c.run_id = n.run_id AND c.state = 'waiting'"
+    " WHERE c.run_id = n.run_id AND c.run_id = ANY (ARRAY(SELECT run_id FROM looked))"
+    " AND c.state = 'waiting'"
     " RETURNING c.run_id, c.epoch, c.attempt, c.request, n.reason,"
     " (extract(epoch FROM n.until) * 1000)::bigint, n.new) SELECT * FROM told WHERE new";
 

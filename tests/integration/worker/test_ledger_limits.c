@@ -296,6 +296,42 @@ static void the_lanes_share_what_the_fleet_has(void **state)
     assert_int_equal(started("lane = 'batch'"), 10);
 }
 
+/* --- a long queue -------------------------------------------------------------------- */
+
+/* Where the plan of a statement that is kept reads the whole table; else "". */
+static const char *reads_all(const char *types, const char *sql, const char *values)
+{
+    static char found[256];
+    AUTO_BUF prepare = BUF_INIT(65536);
+
+    buf_addf(&prepare, "PREPARE kept (%s) AS %s", types, sql);
+    run_sql(db.conn, prepare.p);
+    buf_clear(&prepare);
+    buf_addf(&prepare, "EXPLAIN EXECUTE kept (%s)", values);
+    PGresult *res = PQexec(db.conn, prepare.p);
+    found[0] = '\0';
+    for (int row = 0; row < PQntuples(res); row++)
+        if (strstr(PQgetvalue(res, row, 0), "Seq Scan on claims"))
+            snprintf(found, sizeof(found), "%s", PQgetvalue(res, row, 0));
+    assert_true(PQntuples(res) > 0);
+    PQclear(res);
+    run_sql(db.conn, "DEALLOCATE kept");
+    return found;
+}
+
+static void no_plan_reads_the_whole_queue(void **state)
+{
+    (void)state;
+    ROWS(ledger_sql_have_credentials, "{t}", "{NULL}", "{oauth}");
+    waiting('1', 20000, "x"); /* all alike: what is worst for the planner's guesses */
+    run_sql(db.conn, "ANALYZE ledger.claims");
+    run_sql(db.conn, "SET plan_cache_mode = force_generic_plan");
+    assert_string_equal(
+        reads_all("text, bigint, bigint, text[]", ledger_sql_take, "'w', 10, 40, '{t}'"), "");
+    assert_string_equal(reads_all("bigint, bigint, bigint", ledger_sql_tell, "100, 0, 0"), "");
+    run_sql(db.conn, "RESET plan_cache_mode");
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, empty)
 
 int main(void)
@@ -316,6 +352,7 @@ int main(void)
         TEST(ten_small_ones_do_not_wait_for_a_big_one),
         TEST(inside_a_key_the_urgent_go_first),
         TEST(the_lanes_share_what_the_fleet_has),
+        TEST(no_plan_reads_the_whole_queue),
     };
     return cmocka_run_group_tests_name("ledger_limits", tests, open_database, close_database);
 }
