@@ -172,7 +172,8 @@ class RealClaude(unittest.TestCase):
         self.assertLess(max(costs), 0.5 * total)
 
     def test_the_credential_is_in_no_transcript(self):
-        self.run_of("[[stub:bash cmd='s=sk; echo said: $s" + KEY.removeprefix("sk") + "']] x", "--session", "leak")
+        # backwards: the other tests look for the word in what was asked, too
+        self.run_of("[[stub:bash cmd='echo " + KEY[::-1] + " :dias | rev']] x", "--session", "leak")
         self.parked("leak")
         key = self.stack.value("select transcript from ledger.sessions where session_id = 'leak'")
         stored = (self.stack.dir / "store" / key).read_text()
