@@ -69,6 +69,10 @@ class Workspace(unittest.TestCase):
         self.assertEqual(rows[-1]["type"], "sandfleet.run.completed", rows[-1]["data"])
         pack, output = self.stored(rows)
         self.assertEqual(rows[-1]["data"]["artifacts"], [pack, output])
+        listed = self.stack.rows("select * from fleet.artifacts where run_id = :'id'::uuid order by name",
+                                 id=rows[0]["run_id"])
+        self.assertEqual([[a[k] for k in ("name", "bytes", "sha256", "location", "files", "attempt")] for a in listed],
+                         [[*(a[k] for k in ("name", "bytes", "sha256", "location")), a.get("files"), 1] for a in (pack, output)])
         for told in (pack, output):
             path = pathlib.Path(told["location"].removeprefix("file://"))
             self.assertEqual(path.stat().st_mode & 0o777, 0o600)

@@ -368,8 +368,8 @@ static void who_comes_late_changes_nothing(void **state)
     in_sandbox(&w, "until [ -e .sandfleet/*/1/fill.1 ] && pgrep -f fill.1; do sleep 0.02; done");
     assert_false(late.ended);
     late.stops = true;
-    in_sandbox(&w, "cd .sandfleet/*/1 && mkdir started && cd && echo agent >work/f && touch "
-                   ".sandfleet/*/1/go");
+    in_sandbox(&w, "cd .sandfleet/*/1 && mkdir started && (cd ../../.. && cd work && echo agent "
+                   ">f) && touch go");
     if (!late.ended)
         fx_run();
     assert_int_equal(late.end, FILL_DONE);
