@@ -28,7 +28,7 @@ static const struct opt rows[] = {
       "<duration>", "How long this worker may be silent before others take its runs over; the same in the whole fleet." },
     { "drain", 0, OPT_MS, AT(drain_ms), "30s", 0, 86400000, 0, NULL,
       "<duration>", "How long runs may go on after SIGTERM before they are handed to other workers." },
-    { "cancel-grace", 0, OPT_MS, AT(cancel_ms), "1300ms", 0, 600000, 0, NULL,
+    { "cancel-grace", 0, OPT_MS, AT(cancel_ms), "1s", 0, 600000, 0, NULL,
       "<duration>", "How long a cancelled agent, once interrupted, may take to end its turn and tell its cost, before it is killed; the end comes about half a second behind that." },
     { "e2b-api-url", 0, OPT_STRING, AT(e2b_api_url), NULL, 1, 2048, 0, "E2B_API_URL",
       "<url>", "E2B's control plane, or a compatible one; by default https://api. and the domain." },
