@@ -18,6 +18,7 @@
 enum { BACKENDS = 16 }; /* of the workers: some connections each */
 
 static unsigned nth; /* of this program's cells */
+static pid_t frozen[BACKENDS], guard;
 
 /* One run in the middle of its agent's lines, all of them so far acknowledged and saved. */
 static void begin(struct cell *c, const char *name)
@@ -49,24 +50,54 @@ static void end(struct cell *c, const char *epoch)
     cell_close(c);
 }
 
-/* Stops or wakes the workers' backends. They are processes of this machine. */
-static void signal_backends(struct cell *c, int signum, pid_t pids[BACKENDS])
+static void wake_all(void)
 {
-    size_t n = 0;
+    for (size_t i = 0; i < BACKENDS; i++)
+        if (frozen[i] > 0)
+            (void)kill(frozen[i], SIGCONT);
+}
 
-    if (signum == SIGSTOP) {
-        PGresult *res = PQexec(c->pg, "SELECT pid FROM pg_stat_activity WHERE datname ="
-                                      " current_database() AND pid <> pg_backend_pid()");
-        for (; (int)n < PQntuples(res) && n < BACKENDS; n++)
-            pids[n] = (pid_t)strtol(PQgetvalue(res, (int)n, 0), NULL, 10);
-        PQclear(res);
-    } else {
-        while (n < BACKENDS && pids[n] > 0)
-            n++;
+/* A server with frozen backends makes no database any more: they are woken though we are
+ * killed. */
+static void guard_backends(void)
+{
+    pid_t test = getpid();
+
+    guard = fork();
+    if (guard != 0)
+        return;
+    for (int fd = 0; fd < 3; fd++)
+        (void)close(fd);
+    while (getppid() == test)
+        cell_nap();
+    wake_all();
+    _exit(0);
+}
+
+/* Stops the workers' backends. They are processes of this machine. */
+static void freeze_backends(struct cell *c)
+{
+    PGresult *res = PQexec(c->pg, "SELECT pid FROM pg_stat_activity WHERE datname ="
+                                  " current_database() AND pid <> pg_backend_pid()");
+
+    assert_true(PQntuples(res) > 0 && PQntuples(res) <= BACKENDS);
+    for (int i = 0; i < PQntuples(res); i++) {
+        frozen[i] = (pid_t)strtol(PQgetvalue(res, i, 0), NULL, 10);
+        assert_int_equal(kill(frozen[i], SIGSTOP), 0);
     }
-    assert_true(n > 0);
-    for (size_t i = 0; i < n; i++)
-        assert_int_equal(kill(pids[i], signum), 0);
+    PQclear(res);
+    guard_backends();
+}
+
+static void wake_backends(void)
+{
+    wake_all();
+    memset(frozen, 0, sizeof(frozen));
+    if (guard > 0) {
+        (void)kill(guard, SIGKILL);
+        (void)waitpid(guard, NULL, 0);
+    }
+    guard = 0;
 }
 
 /* --- Postgres ---------------------------------------------------------------- */
@@ -75,17 +106,16 @@ static void signal_backends(struct cell *c, int signum, pid_t pids[BACKENDS])
 static void cut_off_from_the_ledger_it_publishes_no_more(void **state)
 {
     struct cell c;
-    pid_t frozen[BACKENDS] = {0};
 
     (void)state;
     begin(&c, "cut off from Postgres");
-    signal_backends(&c, SIGSTOP, frozen);
+    freeze_backends(&c);
     cell_worker(&c, 1, NULL, NULL);
     cell_await_log(&c, "event=lease.lapsed", CELL_WAIT_MS);
     cell_await(&c, TAKEN_OVER, "1");
     cell_go_on(&c); /* the rest of the lines: both could have them */
     cell_await(&c, ENDED, "1");
-    signal_backends(&c, SIGCONT, frozen);
+    wake_backends();
     cell_await_log(&c, "event=run.deposed", CELL_WAIT_MS);
     end(&c, "2");
 }
@@ -93,18 +123,17 @@ static void cut_off_from_the_ledger_it_publishes_no_more(void **state)
 static void an_outage_of_the_ledger_moves_no_claim(void **state)
 {
     struct cell c;
-    pid_t frozen[BACKENDS] = {0};
 
     (void)state;
     begin(&c, "Postgres is away for two leases");
     cell_worker(&c, 1, NULL, NULL);
     cell_await(&c, "SELECT count(*) FROM ledger.workers WHERE counter > 3", "2");
-    signal_backends(&c, SIGSTOP, frozen);
+    freeze_backends(&c);
     int64_t until = clock_boot_ms() + 2 * LEASE_MS + LEASE_MS / 2;
     cell_await_log(&c, "event=lease.lapsed", CELL_WAIT_MS);
     while (clock_boot_ms() < until) /* what is proved needs the time to pass */
         cell_nap();
-    signal_backends(&c, SIGCONT, frozen);
+    wake_backends();
     cell_await_log(&c, "event=lease.regained", CELL_WAIT_MS);
     cell_go_on(&c);
     end(&c, "1");
@@ -175,6 +204,7 @@ static int up(void **state)
 
 static int down(void **state)
 {
+    wake_backends(); /* of a test that failed */
     (void)cell_drop_template(state);
     return fx_down(state);
 }
