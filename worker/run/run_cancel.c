@@ -37,9 +37,11 @@ void run_end_cancelled(struct run *r)
                  reason[0] == ',' ? reason + 2 : reason, 0);
 }
 
+/* The agent is not there yet, or not any more. Another run of the session waits for what it left;
+ * somebody who cancels does not. */
 static enum run_event event_of(const struct run *r)
 {
-    if (!r->reattach)
+    if (!r->reattach || (r->state == RUN_COLLECTING && !r->cancel.interrupt && !r->cancel.force))
         return RUN_EV_CANCEL;
     return r->cancel.force ? RUN_EV_FORCE : RUN_EV_INTERRUPT;
 }

@@ -1289,6 +1289,10 @@ static struct row rows[] = {
      .script = TO_AGENT "init cancel result exit0 ack ack held ack held done held",
      .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt line:2 say:attempt.ended "
                          "say:sandbox.ended close say:run.cancelled mark:published kill:sb1 freed"},
+    {"cancelled while what it left is stored: nobody waits for that", GLOBS,
+     .script = TO_AGENT "init result exit0 cancel ack ack held ack held done held",
+     .trace = T_TO_AGENT "line:1 line:2 collect say:run.cancelling say:attempt.ended "
+                         "say:sandbox.ended close say:run.cancelled mark:published kill:sb1 freed"},
     {"several cancels are one",
      .script = TO_AGENT "init cancel cancel cancel aborted exit0 cancel ack ack held",
      .trace = T_TO_AGENT "line:1 say:run.cancelling interrupt line:2 say:attempt.ended "
