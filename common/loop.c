@@ -163,10 +163,21 @@ static void free_once(struct soon_list *list)
     }
 }
 
+static void mask_stops(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(how, &set, NULL);
+}
+
 void loop_free(struct loop *l)
 {
     if (!l)
         return;
+    if (l->on_stop)
+        mask_stops(SIG_BLOCK);
     free_once(&l->soon);
     free_once(&l->running);
     uv_walk(&l->uv, close_left, NULL);
@@ -254,7 +265,10 @@ enum err_code loop_on_stop(struct loop *l, void (*fn)(void *ctx, int count), voi
     if (known)
         return ERR_OK;
     enum err_code rc = loop_on_signal(l, SIGTERM, stop_asked, l, err);
-    return rc != ERR_OK ? rc : loop_on_signal(l, SIGINT, stop_asked, l, err);
+    if (rc == ERR_OK)
+        rc = loop_on_signal(l, SIGINT, stop_asked, l, err);
+    mask_stops(SIG_UNBLOCK);
+    return rc;
 }
 
 /* --- timers --- */

@@ -32,7 +32,8 @@ enum err_code loop_work(struct loop *l, loop_fn work, loop_fn done, void *ctx,
                         struct err *err) MUST_USE;
 
 /* SIGTERM and SIGINT; count is 1 for the first, 2 for the second… Signals alone
- * do not keep loop_run() going. */
+ * do not keep loop_run() going. From loop_free() on they are held back: whoever asks again does not
+ * kill a process that is about to end by itself. */
 enum err_code loop_on_stop(struct loop *l, void (*fn)(void *ctx, int count), void *ctx,
                            struct err *err) MUST_USE;
 /* SIGCHLD and others by number. */

@@ -211,6 +211,28 @@ static void the_second_stop_is_counted(void **state)
     assert_int_equal(w->stops, 2);
 }
 
+static void on_late_stop(void *ctx, int count)
+{
+    struct world *w = ctx;
+    w->stops = count;
+    timer_free(w->a);
+}
+
+/* Nobody is killed at the end by a second signal; whoever opens another loop learns of it. */
+static void behind_the_end_a_stop_is_held_back(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(loop_on_stop(w->l, on_late_stop, w, NULL), ERR_OK);
+    loop_free(w->l);
+    raise(SIGTERM);
+    assert_int_equal(loop_new(&w->l, NULL), ERR_OK);
+    w->a = timer_new(w->l, note_x, w);
+    timer_start(w->a, 60000);
+    assert_int_equal(loop_on_stop(w->l, on_late_stop, w, NULL), ERR_OK);
+    loop_run(w->l);
+    assert_int_equal(w->stops, 1);
+}
+
 static void what_is_left_is_closed(void **state)
 {
     struct world *w = *state;
@@ -234,6 +256,7 @@ int main(void)
         TEST(a_zero_timer_starves_nobody),
         TEST(an_error_is_told_until_handled),
         TEST(the_second_stop_is_counted),
+        TEST(behind_the_end_a_stop_is_held_back),
         TEST(work_runs_beside_the_loop_and_is_told_on_it),
         TEST(work_under_way_ends_before_the_loop_is_gone),
         TEST(what_is_left_is_closed),
