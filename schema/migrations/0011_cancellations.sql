@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Runs that somebody wants to end. A row may come before the claim, and stays until the run has
--- ended: whoever owns the run, or will, finds it (docs/adr/0008-a-cancel-is-a-row.md).
+-- ended: whoever owns the run, or will, finds it (docs/adr/0010-a-cancel-is-a-row.md).
 SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = '60s';
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Batches, sessions, sandboxes and usage: what the runs add up to (docs/adr/0007-what-runs-add-up-to.md).
+-- Batches, sessions, sandboxes and usage: what the runs add up to (docs/adr/0009-what-runs-add-up-to.md).
 SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = '60s';
 

@@ -59,7 +59,7 @@ ALTER TABLE ledger.claims ALTER COLUMN fairness_key SET NOT NULL;
 COMMENT ON COLUMN ledger.claims.fairness_key IS 'Among whom what starts is shared out; the tenant unless the request says otherwise.';
 COMMENT ON COLUMN ledger.claims.expires_at IS 'A run that waits then ends as expired. NULL: never.';
 COMMENT ON COLUMN ledger.claims.hold_reason IS
-    'Waiting: for what, as far as it was looked at; NULL: it was not yet. scheduled, session_busy, fleet_full, starts_per_minute, tenant_limit, credential_limit, credential_elsewhere, no_slot, why its credential is held, or the outcome it backs off from.';
+    'Waiting: for what, as far as it was looked at; NULL: it was not yet. scheduled, session_busy, fleet_full, starts_per_minute, tenant_limit, credential_limit, no_slot, why its credential is held, or the outcome it backs off from.';
 COMMENT ON COLUMN ledger.claims.told_reason IS 'Waiting: the reason that its events say.';
 COMMENT ON COLUMN ledger.claims.told_at IS 'Waiting: when that was last looked at.';
 COMMENT ON COLUMN ledger.claims.tellings IS 'How many of its epochs were raised to tell why it waits, and for nothing else.';

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The read model anew from the topics, beside the one that is read (docs/adr/0011-rebuilt-beside.md).
+-- The read model anew from the topics, beside the one that is read (docs/adr/0015-rebuilt-beside.md).
 SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = '60s';
 
