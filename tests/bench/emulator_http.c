@@ -16,13 +16,14 @@
 #include "worker/e2b/connect_rpc.h"
 #include "common/banned.h"
 
-enum { READ_BYTES = 64 << 10, IN_MAX = 8 << 20, OUT_MAX = 64 << 20, EVENTS = 512 };
+enum { READ_BYTES = 64 << 10, IN_MAX = 8 << 20, OUT_MAX = 64 << 20, EVENTS = 512, CONNS = 16384 };
 
 static struct {
     int listener, epoll;
     serve_fn serve;
     gone_fn gone;
-    struct conn *buried; /* freed when no event of this turn can name them */
+    struct conn *conns[CONNS]; /* by descriptor */
+    struct conn *buried;       /* freed when no event of this turn can name them */
 } h;
 
 static _Noreturn void die(const char *what)
@@ -154,6 +155,7 @@ static void bury(struct conn *c)
         return;
     c->dead = true;
     h.gone(c);
+    h.conns[c->fd] = NULL;
     (void)close(c->fd);
     c->next = h.buried;
     h.buried = c;
@@ -186,8 +188,9 @@ static void take_in(void)
         struct conn *c = calloc(1, sizeof(*c));
         struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 
-        if (!c || epoll_ctl(h.epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
+        if (!c || fd >= CONNS || epoll_ctl(h.epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
             die("take a connection");
+        h.conns[fd] = c;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         c->fd = fd;
         c->in = BUF_INIT(IN_MAX);
@@ -264,4 +267,8 @@ void http_serve(serve_fn serve, gone_fn gone, void (*tick)(void), int tick_ms,
         tick();
         due = now_ms() + tick_ms;
     }
+    for (size_t fd = 0; fd < CONNS; fd++)
+        if (h.conns[fd])
+            bury(h.conns[fd]);
+    free_buried();
 }
