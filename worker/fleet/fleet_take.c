@@ -9,7 +9,7 @@
 #include "worker/seen/seen.h"
 #include "common/banned.h"
 
-enum taking_kind { TAKE_DUE, TAKE_OVER, TAKE_ADOPT, TAKE_OUTBOX, TAKE_CANCELLED };
+enum taking_kind { TAKE_DUE, TAKE_OVER, TAKE_ADOPT, TAKE_OUTBOX, TAKE_CANCELLED, TAKING_KINDS };
 
 struct taking {
     struct fleet *fleet;
@@ -36,10 +36,11 @@ static void count(const struct taking *t, int rows)
 
 static void add_rows(struct taking *t, const PGresult *res)
 {
-    static const char *const kinds[] = {[TAKE_DUE] = "take",
-                                        [TAKE_OVER] = "take over",
-                                        [TAKE_ADOPT] = "adopt",
-                                        [TAKE_OUTBOX] = "outbox"};
+    static const char *const kinds[TAKING_KINDS] = {[TAKE_DUE] = "take",
+                                                    [TAKE_OVER] = "take over",
+                                                    [TAKE_ADOPT] = "adopt",
+                                                    [TAKE_OUTBOX] = "outbox",
+                                                    [TAKE_CANCELLED] = "end waiting"};
     struct fleet *f = t->fleet;
 
     for (int row = 0; row < PQntuples(res); row++) {
