@@ -196,7 +196,9 @@ static void on_kick(void *ctx)
     settle(ctx);
 }
 
-/* The deadline moves with every byte; the timer only looks when it fires. */
+/* The deadline moves with every byte; the timer only looks when it fires. A loop that was kept
+ * from running finds its timers due before it has looked at its sockets, where the bytes may lie:
+ * so what looks like silence is looked at once more, behind the sockets and the drain set. */
 static void on_silence(void *ctx)
 {
     struct http_req *r = ctx;
@@ -204,8 +206,10 @@ static void on_silence(void *ctx)
     if (r->held || r->starved)
         r->last_byte_ms = loop_now_ms(h->loop);
     int64_t left = r->last_byte_ms + r->silence_ms - loop_now_ms(h->loop);
-    if (left > 0) {
-        timer_start(r->silence, left);
+    bool doubted = r->doubted;
+    r->doubted = left <= 0;
+    if (left > 0 || !doubted) {
+        timer_start(r->silence, left > 0 ? left : 1 + 2 * h->sockets.drain_ms);
         return;
     }
     http_enter(h);

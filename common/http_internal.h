@@ -41,6 +41,7 @@ struct http_req {
     struct curl_slist *headers;
     struct timer *silence; /* NULL: no silence deadline */
     int64_t silence_ms, last_byte_ms;
+    bool doubted;               /* that long no byte was seen: it is looked at once more */
     bool drains;                /* once its body is long, its socket goes to the drain set */
     int pieces;                 /* of a body that drains, up to HTTP_EAGER_PIECES */
     struct http_socket *socket; /* of one that drains; NULL: none at the moment */

@@ -180,10 +180,11 @@ static void done_cancels_all(void *ctx, const struct http_answer *a, const struc
 static void done_cancels_itself_and_another(void **state)
 {
     struct world *w = *state;
-    w->other = start(w, "/mute", (struct http_call){.silence_ms = 60}, &collecting);
+    const struct http_call silent = {.silence_ms = 300};
+    w->other = start(w, "/mute", silent, &collecting);
     w->r = start(w, "/ok", (struct http_call){0}, &(struct http_events){.done = done_cancels_all});
     loop_run(w->l);
-    start(w, "/mute", (struct http_call){.silence_ms = 120}, &collecting);
+    start(w, "/mute", silent, &collecting); /* begun later, it ends later */
     loop_run(w->l);
     assert_int_equal(w->done, 2); /* the cancelled one never ended */
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: bodies travel piece by piece both ways, in memory for a piece or two: who holds gets no
  * byte more, who has nothing yet is asked again when there is something; silence of one's own
- * making is no failure; an address is looked at before it is tried. Proof: a scripted server in
- * the same loop, which reads nothing for a while and sends without end. */
+ * making is no failure; an address is looked at before it is tried.
+ * Proof: a scripted server in the same loop, which reads nothing for a while and sends without end.
+ */
 #include "http_world.h"
 
 #include "common/net.h"
 
 /* --- up --- */
 
-enum { PIECE = 1000 };
+enum { PIECE = 1000, SILENCE_MS = 400, OWN_SILENCE_MS = 2 * SILENCE_MS };
 
 static struct {
     int64_t left, given;
@@ -34,7 +35,7 @@ static ssize_t on_more(void *ctx, char *p, size_t room)
         return HTTP_STOP;
     if (up.later) {
         up.later = false;
-        timer_start(up.timer, 120);
+        timer_start(up.timer, OWN_SILENCE_MS);
         return HTTP_LATER;
     }
     n = (uint64_t)up.left < n ? (size_t)up.left : n;
@@ -54,10 +55,11 @@ static void a_body_is_pulled(void **state)
     up.left = 5000;
     up.later = true;
     up.timer = timer_new(w->l, on_wake, NULL);
-    up.req = start(
-        w, "/ok",
-        (struct http_call){.method = "POST", .pulls = true, .pull_bytes = 5000, .silence_ms = 60},
-        &pulling);
+    up.req =
+        start(w, "/ok",
+              (struct http_call){
+                  .method = "POST", .pulls = true, .pull_bytes = 5000, .silence_ms = SILENCE_MS},
+              &pulling);
     loop_run(w->l);
     timer_free(up.timer);
     assert_string_equal(err_name(w->e.code), "OK");
@@ -136,7 +138,7 @@ static void open_tap(void *ctx)
     down.fd = dup(w->s.conns[0]->fd);
     down.tap = watch_new(w->l, down.fd, flood, w->s.conns[0]);
     watch_set(down.tap, WATCH_WRITE);
-    timer_start(down.later, 300);
+    timer_start(down.later, OWN_SILENCE_MS);
 }
 
 static void who_holds_gets_nothing(void **state)
@@ -147,7 +149,8 @@ static void who_holds_gets_nothing(void **state)
     down.w = w;
     down.later = timer_new(w->l, release, NULL);
     down.begin = timer_new(w->l, open_tap, w);
-    down.req = start(w, "/flow", (struct http_call){.bulk = true, .silence_ms = 100}, &flowing);
+    down.req =
+        start(w, "/flow", (struct http_call){.bulk = true, .silence_ms = SILENCE_MS}, &flowing);
     timer_start(down.begin, 5);
     loop_run(w->l);
     assert_true(down.bytes > down.at_hold);
@@ -203,8 +206,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_body_is_pulled), TEST(a_body_that_is_given_up_ends_the_request),
-        TEST(who_holds_gets_nothing), TEST(a_private_address_is_not_tried),
-        cmocka_unit_test(a_redirect_leads_somewhere)};
+        TEST(who_holds_gets_nothing),
+
+        TEST(a_private_address_is_not_tried), cmocka_unit_test(a_redirect_leads_somewhere)};
 
     return cmocka_run_group_tests_name("http_flow", tests, NULL, NULL);
 }
