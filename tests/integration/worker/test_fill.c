@@ -365,11 +365,11 @@ static void who_comes_late_changes_nothing(void **state)
         "done' >/dev/null 2>&1 & until [ -e .sandfleet/*/1/held ]; do sleep 0.02; done");
     begin_filling(&late, &w, 1, "\"files\":[{\"path\":\"f\",\"content\":\"wanted\"}]");
     late.stops = false;
-    in_sandbox(&w, "until [ -e .sandfleet/*/1/fill.1 ] && pgrep -f fill.1; do sleep 0.02; done");
+    in_sandbox(&w, "until pgrep -f '[f]lock -w'; do sleep 0.02; done"); /* it waits for the lock */
     assert_false(late.ended);
-    late.stops = true;
     in_sandbox(&w, "cd .sandfleet/*/1 && mkdir started && (cd ../../.. && cd work && echo agent "
                    ">f) && touch go");
+    late.stops = true; /* not before: it may end sooner than the script above is known to have */
     if (!late.ended)
         fx_run();
     assert_int_equal(late.end, FILL_DONE);
