@@ -27,6 +27,7 @@ static struct stream {
     struct world *w;
     struct http_req *r;
     size_t bytes, pieces, disorder;
+    size_t fed;    /* in this turn of a flood */
     size_t early;  /* of a long stream's pieces, those of another turn so soon */
     int64_t at_ms; /* of the last piece */
     bool ended;
@@ -49,29 +50,42 @@ static ssize_t push(struct world *w, size_t conn, size_t n)
 
 /* --- a flood ------------------------------------------------------------------ */
 
-/* What curl reads of one socket is at most 1.6 MiB; the set is read when its time has come, and
- * once more behind that. Without a ceiling it would be FLOODS such reads. */
-enum { FLOOD_BYTES = 4 << 20, TURN_BYTES = 2 * (HTTP_TURN_MAX_BYTES + (2 << 20)) };
+/* The set is read when its time has come, and once more behind that; without a ceiling it would be
+ * every stream. FED_BYTES is less than what curl reads of a socket at once: of one with more it
+ * reads again by a timer of its own. */
+enum {
+    FLOOD_BYTES = 4 << 20,
+    FED_BYTES = 1 << 20,
+    TURN_BYTES = 2 * (HTTP_TURN_MAX_BYTES + FED_BYTES + PUSH_BYTES)
+};
 
 static bool flooding;
 static size_t in_turn; /* bytes of all streams since others had a turn */
 
-/* At every piece as much again, so that there is always more to read: of the first stream without
- * an end. */
+/* At every piece as much again, so that there is always more to read in the next turn: of the first
+ * stream without an end. */
 static void flood_on(struct stream *s, size_t n)
 {
     size_t i = (size_t)(s - streams);
     in_turn += n;
     if (in_turn > TURN_BYTES)
         fail_msg("%zu bytes were read, and nobody else had a turn", in_turn);
-    if (i == 0 || sent[i] <= FLOOD_BYTES)
-        assert_true(push(s->w, i, n) > 0);
+    if (s->fed + n > FED_BYTES || (i > 0 && sent[i] > FLOOD_BYTES))
+        return;
+    s->fed += n;
+    assert_true(push(s->w, i, n) > 0);
 }
 
 static void count_turn(void *ctx)
 {
     (void)ctx;
     in_turn = 0;
+    for (size_t i = 0; i < FLOODS; i++) {
+        struct stream *s = &streams[i];
+        if (s->fed > 0 && s->bytes == sent[i] && (i == 0 || sent[i] <= FLOOD_BYTES))
+            push(s->w, i, PUSH_BYTES);
+        s->fed = 0;
+    }
     timer_start(writer, 0);
 }
 
