@@ -123,6 +123,8 @@ void run_data_sandbox(const struct run *r, const char *reason, struct buf *b)
     int64_t running_ms = r->place.running_ms + run_sandbox_ms(r);
     int64_t age_ms = r->place.age_ms + clock_boot_ms() - r->placed_ms;
 
+    if (running_ms > age_ms) /* by some milliseconds: sums of two clocks */
+        running_ms = age_ms;
     buf_addc(b, '{');
     json_kv(b, "sandbox_id", r->place.sandbox_id);
     json_kv(b, "template", r->request.template);
