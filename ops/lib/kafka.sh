@@ -56,6 +56,8 @@ broker.heartbeat.interval.ms=300
 # Groups form at once, and tests may see a dead member quickly.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+# A bench that measures from the broker's own time asks for LogAppendTime.
+log.message.timestamp.type=${SANDFLEET_KAFKA_TIMESTAMP:-CreateTime}
 END
 }
 

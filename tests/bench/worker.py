@@ -15,7 +15,7 @@ every run gets its result, and the worker's count of lines must be the emulator'
   memory    (RSS with all runs - RSS with a tenth of them) / the runs between, less what the
             worker says its runs hold in buffers
   delay     of the loop, by the worker's own histogram of a timer that is due each 10 ms
-  dispatch  from the record's timestamp in Kafka to the create request, runs submitted one by one
+  dispatch  from the broker's time of the record to the create request, runs submitted one by one
 """
 import argparse
 import contextlib
@@ -244,7 +244,7 @@ def main():
     options.slots = options.runs * 10 // 9 + 50  # a tenth is kept free of batch runs
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with Stack("bench-worker", only=["kafka", "postgres"]) as stack, contextlib.ExitStack() as at_end:
+    with Stack("bench-worker", only=["kafka", "postgres"], env={"SANDFLEET_KAFKA_TIMESTAMP": "LogAppendTime"}) as stack, contextlib.ExitStack() as at_end:
         stack.sandfleet("topics", "apply")
         stack.sandfleet("migrate")
         stack.execute("update ledger.limits set value = null")
