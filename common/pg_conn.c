@@ -124,12 +124,13 @@ static void greeted(void *ctx, PGresult *res, const struct err *e)
 }
 
 /* The session's settings go by a command: poolers refuse them in the start packet. Our statements
- * are short of work: to compile them takes longer than to run them. */
+ * are short of work: to compile them takes longer than to run them, and a plan that is kept is one
+ * for all parameters, from the first time on. */
 static void greet(struct pg *p)
 {
-    char sql[96];
-    snprintf(sql, sizeof sql, "SET statement_timeout = %" PRId64 "; SET jit = off",
-             p->statement_ms);
+    char sql[160];
+    snprintf(sql, sizeof sql, "SET statement_timeout = %" PRId64 "; SET jit = off%s",
+             p->statement_ms, p->pipeline ? "; SET plan_cache_mode = force_generic_plan" : "");
     struct pg_job *j = pg_job_new(&(struct pg_cmd){.sql = sql}, greeted, p);
     p->state = PG_GREETING;
     if (!j || PQsetnonblocking(p->conn, 1) != 0 || !PQsendQuery(p->conn, sql)) {

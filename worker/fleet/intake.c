@@ -204,9 +204,11 @@ static void on_conflicts(void *ctx, PGresult *res, const struct err *e)
 
 static enum err_code send_both(struct intake *in, struct buf col[BATCH_COLUMNS], struct err *err)
 {
-    struct pg_cmd insert = {.sql = ledger_sql_insert, .n = BATCH_COLUMNS};
-    struct pg_cmd conflicts = {
-        .sql = ledger_sql_conflicts, .n = 2, .v = {col[BATCH_COL_RUN].p, col[BATCH_COL_HASH].p}};
+    struct pg_cmd insert = {.sql = ledger_sql_insert, .keep = true, .n = BATCH_COLUMNS};
+    struct pg_cmd conflicts = {.sql = ledger_sql_conflicts,
+                               .keep = true,
+                               .n = 2,
+                               .v = {col[BATCH_COL_RUN].p, col[BATCH_COL_HASH].p}};
 
     for (int c = 0; c < BATCH_COLUMNS; c++)
         insert.v[c] = col[c].p;

@@ -81,6 +81,7 @@ void ledger_op_send_all(struct ledger *l)
 static bool copy_params(struct ledger_op *op, const struct pg_cmd *cmd)
 {
     op->cmd.sql = cmd->sql;
+    op->cmd.keep = cmd->keep;
     for (; op->cmd.n < cmd->n; op->cmd.n++) {
         const char *v = cmd->v[op->cmd.n];
         if (v && !(op->cmd.v[op->cmd.n] = str_dup(str_of(v))))

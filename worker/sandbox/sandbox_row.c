@@ -84,8 +84,10 @@ struct ledger_op *sandbox_row_place(struct ledger *l, struct ledger_run r, const
                                     const char *new_key, ledger_row_fn fn, void *ctx)
 {
     struct number epoch;
-    struct pg_cmd cmd = {
-        .sql = sandbox_sql_place, .n = 4, .v = {r.run_id, num(r.epoch, &epoch), template, new_key}};
+    struct pg_cmd cmd = {.sql = sandbox_sql_place,
+                         .keep = true,
+                         .n = 4,
+                         .v = {r.run_id, num(r.epoch, &epoch), template, new_key}};
     return ledger_op_start_row(l, &cmd, fn, ctx);
 }
 
