@@ -2,6 +2,7 @@
 #include "common/http_daemon.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/banned.h"
 
@@ -67,6 +68,14 @@ enum err_code http_daemon_new(struct loop *l, struct MHD_Daemon *mhd, struct htt
     watch_set(d->watch, WATCH_READ);
     *out = d;
     return ERR_OK;
+}
+
+void http_daemon_quiesce(struct http_daemon *d)
+{
+    int fd = MHD_quiesce_daemon(d->mhd);
+
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 void http_daemon_free(struct http_daemon *d)

@@ -1,122 +1,161 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/http_server.h"
+#include "common/http_server_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/http_daemon.h"
 #include "common/banned.h"
 
-enum { SWEEP_MS = 1000, OK = 200, NOT_FOUND = 404, NO_METHOD = 405, TOO_BIG = 413, FAULT = 500 };
+enum { SWEEP_MS = 1000, DISCARD_MAX = 1 << 20, BUSY = 503, TOO_BIG = 413, FAULT = 500 };
 
-struct guest { /* one connection */
-    LIST_ENTRY(guest) link;
-    int fd;
-    int64_t until_ms; /* it is shut then, whatever it is doing */
-};
+/* --- one request ---------------------------------------------------------------- */
 
-struct http_server {
-    struct http_server_opts opts;
-    struct loop *loop;
-    struct http_daemon *daemon;
-    struct timer *sweep;
-    LIST_HEAD(, guest) guests;
-    bool closing;
-};
-
-/* --- answers ----------------------------------------------------------------- */
-
-static void say(struct http_reply *out, int status, const char *text)
+static struct exchange *exchange_new(struct http_server *s, struct MHD_Connection *conn,
+                                     const char *path, const char *method)
 {
-    out->status = status;
-    buf_clear(&out->body);
-    buf_adds(&out->body, text);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct exchange *x = calloc(1, sizeof(*x));
+
+    if (!x)
+        return NULL;
+    x->server = s;
+    x->conn = conn;
+    x->guest = info ? info->socket_context : NULL;
+    x->path = str_dup(str_of(path));
+    x->method = str_dup(str_of(method));
+    x->headers = BUF_INIT(s->opts.headers_max);
+    LIST_INSERT_HEAD(&s->exchanges, x, link);
+    x->r = (struct http_request){.app = s->opts.app, .method = x->method, .path = x->path};
+    return x;
 }
 
-static const struct http_page *page_of(const struct http_server *s, const char *path)
+static void exchange_free(struct exchange *x)
 {
-    for (size_t i = 0; i < s->opts.n_pages; i++)
-        if (strcmp(s->opts.pages[i].path, path) == 0)
-            return &s->opts.pages[i];
-    return NULL;
+    if (x->r.gone)
+        x->r.gone(&x->r);
+    LIST_REMOVE(x, link);
+    if (x->guest)
+        x->guest->until_ms = loop_now_ms(x->server->loop) + x->server->opts.life_ms;
+    if (x->response)
+        MHD_destroy_response(x->response);
+    buf_release(&x->r.body);
+    buf_release(&x->headers);
+    free(x->path);
+    free(x->method);
+    free(x);
 }
 
-static void make(const struct http_server *s, const char *path, struct http_reply *out)
+static enum MHD_Result queue(struct exchange *x)
 {
-    const struct http_page *page = page_of(s, path);
+    if (x->close || x->server->quiet)
+        (void)MHD_add_response_header(x->response, "Connection", "close");
+    return MHD_queue_response(x->conn, (unsigned)x->status, x->response);
+}
 
-    if (!page) {
-        say(out, NOT_FOUND, "There is nothing here. Pages:\n");
-        for (size_t i = 0; i < s->opts.n_pages; i++)
-            buf_addf(&out->body, "  %s\n", s->opts.pages[i].path);
-        return;
+static enum MHD_Result suspend(struct exchange *x)
+{
+    MHD_suspend_connection(x->conn);
+    x->suspended = true;
+    return MHD_YES;
+}
+
+static size_t told_length(const struct exchange *x)
+{
+    const char *length = http_request_header(&x->r, "Content-Length");
+
+    if (!length)
+        return 0;
+    return strlen(length) > 15 ? SIZE_MAX : (size_t)strtoull(length, NULL, 10);
+}
+
+static bool has_body(const struct exchange *x)
+{
+    return told_length(x) > 0 || http_request_header(&x->r, "Transfer-Encoding");
+}
+
+/* A refusal waits for a small body to pass, so that the client reads it; before a big one, or one
+ * of unknown size, it is sent right away, and the connection closes. */
+static enum MHD_Result begin(struct exchange *x)
+{
+    struct http_server *s = x->server;
+
+    s->opts.begin(&x->r);
+    x->r.body.max = x->r.body_max;
+    if (!x->response && (told_length(x) > x->r.body_max || (has_body(x) && x->r.body_max == 0)))
+        s->opts.refuse(&x->r, TOO_BIG, x->r.body_max ? "the body is too big" : "no body is taken");
+    if (!x->response ||
+        (told_length(x) <= DISCARD_MAX && !http_request_header(&x->r, "Transfer-Encoding")))
+        return MHD_YES;
+    x->close = true;
+    return queue(x);
+}
+
+static enum MHD_Result take(struct exchange *x, struct str piece)
+{
+    x->taken += piece.n;
+    if (x->response) { /* decided: dropped, but not for ever */
+        x->close = true;
+        x->dropped += piece.n;
+        return x->dropped > DISCARD_MAX ? MHD_NO : MHD_YES;
     }
-    page->write(s->opts.ctx, out);
-    if (out->body.rc != ERR_OK) { /* never half a page */
-        out->type = NULL;
-        say(out, FAULT, "The page has become too big, or memory is out.\n");
-    }
+    if (x->taken > x->r.body_max)
+        x->server->opts.refuse(&x->r, TOO_BIG, "the body is too big");
+    else if (x->r.piece)
+        x->r.piece(&x->r, piece);
+    else
+        buf_addstr(&x->r.body, piece);
+    return MHD_YES;
 }
 
-static enum MHD_Result send_reply(struct MHD_Connection *conn, struct http_reply *r)
+static enum MHD_Result finish(struct exchange *x)
 {
-    size_t n = r->body.len;
-    char *text = buf_take(&r->body);
-    struct MHD_Response *m =
-        text ? MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE) : NULL;
+    struct http_server *s = x->server;
 
-    if (!m) {
-        free(text);
-        return MHD_NO; /* the connection is closed */
+    if (!x->dispatched && !x->response) {
+        x->dispatched = true;
+        if (s->closing)
+            s->opts.refuse(&x->r, BUSY, "the server is stopping");
+        else if (x->r.body.rc != ERR_OK)
+            s->opts.refuse(&x->r, FAULT, "out of memory");
+        else
+            s->opts.whole(&x->r);
     }
-    (void)MHD_add_response_header(m, "Content-Type",
-                                  r->type ? r->type : "text/plain; charset=utf-8");
-    (void)MHD_add_response_header(m, "Cache-Control", "no-store");
-    if (r->status == NO_METHOD)
-        (void)MHD_add_response_header(m, "Allow", "GET, HEAD");
-    if (r->status == TOO_BIG || r->status == NO_METHOD) /* its body is not read */
-        (void)MHD_add_response_header(m, "Connection", "close");
-    enum MHD_Result queued = MHD_queue_response(conn, (unsigned)r->status, m);
-    MHD_destroy_response(m);
-    return queued;
-}
-
-static bool has_body(struct MHD_Connection *conn)
-{
-    const char *length = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Length");
-
-    return MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Transfer-Encoding") ||
-           (length && strcmp(length, "0") != 0);
+    return x->response ? queue(x) : suspend(x);
 }
 
 static enum MHD_Result on_access(void *ctx, struct MHD_Connection *conn, const char *url,
                                  const char *method, const char *version, const char *upload,
                                  size_t *upload_n, void **state)
 {
-    static char seen; /* no state but that the headers were there before */
-    struct http_reply reply = {.status = OK, .body = BUF_INIT(HTTP_SERVER_ANSWER_MAX)};
+    struct exchange *x = *state;
 
-    (void)version, (void)upload;
-    *upload_n = 0;
-    if (!*state && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        say(&reply, NO_METHOD, "Only GET and HEAD are answered here.\n");
-    else if (!*state && has_body(conn))
-        say(&reply, TOO_BIG, "A request here has no body.\n");
-    else if (!*state) {
-        *state = &seen;
-        return MHD_YES; /* a page is made once the request is whole */
-    } else {
-        make(ctx, url, &reply);
+    (void)version;
+    if (!x) {
+        *state = x = exchange_new(ctx, conn, url, method);
+        return x && x->path && x->method ? begin(x) : MHD_NO;
     }
-    enum MHD_Result sent = send_reply(conn, &reply);
-    buf_release(&reply.body);
-    return sent;
+    if (x->held && !x->response) /* called again with the same when it goes on */
+        return suspend(x);
+    if (*upload_n == 0)
+        return finish(x);
+    struct str piece = {upload, *upload_n};
+    *upload_n = 0;
+    return take(x, piece);
 }
 
-/* --- connections --------------------------------------------------------------- */
+static void on_completed(void *ctx, struct MHD_Connection *conn, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)ctx, (void)conn, (void)why;
+    if (*state)
+        exchange_free(*state);
+    *state = NULL;
+}
+
+/* --- connections ------------------------------------------------------------------ */
 
 static void on_sweep(void *ctx)
 {
@@ -131,23 +170,30 @@ static void on_sweep(void *ctx)
         timer_start(s->sweep, SWEEP_MS);
 }
 
+static void leave(struct http_server *s, struct guest *g)
+{
+    if (g) {
+        LIST_REMOVE(g, link);
+        s->n_guests--;
+    }
+    free(g);
+    if (!s->closing) /* at its limit it looks for new ones only when it runs once more */
+        http_daemon_kick(s->daemon);
+}
+
 static void on_connection(void *ctx, struct MHD_Connection *conn, void **state,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct http_server *s = ctx;
-    struct guest *g = *state;
 
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (g)
-            LIST_REMOVE(g, link);
-        free(g);
-        if (!s->closing) /* at its limit it looks for new ones only when it runs once more */
-            http_daemon_kick(s->daemon);
+        leave(s, *state);
         return;
     }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *state = g = info ? calloc(1, sizeof(*g)) : NULL;
+    struct guest *g = info ? calloc(1, sizeof(*g)) : NULL;
+    *state = g;
     if (!g) {
         if (info)
             (void)shutdown(info->connect_fd, SHUT_RDWR);
@@ -155,11 +201,23 @@ static void on_connection(void *ctx, struct MHD_Connection *conn, void **state,
     }
     *g = (struct guest){.fd = info->connect_fd, .until_ms = loop_now_ms(s->loop) + s->opts.life_ms};
     LIST_INSERT_HEAD(&s->guests, g, link);
+    s->n_guests++;
     if (!timer_pending(s->sweep))
         timer_start(s->sweep, SWEEP_MS);
 }
 
-/* --- life ---------------------------------------------------------------------- */
+size_t http_server_connections(const struct http_server *s)
+{
+    return s->n_guests;
+}
+
+void http_server_quiesce(struct http_server *s)
+{
+    s->quiet = true;
+    http_daemon_quiesce(s->daemon);
+}
+
+/* --- life ------------------------------------------------------------------------- */
 
 static void no_log(void *ctx, const char *fmt, va_list ap)
 {
@@ -170,11 +228,12 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
     const struct http_server_opts *o = &s->opts;
     struct MHD_Daemon *mhd = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, s, MHD_OPTION_EXTERNAL_LOGGER,
-        no_log, NULL, MHD_OPTION_LISTEN_SOCKET, o->listen_fd, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(o->idle_ms / 1000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_HEADERS_MAX, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, s,
+        MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, o->listen_fd,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)(o->idle_ms / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->headers_max,
+        MHD_OPTION_END);
 
     if (!mhd)
         (void)close(o->listen_fd);
@@ -195,12 +254,6 @@ enum err_code http_server_new(struct loop *l, const struct http_server_opts *opt
         free(s);
         return err_set(err, ERR_NOMEM, "the HTTP server");
     }
-    if (s->opts.connections == 0)
-        s->opts.connections = HTTP_SERVER_CONNECTIONS;
-    if (s->opts.idle_ms == 0)
-        s->opts.idle_ms = HTTP_SERVER_IDLE_MS;
-    if (s->opts.life_ms == 0)
-        s->opts.life_ms = HTTP_SERVER_LIFE_MS;
     if (http_daemon_new(l, start_daemon(s), &s->daemon, err) != ERR_OK) {
         http_server_free(s);
         return err->code;
@@ -211,9 +264,16 @@ enum err_code http_server_new(struct loop *l, const struct http_server_opts *opt
 
 void http_server_free(struct http_server *s)
 {
+    struct exchange *x;
+
     if (!s)
         return;
-    s->closing = true;
+    s->closing = s->quiet = true;
+    LIST_FOREACH(x, &s->exchanges, link)
+    if (x->stream)
+        http_stream_cut(x->stream);
+    else if (x->suspended && !x->response) /* its answer would come too late */
+        s->opts.refuse(&x->r, BUSY, "the server is stopping");
     http_daemon_free(s->daemon); /* closes the connections, and tells so */
     timer_free(s->sweep);
     free(s);

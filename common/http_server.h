@@ -1,49 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small HTTP server for whoever looks after a process: fixed paths, GET and HEAD, answers
- * that are made at once. Everything is bounded: the headers, the connections, and how long each
- * of them may last, so that a slow or malicious client costs a few kilobytes for a while.
- * Single-threaded; nothing here blocks. */
+/* HTTP in: libmicrohttpd in the loop. Takes a request's body under a ceiling, whole or in pieces,
+ * and sends what the application answers, at once or later, whole or as a stream that goes on.
+ * Everything is bounded: headers, bodies, connections, how long a client may dawdle, and what
+ * waits for one that does not read. Single-threaded; nothing here blocks. */
 #ifndef SANDFLEET_COMMON_HTTP_SERVER_H
 #define SANDFLEET_COMMON_HTTP_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/buf.h"
 #include "common/loop.h"
 
-enum {
-    HTTP_SERVER_HEADERS_MAX = 16 << 10, /* of a request, and of what is kept for its answer */
-    HTTP_SERVER_ANSWER_MAX = 4 << 20,
-    HTTP_SERVER_CONNECTIONS = 32,
-    HTTP_SERVER_IDLE_MS = 10 * 1000,
-    HTTP_SERVER_LIFE_MS = 60 * 1000
-};
-
-struct http_reply {
-    int status;       /* 200 unless changed */
-    const char *type; /* borrowed; "text/plain; charset=utf-8" unless changed */
-    struct buf body;  /* up to HTTP_SERVER_ANSWER_MAX; freed by the server */
-};
-
-struct http_page {
-    const char *path; /* "/metrics" */
-    void (*write)(void *ctx, struct http_reply *out);
-};
-
-struct http_server_opts { /* listen_fd is taken, on failure, too; the pages are borrowed */
-    int listen_fd;
-    const struct http_page *pages;
-    size_t n_pages;
-    void *ctx;
-    size_t connections;       /* at once, others wait to be accepted; 0: HTTP_SERVER_CONNECTIONS */
-    int64_t idle_ms, life_ms; /* of a connection, in whole seconds; 0: as above */
-};
-
 struct http_server; /* opaque */
+struct http_stream; /* opaque */
+
+struct http_request {          /* from its headers to the last byte of its answer; the server's */
+    void *app;                 /* http_server_opts.app */
+    const char *method, *path; /* the path percent-decoded, without the query */
+    struct buf body;           /* collected; complete when whole() runs */
+
+    /* The application's own, set from begin() on: */
+    void *state;
+    size_t body_max; /* bytes of a body that are taken; 0, as it comes: none is */
+    void (*piece)(struct http_request *r, struct str piece); /* takes the body; NULL: collected */
+    void (*gone)(struct http_request *r);                    /* its last call; may be NULL */
+};
+
+struct http_server_opts {
+    int listen_fd; /* taken, on failure, too */
+    void *app;
+    /* The headers are there, the body is not: says what becomes of it, or answers. */
+    void (*begin)(struct http_request *r);
+    /* The request is whole: answer it, now or later. Not called for what begin() answered. */
+    void (*whole)(struct http_request *r);
+    /* The server itself refuses: 413, 500, 503. Answer so, in the application's form. */
+    void (*refuse)(struct http_request *r, int status, const char *why);
+    size_t connections; /* at once, others wait to be accepted */
+    size_t headers_max; /* bytes of a request's line and headers, and of what an answer keeps */
+    int64_t idle_ms;    /* a connection without a byte, in whole seconds */
+    int64_t life_ms;    /* from a request's first byte to its answer's last, and between two */
+};
 
 enum err_code http_server_new(struct loop *l, const struct http_server_opts *opts,
                               struct http_server **out, struct err *err) MUST_USE;
-void http_server_free(struct http_server *s); /* NULL is fine */
+/* No more are accepted; each connection closes behind its answer. */
+void http_server_quiesce(struct http_server *s);
+size_t http_server_connections(const struct http_server *s);
+void http_server_free(struct http_server *s); /* NULL is fine; cuts what is not answered */
+
+/* --- what was asked ----------------------------------------------------------- */
+
+const char *http_request_header(const struct http_request *r, const char *name); /* NULL: none */
+/* The first value of that name, decoded once; p NULL: none. */
+struct str http_request_query(const struct http_request *r, const char *name);
+/* fn for each of the query's pairs, until it returns false. */
+void http_request_query_each(const struct http_request *r,
+                             bool (*fn)(void *ctx, struct str name, struct str value), void *ctx);
+size_t http_request_headers_bytes(
+    const struct http_request *r); /* names and values, without the line */
+
+/* For a piece(): no more of the body comes, nor its end, until http_request_go_on() or an answer.
+ */
+void http_request_hold(struct http_request *r);
+void http_request_go_on(struct http_request *r); /* not held: nothing */
+/* Its connection's life_ms does not end it any more: it waits for something, or uploads much. */
+void http_request_lasts(struct http_request *r);
+
+/* --- the answer, once --------------------------------------------------------- */
+
+/* A header of the answer that is yet to come. */
+void http_reply_header(struct http_request *r, const char *name, const char *value);
+bool http_answered(const struct http_request *r);
+/* `body` is taken and left empty; type NULL: none. No memory, or a broken buf: an empty 500. */
+void http_answer(struct http_request *r, int status, const char *type, struct buf *body);
+
+struct http_stream_events {     /* each may be NULL */
+    void (*drained)(void *ctx); /* it was full, and is half empty now */
+    void (*closed)(void *ctx);  /* last call: sent to the end, cut, or the client went away */
+};
+
+/* An answer that goes on: what is appended is sent in order, as fast as the client reads.
+ * bound: bytes that may wait for it. NULL: no memory, r was answered 500. */
+struct http_stream *http_stream_open(struct http_request *r, int status, const char *type,
+                                     size_t bound, const struct http_stream_events *ev, void *ctx);
+struct buf *http_stream_buf(struct http_stream *s); /* append here, then flush; its max is bound */
+void http_stream_flush(struct http_stream *s);
+size_t http_stream_waiting(const struct http_stream *s); /* bytes that the client has not taken */
+void http_stream_end(struct http_stream *s); /* what waits is sent, then the answer ends */
+void http_stream_cut(struct http_stream *s); /* the connection is closed without an end */
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef SANDFLEET_WORKER_FLEET_INTERNAL_H
 #define SANDFLEET_WORKER_FLEET_INTERNAL_H
 
-#include "common/http_server.h"
+#include "common/http_pages.h"
 #include "worker/fleet/fleet.h"
 #include "worker/fleet/intake.h"
 #include "worker/sandbox/janitor.h"
@@ -79,7 +79,7 @@ struct fleet {
     bool judged;    /* the ledger's schema is ours */
     bool ready;     /* registered; the ready line is out */
 
-    struct http_server *pages; /* NULL: nobody looks */
+    struct http_pages *pages; /* NULL: nobody looks */
     struct seen_delay *delay;
     struct timer *holds; /* asks what waits */
 

@@ -118,7 +118,7 @@ enum err_code fleet_open_pages(struct fleet *f, struct err *err)
 {
     static const struct http_page pages[] = {
         {"/metrics", write_metrics}, {"/healthz", write_health}, {"/readyz", write_ready}};
-    struct http_server_opts opts = {.pages = pages, .n_pages = COUNTOF(pages), .ctx = f};
+    struct http_pages_opts opts = {.pages = pages, .n_pages = COUNTOF(pages), .ctx = f};
     char url[LISTEN_URL_ROOM];
 
     if (!f->set->metrics_listen)
@@ -126,7 +126,7 @@ enum err_code fleet_open_pages(struct fleet *f, struct err *err)
     enum err_code rc =
         listen_open("--metrics-listen", f->set->metrics_listen, &opts.listen_fd, url, err);
     if (rc == ERR_OK)
-        rc = http_server_new(f->loop, &opts, &f->pages, err);
+        rc = http_pages_new(f->loop, &opts, &f->pages, err);
     if (rc != ERR_OK)
         return rc;
     f->delay = seen_delay_new(f->loop);
@@ -140,7 +140,7 @@ enum err_code fleet_open_pages(struct fleet *f, struct err *err)
 
 void fleet_close_pages(struct fleet *f)
 {
-    http_server_free(f->pages);
+    http_pages_free(f->pages);
     seen_delay_free(f->delay);
     timer_free(f->holds);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server of a process's own pages, asked over real sockets by a client that is not ours: what
+/* The pages of a process, asked over real sockets by a client that is not ours: what
  * is answered, what is refused, and that no client can hold it up. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 
 #include "common/attrs.h"
 #include "common/clock.h"
-#include "common/http_server.h"
+#include "common/http_pages.h"
 #include "common/listen.h"
 #include "common/secret.h"
 #include "common/banned.h"
@@ -58,10 +58,10 @@ static void serve(int fd)
 {
     static const struct http_page pages[] = {{"/hello", hello}, {"/sick", sick}, {"/huge", huge}};
     struct loop *loop = NULL;
-    struct http_server *s = NULL;
+    struct http_pages *s = NULL;
     struct err err = ERR_INIT;
     int number = 7;
-    const struct http_server_opts opts = {.listen_fd = fd,
+    const struct http_pages_opts opts = {.listen_fd = fd,
                                           .pages = pages,
                                           .n_pages = COUNTOF(pages),
                                           .ctx = &number,
@@ -70,7 +70,7 @@ static void serve(int fd)
                                           .life_ms = 4000};
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (loop_new(&loop, &err) != ERR_OK || http_server_new(loop, &opts, &s, &err) != ERR_OK)
+    if (loop_new(&loop, &err) != ERR_OK || http_pages_new(loop, &opts, &s, &err) != ERR_OK)
         _exit(1);
     loop_run(loop);
     _exit(0);
@@ -236,5 +236,5 @@ int main(void)
             .name = rows[i].name, .test_func = answers, .initial_state = &rows[i]};
     tests[COUNTOF(rows)] = (struct CMUnitTest)cmocka_unit_test(long_headers);
     tests[COUNTOF(rows) + 1] = (struct CMUnitTest)cmocka_unit_test(slow_clients);
-    return cmocka_run_group_tests_name("http_server", tests, start, stop);
+    return cmocka_run_group_tests_name("http_pages", tests, start, stop);
 }
