@@ -12,19 +12,39 @@ enum { SWEEP_MS = 1000, DISCARD_MAX = 1 << 20, BUSY = 503, TOO_BIG = 413, FAULT 
 
 /* --- one request ---------------------------------------------------------------- */
 
-static struct exchange *exchange_new(struct http_server *s, struct MHD_Connection *conn,
-                                     const char *path, const char *method)
+static struct guest *guest_of(struct MHD_Connection *conn)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+/* libmicrohttpd hands out the path decoded only, where a %2F is a slash like any other. */
+static void *on_target(void *ctx, const char *target, struct MHD_Connection *conn)
+{
+    struct guest *g = guest_of(conn);
+
+    (void)ctx;
+    if (g) {
+        free(g->target);
+        g->target = str_dup(str_of(target));
+    }
+    return NULL;
+}
+
+static struct exchange *exchange_new(struct http_server *s, struct MHD_Connection *conn,
+                                     const char *method)
+{
     struct exchange *x = calloc(1, sizeof(*x));
 
     if (!x)
         return NULL;
     x->server = s;
     x->conn = conn;
-    x->guest = info ? info->socket_context : NULL;
-    x->path = str_dup(str_of(path));
+    x->guest = guest_of(conn);
+    if (x->guest && x->guest->target)
+        x->path = str_dup((struct str){x->guest->target, strcspn(x->guest->target, "?")});
     x->method = str_dup(str_of(method));
     x->headers = BUF_INIT(s->opts.headers_max);
     LIST_INSERT_HEAD(&s->exchanges, x, link);
@@ -132,9 +152,9 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *conn, const c
 {
     struct exchange *x = *state;
 
-    (void)version;
+    (void)version, (void)url;
     if (!x) {
-        *state = x = exchange_new(ctx, conn, url, method);
+        *state = x = exchange_new(ctx, conn, method);
         return x && x->path && x->method ? begin(x) : MHD_NO;
     }
     if (x->held && !x->response) /* called again with the same when it goes on */
@@ -175,6 +195,7 @@ static void leave(struct http_server *s, struct guest *g)
     if (g) {
         LIST_REMOVE(g, link);
         s->n_guests--;
+        free(g->target);
     }
     free(g);
     if (!s->closing) /* at its limit it looks for new ones only when it runs once more */
@@ -230,10 +251,10 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
     struct MHD_Daemon *mhd = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, s,
         MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, o->listen_fd,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)(o->idle_ms / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->headers_max,
-        MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)o->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(o->idle_ms / 1000),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->headers_max, MHD_OPTION_END);
 
     if (!mhd)
         (void)close(o->listen_fd);

@@ -18,7 +18,7 @@ struct http_stream; /* opaque */
 
 struct http_request {          /* from its headers to the last byte of its answer; the server's */
     void *app;                 /* http_server_opts.app */
-    const char *method, *path; /* the path percent-decoded, without the query */
+    const char *method, *path; /* the path as it came, not decoded, without the query */
     struct buf body;           /* collected; complete when whole() runs */
 
     /* The application's own, set from begin() on: */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sandboxd/web/query.h"
+#include "common/percent.h"
 
 #include "common/banned.h"
 

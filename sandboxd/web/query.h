@@ -19,9 +19,6 @@
 enum range { RANGE_NONE, RANGE_PART, RANGE_BEYOND };
 enum range range_parse(const char *header, int64_t size, int64_t *from, int64_t *n);
 
-/* Percent-decoding; '+' is a space when `plus`. Appends. ERR_INVALID: a bad escape or NUL. */
-enum err_code percent_decode(struct str s, bool plus, struct buf *out, struct err *err) MUST_USE;
-
 /* The clients encode the filter three times; `query` was decoded once by the server. True when
  * each pair is a member of `metadata` (may be NULL: no members). ERR_INVALID goes to *rc. */
 bool metadata_matches(struct str query, const cJSON *metadata, enum err_code *rc);
