@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/nearest.h"
 #include "common/option_value.h"
 #include "common/secret.h"
 #include "common/banned.h"
@@ -102,30 +103,6 @@ static enum err_code before_flags(struct parse *p)
 
 /* --- the command line ------------------------------------------------------------------- */
 
-/* Edit distance; both names are cut to NAME_MAX_BYTES. */
-static size_t distance(struct str a, const char *b)
-{
-    size_t row[NAME_MAX_BYTES + 1], m = strnlen(b, NAME_MAX_BYTES);
-
-    if (a.n > NAME_MAX_BYTES)
-        a.n = NAME_MAX_BYTES;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = diagonal + (a.p[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            row[j] = row[j] + 1 < best ? row[j] + 1 : best;
-        }
-    }
-    return row[m];
-}
-
 /* What is typed for a row: a secret has no flag but its file's. */
 static const char *flag_name(const struct opt *row, char out[NAME_MAX_BYTES])
 {
@@ -140,23 +117,17 @@ static const char *flag_name(const struct opt *row, char out[NAME_MAX_BYTES])
 
 static enum err_code unknown_flag(const struct parse *p, struct str name)
 {
-    size_t best = name.n / 3 > 2 ? name.n / 3 + 1 : 3; /* farther ones are no typing error */
-    char nearest[NAME_MAX_BYTES] = "";
+    struct nearest near = nearest_of(name);
     int shown = name.n < NAME_MAX_BYTES ? (int)name.n : NAME_MAX_BYTES;
 
     for (size_t i = 0; i < p->n; i++) {
         char room[NAME_MAX_BYTES];
-        const char *flag = flag_name(&p->rows[i], room);
-        size_t d = distance(name, flag);
 
-        if (d < best) {
-            best = d;
-            memcpy(nearest, flag, strnlen(flag, sizeof nearest - 1) + 1);
-        }
+        nearest_try(&near, flag_name(&p->rows[i], room));
     }
-    if (*nearest)
+    if (*near.name)
         return err_set(p->err, ERR_USAGE, "unknown flag '--%.*s': did you mean '--%s'?", shown,
-                       name.p, nearest);
+                       name.p, near.name);
     return err_set(p->err, ERR_USAGE, "unknown flag '--%.*s'", shown, name.p);
 }
 

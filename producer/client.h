@@ -10,13 +10,19 @@
 #include "common/err.h"
 #include "common/kafka.h"
 #include "common/option.h"
+#include "producer/exit_status.h"
 #include "schema/topics.h"
+
+struct secret;
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_JSONL };
 
-struct client { /* every command's settings; a command's rows fill the part it uses */
+/* What commands share of their settings; a command's rows fill the part it uses. What only one
+ * noun's commands have stands in a struct of their own that begins with this one (command.h). */
+struct client {
     /* connection */
-    char *brokers, *prefix, *database;
+    char *brokers, *prefix, *database, *api_url;
+    struct secret *api_key;
     struct opt_list props;
     char *log_level;
     /* how to answer */
@@ -49,18 +55,6 @@ struct client { /* every command's settings; a command's rows fill the part it u
     bool help;
 };
 
-/* One row a command: `sandfleet <noun> [verb]`. */
-struct command {
-    const char *name;       /* "topics apply" */
-    const char *args;       /* "[PROMPT]" */
-    const char *help;       /* one full sentence */
-    const char *permission; /* what it needs: "submit", "read", "admin" */
-    const struct opt *rows;
-    const size_t *n_rows;
-    int max_words; /* words that are no flag, after the name */
-    int (*run)(struct client *c, int n_words, char **words); /* exit status */
-};
-
 int command_run(struct client *c, int n, char **words);
 int command_submit(struct client *c, int n, char **words);
 int command_follow(struct client *c, int n, char **words);
@@ -71,13 +65,6 @@ int command_topics_apply(struct client *c, int n, char **words);
 int command_migrate(struct client *c, int n, char **words);
 int command_limits_get(struct client *c, int n, char **words);
 int command_limits_set(struct client *c, int n, char **words);
-
-/* Rows that several commands share; each command's array starts with them. */
-extern const struct opt client_submit_rows[], client_run_rows[], client_follow_rows[],
-    client_cancel_rows[], client_topics_rows[], client_migrate_rows[], client_limits_rows[],
-    client_events_rows[], client_retention_rows[];
-extern const size_t client_submit_n, client_run_n, client_follow_n, client_cancel_n,
-    client_topics_n, client_migrate_n, client_limits_n, client_events_n, client_retention_n;
 
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */
 int client_fail(const struct err *e);

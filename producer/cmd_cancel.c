@@ -11,7 +11,7 @@
 #include "schema/cancel.h"
 #include "common/banned.h"
 
-enum { EXIT_NOTHING_TO_DO = 3, EXIT_WAITED = 124, LINE_MAX_BYTES = 1024 };
+enum { LINE_MAX_BYTES = 1024 };
 
 static enum err_code check(const struct client *c, int n, char **words, struct err *err)
 {
@@ -122,7 +122,7 @@ static int ask(const struct client *c, const struct cancel_want *w, struct err *
         return client_fail(err);
     if (n == 0)
         client_note("no run of this batch is known yet; those that come end at once");
-    return status ? status : late > 0 ? EXIT_NOTHING_TO_DO : 0;
+    return status ? status : late > 0 ? EXIT_CONFLICT : EXIT_OK;
 }
 
 int command_cancel(struct client *c, int n, char **words)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sandfleet run` and `sandfleet follow`: a run to its end, on the terminal. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/uuid.h"
@@ -12,9 +10,10 @@
 #include "producer/render.h"
 #include "producer/request_build.h"
 #include "producer/submitter.h"
+#include "producer/terminal.h"
 #include "common/banned.h"
 
-enum { PATIENCE_MS = 10000, EXIT_WAITED = 124, EXIT_INTERRUPTED = 130 };
+enum { PATIENCE_MS = 10000 };
 
 struct watcher { /* a run being followed */
     const struct client *client;
@@ -30,30 +29,11 @@ struct watcher { /* a run being followed */
     struct err failed;
 };
 
-static bool utf8_locale(void)
-{
-    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-
-    for (size_t i = 0; i < COUNTOF(names); i++) {
-        const char *v = getenv(names[i]);
-        if (v && *v)
-            return strcasestr(v, "utf-8") || strcasestr(v, "utf8");
-    }
-    return false;
-}
-
 static struct render render_for_stdout(void)
 {
-    struct winsize size = {0};
-    bool terminal = isatty(STDOUT_FILENO);
-    const char *no_color = getenv("NO_COLOR");
-    struct render r = {.colour = terminal && !(no_color && *no_color),
-                       .unicode = !terminal || utf8_locale(),
-                       .columns = terminal ? 80 : 160};
+    struct terminal t = terminal_of(STDOUT_FILENO);
 
-    if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-        r.columns = size.ws_col;
-    return r;
+    return (struct render){.colour = t.colour, .unicode = t.unicode, .columns = t.columns};
 }
 
 static void on_event(void *ctx, const struct event_view *v, int64_t sequence, struct str value)
@@ -170,7 +150,7 @@ static int verdict(const struct watcher *w)
     if (w->failed.code != ERR_OK)
         return client_fail(&w->failed);
     if (w->render.ended)
-        return w->render.end == EVENT_RUN_COMPLETED ? 0 : 1;
+        return w->render.end == EVENT_RUN_COMPLETED ? EXIT_OK : EXIT_RUN_FAILED;
     if (w->gone)
         return 0;
     client_note("%s; the run goes on. Come back with: sandfleet follow %s",

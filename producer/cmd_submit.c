@@ -10,6 +10,7 @@
 #include "producer/batch_file.h"
 #include "producer/prompt_input.h"
 #include "producer/submitter.h"
+#include "producer/terminal.h"
 #include "common/banned.h"
 
 enum { BAD_SHOWN = 20, PROGRESS_MS = 100 };
@@ -214,8 +215,8 @@ int command_submit(struct client *c, int n, char **words)
 {
     struct job j = {.client = c,
                     .defaults = {.flags = c},
-                    .progress =
-                        c->file && !c->quiet && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
+                    .progress = c->file && !c->quiet && terminal_of(STDERR_FILENO).interactive &&
+                                !isatty(STDOUT_FILENO),
                     .put = ERR_INIT};
     struct err err = ERR_INIT;
     enum err_code rc;

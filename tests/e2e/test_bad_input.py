@@ -76,8 +76,8 @@ class BadInput(unittest.TestCase):
                            (["submit", "x", "--timeout", "-1"], "timeout"), (["submit", "a", "b"], "quote")):
             with self.subTest(words):
                 self.assertIn(why, self.stack.sandfleet(*words, status=2).stderr)
-        self.assertIn("/nonexistent", self.stack.sandfleet("submit", "--file", "/nonexistent", status=66).stderr)
-        self.stack.sandfleet("submit", "--file", "/", status=66)
+        self.assertIn("/nonexistent", self.stack.sandfleet("submit", "--file", "/nonexistent", status=3).stderr)
+        self.stack.sandfleet("submit", "--file", "/", status=3)
 
     def test_a_closed_output_is_never_a_silent_success(self):
         done = subprocess.run(["bash", "-c", "sandfleet submit x >&-"], env=self.stack.environ(),

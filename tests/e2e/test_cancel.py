@@ -205,7 +205,7 @@ class Cancel(unittest.TestCase):
         run_id = self.submit("[[sim:lines=1]]")
         self.wait_event(run_id, "run.completed")
         before = self.events(run_id)
-        done = self.stack.sandfleet("cancel", run_id, status=3)
+        done = self.stack.sandfleet("cancel", run_id, status=5)
         self.assertIn("had ended: nothing was done (completed)", done.stdout)
         self.assertEqual(self.events(run_id), before)
         self.assertEqual(self.stack.value("select count(*) as n from ledger.cancellations where run_id = :'id'::uuid", id=run_id), 0)

@@ -96,7 +96,7 @@ class Reading(Client):
         self.assertEqual(self.run_client("events", "--gaps", EDGE).stdout, "")
 
     def test_refused(self):
-        self.run_client("events", "01990000-0000-7000-8000-0000000000ff", status=66)
+        self.run_client("events", "01990000-0000-7000-8000-0000000000ff", status=3)
         self.run_client("events", "nonsense", status=2)
         self.run_client("events", status=2)
 

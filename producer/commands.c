@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The nouns, in the order in which usage and manual tell them. */
+#include "producer/commands.h"
+
+#include "common/banned.h"
+
+const struct command_group command_groups[] = {
+    {"run", "Submitting", {&commands_run}},
+    {"runs", "What was submitted", {&commands_runs}},
+    {"limits", "What may run at once", {&commands_limits}},
+    {"setup", "The installation", {&commands_setup}},
+};
+
+const size_t command_groups_n = COUNTOF(command_groups);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a file with a noun's rows (commands_NOUN.c) needs, and the lists that they give. A new
+ * noun: a file with rows, a line here, and one in commands.c. */
+#ifndef SANDFLEET_PRODUCER_COMMANDS_H
+#define SANDFLEET_PRODUCER_COMMANDS_H
+
+#include "producer/command.h"
+#include "producer/options.h"
+
+#define COMMAND_LIST(rows) {(rows), COUNTOF(rows)}
+
+extern const struct command_list commands_run, commands_runs, commands_limits, commands_setup;
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sandfleet run` and `sandfleet submit`. */
+#include <stddef.h>
+
+#include "producer/client.h"
+#include "producer/commands.h"
+#include "schema/run_request.h"
+
+#define AT(member) offsetof(struct client, member)
+
+// clang-format off
+static const struct opt wait_rows[] = {
+    {"wait", 'w', OPT_MS, AT(wait_ms), NULL, 1, 86400000, OPT_NO_ENV, NULL, "<duration>", "Stops following after so long (exit status 124); the run goes on."},
+};
+
+static const struct opt submit_rows[] = {
+    {"file", 'f', OPT_STRING, AT(file), NULL, 1, 4096, OPT_NO_ENV, NULL, "<path>", "JSON Lines, an object a line with prompt and custom_id; - is standard input."},
+    {"batch", 0, OPT_STRING, AT(batch), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "The batch's name; submitting again under the same name doubles nothing."},
+    {"lane", 0, OPT_STRING, AT(lane), NULL, 0, 0, OPT_NO_ENV, NULL, "<lane>", "The lane, interactive or batch; batch for a file, else interactive."},
+    {"skip-invalid", 0, OPT_BOOL, AT(skip_invalid), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Submits the good lines of a file that has bad ones."},
+};
+// clang-format on
+
+static const struct option_set of_submit = OPTION_SET("A file of prompts", submit_rows);
+const struct option_set options_wait = OPTION_SET("Waiting", wait_rows);
+
+static const struct command rows[] = {
+    {.name = "run",
+     .args = "[PROMPT]",
+     .help = "Submits one prompt and follows the run to its end.",
+     .scope = SCOPE_SUBMIT,
+     .options =
+         OPTIONS(&options_answer, &options_wait, &options_request, &options_one, &options_kafka),
+     .max_words = 1,
+     .run = command_run},
+    {.name = "submit",
+     .args = "[PROMPT | -]",
+     .help = "Submits a prompt or a file of prompts; prints the run ids.",
+     .scope = SCOPE_SUBMIT,
+     .options =
+         OPTIONS(&options_answer, &of_submit, &options_request, &options_one, &options_kafka),
+     .max_words = 1,
+     .run = command_submit},
+};
+
+const struct command_list commands_run = COMMAND_LIST(rows);

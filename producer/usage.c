@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/usage.h"
+
+#include <string.h>
+
+#include "producer/exit_status.h"
+#include "producer/options.h"
+#include "common/banned.h"
+
+static void list(const struct command_group *group, FILE *to)
+{
+    const struct command_group *its;
+    const struct command *c;
+
+    (void)fprintf(to, "%s:\n", group->help);
+    for (size_t i = 0; (c = command_at(i, &its)); i++)
+        if (its == group)
+            (void)fprintf(to, "  %-14s %s\n", c->name, c->help);
+    (void)fputc('\n', to);
+}
+
+void usage_all(FILE *to)
+{
+    (void)fputs("sandfleet: runs Claude Code prompts in sandboxes, through Kafka into Postgres\n\n"
+                "usage: sandfleet COMMAND [options]\n\n",
+                to);
+    for (size_t i = 0; i < command_groups_n; i++)
+        list(&command_groups[i], to);
+    (void)fputs(
+        "`sandfleet COMMAND --help` tells its options. Those of an installation may also come\n"
+        "from the environment: --brokers as SANDFLEET_BROKERS. Exit status:\n",
+        to);
+    for (size_t i = 0; i < exit_rows_n; i++)
+        (void)fprintf(to, "  %3d  %s\n", exit_rows[i].status, exit_rows[i].when);
+}
+
+void usage_group(const struct command_group *group, FILE *to)
+{
+    list(group, to);
+    (void)fputs("`sandfleet COMMAND --help` tells its options.\n", to);
+}
+
+static void options(const struct option_set *set, FILE *to)
+{
+    (void)fprintf(to, "\n%s:\n", set->title);
+    option_help(set->rows, set->n, to);
+}
+
+void usage_command(const struct command *c, FILE *to)
+{
+    (void)fprintf(to, "%s\n\nusage: sandfleet %s [options]%s%s\n", c->help, c->name,
+                  c->args[0] ? " " : "", c->args);
+    if (c->alias)
+        (void)fprintf(to, "short: sandfleet %s\n", c->alias);
+    if (c->more)
+        (void)fprintf(to, "\n%s\n", c->more);
+    for (const struct option_set *const *s = c->options; *s; s++)
+        options(*s, to);
+    options(&options_general, to);
+    if (c->examples)
+        (void)fprintf(to, "\nExamples:\n%s\n", c->examples);
+}
