@@ -200,15 +200,19 @@ static enum err_code submit_file(struct job *j, struct err *err)
         batch_file_close(f);
         return err->code;
     }
+    enum err_code rc = ERR_OK; /* err itself may still tell of a full queue that has emptied */
     if (j->counts.good == 0) {
         client_note("0 submitted: '%s' holds no prompt", j->client->file);
-    } else if (job_open(j, err) == ERR_OK && send_file(j, f, lane, err) == ERR_OK &&
-               !j->client->quiet) {
-        client_note("batch %s: %lld submitted", j->defaults.batch_id,
-                    (long long)submitter_acked(j->submitter));
+    } else {
+        rc = job_open(j, err);
+        if (rc == ERR_OK)
+            rc = send_file(j, f, lane, err);
+        if (rc == ERR_OK && !j->client->quiet)
+            client_note("batch %s: %lld submitted", j->defaults.batch_id,
+                        (long long)submitter_acked(j->submitter));
     }
     batch_file_close(f);
-    return err->code;
+    return rc;
 }
 
 int command_submit(struct client *c, int n, char **words)

@@ -42,7 +42,7 @@ static const struct opt request[] = {
     {"session", 's', OPT_STRING, AT(session), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Session to go on with: the same sandbox and conversation."},
     {"on-busy", 0, OPT_STRING, AT(on_busy), NULL, 1, 16, OPT_NO_ENV, NULL, "<policy>", "When the session has an earlier run: enqueue, reject (ends at once), or interrupt (that one ends, this one is next)."},
     {"system-prompt", 0, OPT_STRING, AT(system_prompt), NULL, 1, RUN_PROMPT_MAX_BYTES, OPT_NO_ENV, NULL, "<text>", "Text appended to the system prompt."},
-    {"template", 0, OPT_STRING, AT(template), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Sandbox template; claude when not given."},
+    {"sandbox-template", 0, OPT_STRING, AT(template), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Template that the sandbox is made from; claude when not given."},
     {"working-dir", 0, OPT_STRING, AT(working_dir), NULL, 1, 1024, OPT_NO_ENV, NULL, "<path>", "Directory to work in, relative to the sandbox's home."},
     {"credential", 0, OPT_STRING, AT(credential), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Credential the workers hold; a secret itself is never given here."},
     {"allowed-tool", 0, OPT_LIST, AT(allowed_tools), NULL, 0, 0, OPT_NO_ENV, NULL, "<tool>", "A tool the agent may use."},

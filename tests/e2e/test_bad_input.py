@@ -152,7 +152,7 @@ class BadInput(unittest.TestCase):
         self.assertNotIn("A" * 40, json.dumps(record))
 
     def test_unknown_names_fail_the_run_and_no_other(self):
-        for words, outcome in ((["--template", "nosuch"], "template_unknown"),
+        for words, outcome in ((["--sandbox-template", "nosuch"], "template_unknown"),
                                (["--credential", "nosuch"], "credential_not_found")):
             with self.subTest(outcome):
                 done = self.stack.sandfleet("run", "-o", "json", "x", *words, status=1)
