@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Linters of contracts, as ops/lint/package-lock.json pins them with their digests, in the user's cache.
+# Linters of contracts, as ops/lint/package-lock.json and requirements.txt pin them with their digests,
+# in the user's cache.
+
+. "$ROOT/ops/lib/sdks.sh"
 
 LINT=$ROOT/ops/lint
 
@@ -30,5 +33,10 @@ lint_migrations() {
             --exclude prefer-robust-stmts,prefer-bigint-over-int,adding-not-nullable-field \
             --exclude require-concurrent-index-creation,require-concurrent-index-deletion
 }
+
+# lint_python: prints the folder of a virtual environment; fails where PyPI is not there.
+lint_python() { (sdk_python "$LINT/requirements.txt") 2>/dev/null; }
+
+lint_openapi() { "$1/bin/python" -B "$LINT/openapi.py" "$ROOT/schema"; }
 
 lint_asyncapi() { (cd "$1" && node "$LINT/asyncapi.mjs" "$ROOT/schema"); }
