@@ -43,6 +43,8 @@ static struct exchange *exchange_new(struct http_server *s, struct MHD_Connectio
     x->server = s;
     x->conn = conn;
     x->guest = guest_of(conn);
+    if (x->guest)
+        x->guest->busy = true;
     if (x->guest && x->guest->target)
         x->path = str_dup((struct str){x->guest->target, strcspn(x->guest->target, "?")});
     x->method = str_dup(str_of(method));
@@ -57,8 +59,10 @@ static void exchange_free(struct exchange *x)
     if (x->r.gone)
         x->r.gone(&x->r);
     LIST_REMOVE(x, link);
-    if (x->guest)
+    if (x->guest) {
         x->guest->until_ms = loop_now_ms(x->server->loop) + x->server->opts.life_ms;
+        x->guest->busy = false;
+    }
     if (x->response)
         MHD_destroy_response(x->response);
     buf_release(&x->r.body);
@@ -234,8 +238,13 @@ size_t http_server_connections(const struct http_server *s)
 
 void http_server_quiesce(struct http_server *s)
 {
+    struct guest *g;
+
     s->quiet = true;
     http_daemon_quiesce(s->daemon);
+    LIST_FOREACH(g, &s->guests, link)
+    if (!g->busy)
+        (void)shutdown(g->fd, SHUT_RDWR);
 }
 
 /* --- life ------------------------------------------------------------------------- */

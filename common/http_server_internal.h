@@ -11,6 +11,7 @@ struct guest { /* a connection */
     LIST_ENTRY(guest) link;
     int fd;
     int64_t until_ms; /* it is shut then, whatever it is doing */
+    bool busy;        /* it has a request */
     char *target;     /* of its last request's line; NULL: out of memory */
 };
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Our own parts of a stack: sandboxd, sink and workers.
+# Our own parts of a stack: sandboxd, sink, API and workers.
 
 # The kinds of our own parts that are wanted, each once.
 fleet_kinds() {
     local name
-    for name in $(parts_wanted); do family "$name"; done | grep -xE 'sandboxd|sink|worker' | sort -u || true
+    for name in $(parts_wanted); do family "$name"; done | grep -xE 'sandboxd|sink|api|worker' | sort -u || true
 }
 
 # Topics and tables before the first part that needs them; both do nothing when all is there.
@@ -120,6 +120,28 @@ sink_prepare() { fleet_setup; }
 sink_digest() { fleet_digest "$BIN/sandfleet-sink"; }
 sink_start() { fleet_start sink "$1" "$BIN/sandfleet-sink"; }
 sink_ready() { fleet_ready sink "$1" sink; }
+
+# --- api ------------------------------------------------------------------
+
+api_prepare() {
+    fleet_setup
+    ports_need api api
+}
+
+# The stack is one person's, on loopback: nobody is asked for a key.
+api_words() { WORDS=("$BIN/sandfleet-api" --listen "127.0.0.1:${PORT[api]}" --anonymous default); }
+
+api_digest() {
+    api_words
+    fleet_digest "${WORDS[@]}"
+}
+
+api_start() {
+    api_words
+    fleet_start api "$1" "${WORDS[@]}"
+}
+
+api_ready() { fleet_ready api "$1" api; }
 
 # --- worker-N: the only parts that get Claude's credential --------------------
 

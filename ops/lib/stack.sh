@@ -11,7 +11,8 @@
 
 # part: stop signal, seconds until KILL, seconds until it must be ready
 declare -A PART=(
-    [kafka]="TERM 20 60" [postgres]="INT 20 60" [sandboxd]="TERM 20 30" [sink]="TERM 20 60" [worker]="TERM 30 60"
+    [kafka]="TERM 20 60" [postgres]="INT 20 60" [sandboxd]="TERM 20 30" [sink]="TERM 20 60" [api]="TERM 30 30"
+    [worker]="TERM 30 60"
 )
 
 family() { case $1 in worker-[1-9]*) echo worker ;; *) echo "$1" ;; esac; }
@@ -115,7 +116,7 @@ part_known() {
     local kind
     kind=$(family "$1")
     if [ "$1" != worker ] && [ -n "${PART[$kind]:-}" ]; then return 0; fi
-    die "no part is called '$1'" "parts: kafka postgres sandboxd sink worker-1 worker-2 …"
+    die "no part is called '$1'" "parts: kafka postgres sandboxd sink api worker-1 worker-2 …"
 }
 
 # Every part of the stack as the options say, in order of their start.
@@ -125,7 +126,7 @@ parts_wanted() {
         echo "${ONLY//,/ }"
         return 0
     fi
-    echo kafka postgres sandboxd sink
+    echo kafka postgres sandboxd sink api
     for ((i = 1; i <= WORKERS; i++)); do echo "worker-$i"; done
 }
 
@@ -133,7 +134,7 @@ parts_wanted() {
 parts_present() {
     local name
     proc_names | grep -E '^worker-' | sort -r || true
-    for name in sink sandboxd postgres kafka; do
+    for name in api sink sandboxd postgres kafka; do
         if [ -f "$(pid_file "$name")" ]; then echo "$name"; fi
     done
 }
@@ -150,6 +151,7 @@ env_write() {
             env_line E2B_SANDBOX_URL "http://127.0.0.1:${PORT[sandboxd]}"
             env_line E2B_API_KEY "$(secret_of e2b)"
         fi
+        [ -z "${PORT[api]:-}" ] || env_line SANDFLEET_API "http://127.0.0.1:${PORT[api]}"
         for name in "${!PORT[@]}"; do
             [[ $name != worker-* ]] || env_line "SANDFLEET_METRICS_${name#worker-}" "http://127.0.0.1:${PORT[$name]}"
         done

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api.h"
+
+#include <stdlib.h>
+
+#include "api/api_internal.h"
+#include "common/listen.h"
+#include "common/log.h"
+#include "common/process.h"
+
+#include "common/banned.h"
+
+enum {
+    FILES_BESIDE = 256,
+    IDLE_MS = 75000, /* a connection without a byte */
+    LIFE_MS = 60000, /* a request and its answer, and between two */
+    DRAIN_LOOK_MS = 20,
+    LINGER_MS = 1
+};
+
+struct pg *api_db(const struct api *a)
+{
+    struct pg *best = NULL;
+
+    for (size_t i = 0; i < a->n_db; i++)
+        if (pg_is_up(a->db[i]) && (!best || pg_queued(a->db[i]) < pg_queued(best)))
+            best = a->db[i];
+    return best;
+}
+
+/* --- end ---------------------------------------------------------------------------- */
+
+static void on_drain(void *ctx)
+{
+    struct api *a = ctx;
+
+    if (http_server_connections(a->server) == 0 || loop_now_ms(a->loop) >= a->stop_by_ms)
+        loop_stop(a->loop);
+    else
+        timer_start(a->drain, DRAIN_LOOK_MS);
+}
+
+static void on_stop(void *ctx, int count)
+{
+    struct api *a = ctx;
+
+    log_event(LOG_INFO, "api.stopping", LF_INT("signals", count),
+              LF_INT("connections", http_server_connections(a->server)));
+    if (!a->stopping)
+        http_server_quiesce(a->server);
+    a->stopping = true;
+    a->stop_by_ms = loop_now_ms(a->loop) + (count == 1 ? a->set->drain_ms : 0);
+    timer_start(a->drain, 0);
+}
+
+static void on_producer_dead(void *ctx, const struct err *e)
+{
+    struct api *a = ctx;
+
+    a->fatal = *e;
+    loop_stop(a->loop);
+}
+
+/* --- start ---------------------------------------------------------------------------- */
+
+static void on_down(void *ctx, const struct err *e)
+{
+    (void)ctx;
+    log_event(LOG_WARN, "api.database_down", LF_ERR(e));
+}
+
+static enum err_code open_database(struct api *a, struct err *err)
+{
+    static const struct pg_events events = {.down = on_down};
+    const struct pg_opts opts = {.conninfo = a->set->database,
+                                 .name = "sandfleet-api",
+                                 .pipeline = true,
+                                 .statement_ms = a->set->query_ms};
+
+    while (a->n_db < (size_t)a->set->database_connections) {
+        if (pg_new(a->loop, &opts, &events, a, &a->db[a->n_db], err) != ERR_OK)
+            return err->code;
+        a->n_db++;
+    }
+    return ERR_OK;
+}
+
+static enum err_code open_producer(struct api *a, struct err *err)
+{
+    const struct kafka_conf conf = {
+        .brokers = a->set->brokers, .client_id = "sandfleet-api", .props = &a->set->kafka_props};
+    const struct producer_opts opts = {.linger_ms = LINGER_MS, .fatal = on_producer_dead, .ctx = a};
+
+    return producer_new(a->loop, &conf, &opts, &a->producer, err);
+}
+
+static enum err_code open_door(struct api *a, char url[LISTEN_URL_ROOM], struct err *err)
+{
+    struct http_server_opts opts = {.app = a,
+                                    .begin = call_begin,
+                                    .whole = call_whole,
+                                    .refuse = call_refuse,
+                                    .connections = (size_t)a->set->connections,
+                                    .headers_max = API_CONNECTION_MAX,
+                                    .idle_ms = IDLE_MS,
+                                    .life_ms = LIFE_MS};
+
+    if (listen_open("--listen", a->set->listen, &opts.listen_fd, url, err) != ERR_OK)
+        return err->code;
+    return http_server_new(a->loop, &opts, &a->server, err);
+}
+
+static enum err_code start(struct api *a, struct err *err)
+{
+    char url[LISTEN_URL_ROOM];
+
+    if (process_need_files(a->set->connections + FILES_BESIDE, err) != ERR_OK ||
+        topics_load(a->set->prefix, &a->topics, err) != ERR_OK ||
+        loop_new(&a->loop, err) != ERR_OK || loop_on_stop(a->loop, on_stop, a, err) != ERR_OK ||
+        open_database(a, err) != ERR_OK || open_producer(a, err) != ERR_OK)
+        return err->code;
+    a->drain = timer_new(a->loop, on_drain, a);
+    if (!a->drain)
+        return err_set(err, ERR_NOMEM, "the API");
+    if (open_door(a, url, err) != ERR_OK)
+        return err->code;
+    if (a->set->anonymous)
+        log_event(LOG_WARN, "api.anonymous", LF("tenant", a->set->anonymous),
+                  LF("next", "create keys, and start without --anonymous"));
+    log_event(LOG_INFO, "api.ready", LF("url", url));
+    return ERR_OK;
+}
+
+static void release(struct api *a)
+{
+    http_server_free(a->server);
+    producer_free(a->producer);
+    for (size_t i = 0; i < a->n_db; i++)
+        pg_free(a->db[i]);
+    timer_free(a->drain);
+    loop_free(a->loop);
+    topics_release(&a->topics);
+    free(a);
+}
+
+enum err_code api_run(const struct settings *set, struct err *err)
+{
+    struct api *a = calloc(1, sizeof(*a));
+
+    if (!a)
+        return err_set(err, ERR_NOMEM, "the API");
+    a->set = set;
+    if (start(a, err) == ERR_OK) {
+        loop_run(a->loop);
+        if (a->fatal.code != ERR_OK)
+            *err = a->fatal;
+        log_event(LOG_INFO, "api.stopped", LF_INT("calls", a->calls));
+    }
+    release(a);
+    return err->code;
+}

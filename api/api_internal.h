@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDFLEET_API_INTERNAL_H
+#define SANDFLEET_API_INTERNAL_H
+
+#include "api/call.h"
+#include "api/route.h"
+#include "api/settings.h"
+#include "common/http_server.h"
+#include "common/kafka.h"
+#include "common/loop.h"
+#include "common/pg.h"
+#include "schema/topics.h"
+
+enum {
+    API_BODY_MAX = 1 << 20,        /* of a JSON body */
+    API_ANSWER_MAX = 16 << 20,     /* of an answer that is no stream */
+    API_HEADERS_MAX = 16 << 10,    /* of a request, names and values */
+    API_TARGET_MAX = 8 << 10,      /* of its URL */
+    API_CONNECTION_MAX = 32 << 10, /* what libmicrohttpd may keep of one */
+    API_DATABASES_MAX = 64
+};
+
+struct api {
+    const struct settings *set;
+    struct loop *loop;
+    struct topics topics;
+    struct pg *db[API_DATABASES_MAX];
+    size_t n_db;
+    struct producer *producer;
+    struct http_server *server;
+    struct timer *drain;
+    int64_t stop_by_ms;
+    size_t calls; /* under way */
+    bool stopping;
+    struct err fatal;
+};
+
+/* The rows of the route table: routes.c. */
+extern const struct route api_routes[];
+extern const size_t api_routes_n;
+
+/* The connection with the least before it; NULL: none is up. */
+struct pg *api_db(const struct api *a);
+
+/* http_server_opts of the door: call.c */
+void call_begin(struct http_request *r);
+void call_whole(struct http_request *r);
+void call_refuse(struct http_request *r, int status, const char *why);
+
+/* handlers: one file a noun */
+void health_get(struct call *c);
+void ready_get(struct call *c);
+void run_get(struct call *c);
+
+#endif

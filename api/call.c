@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request's way to its handler. */
+#include "api/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/api_internal.h"
+#include "api/auth.h"
+#include "common/clock.h"
+#include "common/percent.h"
+#include "common/banned.h"
+
+/* --- life ------------------------------------------------------------------------- */
+
+void call_keep(struct call *c)
+{
+    c->refs++;
+}
+
+void call_drop(struct call *c)
+{
+    if (--c->refs > 0)
+        return;
+    if (c->release)
+        c->release(c);
+    c->api->calls--;
+    free(c->params_text);
+    free(c);
+}
+
+static void on_gone(struct http_request *r)
+{
+    struct call *c = r->state;
+
+    c->http = NULL;
+    call_drop(c);
+}
+
+bool call_is_open(const struct call *c)
+{
+    return c->http && !http_answered(c->http);
+}
+
+static struct call *call_new(struct http_request *r)
+{
+    struct call *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return NULL;
+    c->api = r->app;
+    c->http = r;
+    c->refs = 1;
+    c->api->calls++;
+    uuid_v7(clock_wall_ms(), c->id);
+    r->state = c;
+    r->gone = on_gone;
+    http_reply_header(r, "X-Request-Id", c->id);
+    return c;
+}
+
+/* --- by the headers alone ----------------------------------------------------------- */
+
+static bool add_query(void *ctx, struct str name, struct str value)
+{
+    *(size_t *)ctx += name.n + value.n + 2;
+    return true;
+}
+
+static bool too_long(struct call *c)
+{
+    size_t target = strlen(c->http->path);
+
+    http_request_query_each(c->http, add_query, &target);
+    if (target > API_TARGET_MAX)
+        call_problem(c, PROBLEM_LONG_TARGET, "the URL is over %d bytes", API_TARGET_MAX);
+    else if (http_request_headers_bytes(c->http) > API_HEADERS_MAX)
+        call_problem(c, PROBLEM_LONG_HEADERS, "the headers are over %d bytes", API_HEADERS_MAX);
+    return http_answered(c->http);
+}
+
+/* Each parameter on its own, so that a name may hold a slash: %2F. */
+static bool decode(struct call *c, const struct str param[ROUTE_PARAMS])
+{
+    AUTO_BUF text = BUF_INIT(API_TARGET_MAX + ROUTE_PARAMS);
+    size_t end[ROUTE_PARAMS];
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < ROUTE_PARAMS; i++) {
+        size_t start = text.len;
+
+        if (percent_decode(param[i], false, &text, &err) != ERR_OK ||
+            !str_utf8((struct str){text.p + start, text.len - start}, NULL)) {
+            call_problem(c, PROBLEM_BAD_REQUEST, "the path has a bad percent escape");
+            return false;
+        }
+        end[i] = text.len;
+        buf_add(&text, "", 1);
+    }
+    c->params_text = buf_take(&text);
+    for (size_t i = 0; c->params_text && i < ROUTE_PARAMS; i++) {
+        size_t start = i ? end[i - 1] + 1 : 0;
+
+        c->param[i] = (struct str){c->params_text + start, end[i] - start};
+    }
+    if (!c->params_text)
+        call_problem(c, PROBLEM_INTERNAL, "out of memory");
+    return c->params_text != NULL;
+}
+
+static bool find(struct call *c)
+{
+    struct route_match m;
+
+    route_find(api_routes, api_routes_n, c->http->method, str_of(c->http->path), &m);
+    if (m.route) {
+        c->route = m.route;
+        return decode(c, m.param);
+    }
+    if (m.allowed[0]) {
+        http_reply_header(c->http, "Allow", m.allowed);
+        call_problem(c, PROBLEM_NO_METHOD, "%s is none of this path's methods: %s", c->http->method,
+                     m.allowed);
+    } else {
+        call_problem(c, PROBLEM_NOT_FOUND, "no route has this path: see GET /openapi.yaml");
+    }
+    return false;
+}
+
+static bool has_type(const char *have, const char *want)
+{
+    size_t n = strlen(want);
+
+    return have && strncasecmp(have, want, n) == 0 && strchr("; ", have[n]) != NULL;
+}
+
+static bool wrong_type(struct call *c)
+{
+    bool lines = (c->route->flags & ROUTE_NDJSON) != 0;
+    const char *want = lines ? "application/x-ndjson" : "application/json";
+    const char *have = http_request_header(c->http, "Content-Type");
+    const char *length = http_request_header(c->http, "Content-Length");
+
+    if (c->route->body_max == 0 || has_type(have, want) ||
+        (!have && (!length || strcmp(length, "0") == 0) &&
+         !http_request_header(c->http, "Transfer-Encoding")))
+        return false;
+    http_reply_header(c->http, "Accept-Post", want);
+    call_problem(c, PROBLEM_BAD_TYPE, "the body must be %s: say so in Content-Type", want);
+    return true;
+}
+
+/* --- in turn -------------------------------------------------------------------------- */
+
+static void on_authorised(struct call *c)
+{
+    if (!call_is_open(c))
+        return;
+    if (c->route->begin)
+        c->route->begin(c);
+    http_request_go_on(c->http);
+}
+
+void call_begin(struct http_request *r)
+{
+    struct call *c = call_new(r);
+    struct buf none = BUF_INIT(0);
+
+    if (!c) {
+        http_answer(r, 500, NULL, &none);
+        return;
+    }
+    if (c->api->stopping) {
+        call_problem(c, PROBLEM_STOPPING, "this server is stopping: ask another, or again");
+        return;
+    }
+    if (too_long(c) || !find(c) || wrong_type(c))
+        return;
+    r->body_max = c->route->body_max;
+    if (c->route->flags & ROUTE_LASTS)
+        http_request_lasts(r);
+    http_request_hold(r); /* the body waits for whether it is wanted */
+    auth_check(c, on_authorised);
+}
+
+void call_whole(struct http_request *r)
+{
+    struct call *c = r->state;
+
+    c->route->handler(c);
+}
+
+void call_refuse(struct http_request *r, int status, const char *why)
+{
+    struct call *c = r->state;
+
+    if (status == 413 && c->route)
+        call_problem(c, PROBLEM_TOO_BIG, "%s: at most %zu bytes here", why, c->route->body_max);
+    else
+        call_problem(c, status == 503 ? PROBLEM_STOPPING : PROBLEM_INTERNAL, "%s", why);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request at the door: who asks, for what, and the answer. A handler answers once, now or
+ * behind the database or Kafka; what comes back to a call whose client went away is dropped here,
+ * so no handler asks for that. Single-threaded. */
+#ifndef SANDFLEET_API_CALL_H
+#define SANDFLEET_API_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "api/problem.h"
+#include "api/route.h"
+#include "common/http_server.h"
+#include "common/pg.h"
+#include "common/uuid.h"
+#include "schema/run_request.h"
+
+struct api;
+
+struct principal { /* who asks */
+    char tenant[RUN_NAME_MAX_BYTES + 1];
+    char key_id[32];          /* "": none was asked for */
+    bool may[PERMISSIONS];    /* by enum permission */
+    bool any_tenant;          /* may name another tenant by ?tenant= */
+    char only_run[UUID_TEXT]; /* a read token: of this run; "": not one */
+};
+
+struct call {
+    struct api *api;
+    struct http_request *http;      /* NULL once the client is gone */
+    const struct route *route;      /* NULL until found */
+    struct str param[ROUTE_PARAMS]; /* of the path, decoded; each ends with a NUL */
+    char id[UUID_TEXT];             /* X-Request-Id */
+    struct principal who;
+
+    void *state;                     /* the handler's own */
+    void (*release)(struct call *c); /* NULL or: frees it, when nothing refers to the call */
+    size_t refs;                     /* private from here on */
+    char *params_text;
+    pg_fn on_result;
+};
+
+/* Something refers to it that will come back: it stays until as many call_drop(). */
+void call_keep(struct call *c);
+void call_drop(struct call *c);
+bool call_is_open(const struct call *c); /* the client is there, and not answered yet */
+
+/* --- what was asked --- */
+
+/* True when the query has no other parameters than these (NULL ends them; `tenant` is always
+ * fine for who may name one); else answers 400. */
+bool call_params(struct call *c, const char *const *names);
+/* A query parameter as text, NUL-terminated, in `out`; *given tells whether it is there. False:
+ * it is not valid UTF-8, holds a NUL or is too long, and was answered 400. */
+bool call_text(struct call *c, const char *name, char *out, size_t room, bool *given);
+/* A whole number of least..most, `def` if absent. False: answered 400. */
+bool call_int(struct call *c, const char *name, int64_t least, int64_t most, int64_t def,
+              int64_t *out);
+/* The first parameter of the path as a run id; NULL: it is none, answered 404. */
+const char *call_run_id(struct call *c);
+/* The body as an object, yours; NULL: answered 400. An empty body counts as {}. */
+cJSON *call_object(struct call *c);
+
+/* --- the answer, once --- */
+
+/* body is taken and left empty. */
+void call_json(struct call *c, int status, struct buf *body);
+void call_empty(struct call *c, int status);
+void call_problem(struct call *c, enum problem p, const char *fmt, ...) PRINTF(3, 4);
+/* The same with what of the request it is about: a JSON pointer, or a parameter's name. */
+void call_problem_at(struct call *c, enum problem p, const char *pointer, const char *fmt, ...)
+    PRINTF(4, 5);
+void call_failed(struct call *c, const struct err *e); /* by its code; 503 says when to come back */
+
+/* --- the database --- */
+
+/* Asks; fn(c, res, e) follows unless the client goes away. A failure is answered here, and fn is
+ * only called with a result (e->code ERR_OK). */
+void call_query(struct call *c, const struct pg_cmd *cmd, pg_fn fn);
+/* The result's first value as the answer's JSON, 404 when there is no row. */
+void call_json_row(void *ctx, PGresult *res, const struct err *e);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was asked, read; and what is answered. */
+#include "api/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api_internal.h"
+#include "common/json.h"
+#include "common/banned.h"
+
+enum { DETAIL_MAX = 2048, PROBLEM_MAX = 4 * DETAIL_MAX };
+
+/* --- the answer ----------------------------------------------------------------------- */
+
+void call_json(struct call *c, int status, struct buf *body)
+{
+    if (!call_is_open(c)) {
+        buf_release(body);
+        return;
+    }
+    http_reply_header(c->http, "Cache-Control", "no-store");
+    http_answer(c->http, status, "application/json", body);
+}
+
+void call_empty(struct call *c, int status)
+{
+    struct buf none = BUF_INIT(0);
+
+    if (call_is_open(c))
+        http_answer(c->http, status, NULL, &none);
+}
+
+static void answer(struct call *c, enum problem p, const char *pointer, const char *fmt, va_list ap)
+    PRINTF(4, 0);
+static void answer(struct call *c, enum problem p, const char *pointer, const char *fmt, va_list ap)
+{
+    AUTO_BUF detail = BUF_INIT(DETAIL_MAX), body = BUF_INIT(PROBLEM_MAX);
+
+    if (!call_is_open(c))
+        return;
+    buf_vaddf(&detail, fmt, ap);
+    problem_write(&(struct problem_text){.problem = p,
+                                         .request_id = c->id,
+                                         .detail = detail.rc == ERR_OK ? detail.p : NULL,
+                                         .pointer = pointer},
+                  &body);
+    if (problem_status(p) == 503)
+        http_reply_header(c->http, "Retry-After", "1");
+    http_reply_header(c->http, "Cache-Control", "no-store");
+    http_answer(c->http, problem_status(p), PROBLEM_CONTENT_TYPE, &body);
+}
+
+void call_problem(struct call *c, enum problem p, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    answer(c, p, NULL, fmt, ap);
+    va_end(ap);
+}
+
+void call_problem_at(struct call *c, enum problem p, const char *pointer, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    answer(c, p, pointer, fmt, ap);
+    va_end(ap);
+}
+
+void call_failed(struct call *c, const struct err *e)
+{
+    call_problem(c, problem_of(e->code), "%s", e->msg);
+}
+
+/* --- asked ------------------------------------------------------------------------------ */
+
+struct check {
+    struct call *c;
+    const char *const *names;
+};
+
+static bool known(void *ctx, struct str name, struct str value)
+{
+    const struct check *k = ctx;
+
+    (void)value;
+    for (size_t i = 0; k->names[i]; i++)
+        if (str_is(name, k->names[i]))
+            return true;
+    if (str_is(name, "tenant") && k->c->who.any_tenant)
+        return true;
+    call_problem_at(k->c, PROBLEM_BAD_REQUEST, "query", "there is no parameter '" STR_FMT "'",
+                    (int)(name.n < 60 ? name.n : 60), name.p);
+    return false;
+}
+
+bool call_params(struct call *c, const char *const *names)
+{
+    struct check k = {c, names};
+
+    http_request_query_each(c->http, known, &k);
+    return call_is_open(c);
+}
+
+bool call_text(struct call *c, const char *name, char *out, size_t room, bool *given)
+{
+    struct str v = http_request_query(c->http, name);
+
+    *given = v.p != NULL;
+    out[0] = '\0';
+    if (!v.p)
+        return true;
+    if (v.n >= room || memchr(v.p, '\0', v.n) || !str_utf8(v, NULL)) {
+        call_problem_at(c, PROBLEM_BAD_REQUEST, name, "%s is no text of at most %zu bytes", name,
+                        room - 1);
+        return false;
+    }
+    memcpy(out, v.p, v.n);
+    out[v.n] = '\0';
+    return true;
+}
+
+bool call_int(struct call *c, const char *name, int64_t least, int64_t most, int64_t def,
+              int64_t *out)
+{
+    struct str v = http_request_query(c->http, name);
+
+    *out = def;
+    if (!v.p || (str_int(v, most, out) && *out >= least))
+        return true;
+    call_problem_at(c, PROBLEM_BAD_REQUEST, name, "%s is a whole number of %lld to %lld", name,
+                    (long long)least, (long long)most);
+    return false;
+}
+
+const char *call_run_id(struct call *c)
+{
+    if (uuid_valid(c->param[0]))
+        return c->param[0].p;
+    call_problem(c, PROBLEM_NOT_FOUND, "there is no such run");
+    return NULL;
+}
+
+cJSON *call_object(struct call *c)
+{
+    struct str text = c->http->body.len ? buf_str(&c->http->body) : STR("{}");
+    struct err err = ERR_INIT;
+    cJSON *tree = NULL;
+
+    if (json_parse(text, JSON_STRICT, &tree, &err) == ERR_OK && cJSON_IsObject(tree))
+        return tree;
+    cJSON_Delete(tree);
+    call_problem(c, PROBLEM_BAD_REQUEST, "the body is no JSON object: %s",
+                 err.code == ERR_OK ? "it is another value" : err.msg);
+    return NULL;
+}
+
+/* --- the database ------------------------------------------------------------------------ */
+
+struct question {
+    struct call *c;
+    pg_fn fn;
+};
+
+static void on_result(void *ctx, PGresult *res, const struct err *e)
+{
+    struct question q = *(struct question *)ctx;
+
+    free(ctx);
+    if (e->code != ERR_OK && call_is_open(q.c))
+        call_problem(q.c,
+                     e->code == ERR_TIMEOUT                ? PROBLEM_TIMEOUT
+                     : err_action(e->code) == ERR_DO_RETRY ? PROBLEM_UNAVAILABLE
+                                                           : PROBLEM_INTERNAL,
+                     "the database did not answer: %s", e->msg);
+    else if (call_is_open(q.c))
+        q.fn(q.c, res, e);
+    call_drop(q.c);
+}
+
+void call_query(struct call *c, const struct pg_cmd *cmd, pg_fn fn)
+{
+    struct pg *db = api_db(c->api);
+    struct question *q = calloc(1, sizeof(*q));
+    struct err err = ERR_INIT;
+
+    if (!q || !db) {
+        free(q);
+        call_problem(c, db ? PROBLEM_INTERNAL : PROBLEM_UNAVAILABLE,
+                     db ? "out of memory" : "the database is away");
+        return;
+    }
+    *q = (struct question){c, fn};
+    call_keep(c);
+    if (pg_send(db, cmd, on_result, q, &err) == ERR_OK)
+        return;
+    free(q);
+    call_failed(c, &err);
+    call_drop(c);
+}
+
+void call_json_row(void *ctx, PGresult *res, const struct err *e)
+{
+    struct call *c = ctx;
+    struct buf body = BUF_INIT(API_ANSWER_MAX);
+
+    (void)e;
+    if (PQntuples(res) == 0) {
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such thing, or it is not yours");
+        return;
+    }
+    buf_adds(&body, PQgetvalue(res, 0, 0));
+    buf_addc(&body, '\n');
+    call_json(c, 200, &body);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This process, for whoever looks after it. */
+#include "api/api_internal.h"
+
+#include "common/json.h"
+#include "common/banned.h"
+
+/* That it is answered at all says that the loop turns. */
+void health_get(struct call *c)
+{
+    struct buf body = BUF_INIT(64);
+
+    buf_adds(&body, "{\"alive\":true}\n");
+    call_json(c, 200, &body);
+}
+
+void ready_get(struct call *c)
+{
+    const struct api *a = c->api;
+    bool db = api_db(a) != NULL, kafka = producer_is_up(a->producer);
+    struct buf body = BUF_INIT(256);
+
+    buf_adds(&body, "{");
+    json_kv_bool(&body, "ready", db && kafka && !a->stopping);
+    json_kv_bool(&body, "database", db);
+    json_kv_bool(&body, "kafka", kafka);
+    buf_adds(&body, "}\n");
+    call_json(c, db && kafka && !a->stopping ? 200 : 503, &body);
+}

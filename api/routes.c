@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api_internal.h"
+
+#include "common/attrs.h"
+#include "common/banned.h"
+
+// clang-format off
+const struct route api_routes[] = {
+    ROUTE("GET", "/healthz", PUBLIC, health_get),
+    ROUTE("GET", "/readyz", PUBLIC, ready_get),
+    ROUTE("GET", "/v1/runs/{}", READ, run_get),
+};
+// clang-format on
+const size_t api_routes_n = COUNTOF(api_routes);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/settings.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "schema/run_request.h"
+
+#include "common/banned.h"
+
+#define AT(field) offsetof(struct settings, field)
+
+// clang-format off
+const struct opt api_settings_rows[] = {
+    {.name = "listen", .letter = 'l', .type = OPT_STRING, .at = AT(listen), .def = "127.0.0.1:8080", .min = 1, .max = 256, .env = "SANDFLEET_API_LISTEN",
+     .arg = "<host:port>", .help = "Address to answer at; port 0 takes a free one."},
+    {.name = "brokers", .type = OPT_STRING, .at = AT(brokers), .def = "127.0.0.1:9092", .min = 1, .max = 4096,
+     .arg = "<host:port,…>", .help = "Kafka brokers to start from."},
+    {.name = "database", .type = OPT_STRING, .at = AT(database), .min = 1, .max = 4096,
+     .arg = "<conninfo>", .help = "PostgreSQL connection string, as libpq reads it."},
+    {.name = "prefix", .type = OPT_STRING, .at = AT(prefix), .def = "sandfleet.", .min = 0, .max = 64,
+     .arg = "<text>", .help = "What the installation's topic names begin with."},
+    {.name = "kafka-prop", .letter = 'X', .type = OPT_LIST, .at = AT(kafka_props), .flags = OPT_NO_ENV,
+     .arg = "<name=value>", .help = "A librdkafka setting, for SASL, TLS and the like."},
+    {.name = "anonymous", .type = OPT_STRING, .at = AT(anonymous), .min = 1, .max = RUN_NAME_MAX_BYTES,
+     .arg = "<tenant>", .help = "Answers everybody without a key, as this tenant with all permissions; on a loopback address only."},
+    {.name = "connections", .type = OPT_INT, .at = AT(connections), .def = "12000", .min = 16, .max = 100000,
+     .arg = "<n>", .help = "Clients at once; more wait to be accepted."},
+    {.name = "database-connections", .type = OPT_INT, .at = AT(database_connections), .def = "4", .min = 1, .max = 64,
+     .arg = "<n>", .help = "Connections to the database."},
+    {.name = "query-timeout", .type = OPT_MS, .at = AT(query_ms), .def = "5s", .min = 100, .max = 600000,
+     .arg = "<duration>", .help = "Longest that a query may take (504)."},
+    {.name = "ack-timeout", .type = OPT_MS, .at = AT(ack_ms), .def = "10s", .min = 100, .max = 600000,
+     .arg = "<duration>", .help = "Longest wait for an acknowledgement by Kafka (503)."},
+    {.name = "drain", .type = OPT_MS, .at = AT(drain_ms), .def = "20s", .min = 0, .max = 3600000,
+     .arg = "<duration>", .help = "How long requests under way may go on behind the first SIGTERM."},
+    {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",
+     .arg = "<level>", .help = "Least level that is logged: error, warn, info or debug."},
+    {.name = "log-format", .type = OPT_STRING, .at = AT(log_format), .def = "text",
+     .arg = "<format>", .help = "Log lines as text or json."},
+    {.name = "log-user-data", .type = OPT_BOOL, .at = AT(log_user_data),
+     .help = "Shows user data in the log; without it, only its length and hash."},
+    {.name = "print-config", .type = OPT_BOOL, .at = AT(print_config), .flags = OPT_NO_ENV,
+     .help = "Prints the settings in force and exits."},
+    {.name = "help", .letter = 'h', .type = OPT_BOOL, .at = AT(help), .flags = OPT_NO_ENV,
+     .help = "Prints this help and exits."},
+    {.name = "version", .letter = 'V', .type = OPT_BOOL, .at = AT(version), .flags = OPT_NO_ENV,
+     .help = "Prints the version and exits."},
+};
+// clang-format on
+const size_t api_settings_n = COUNTOF(api_settings_rows);
+
+static enum err_code read_log(const struct settings *s, struct err *err)
+{
+    enum log_level level;
+    bool json = str_is(str_of(s->log_format), "json");
+
+    if (!log_parse_level(str_of(s->log_level), &level))
+        return err_set(err, ERR_USAGE, "--log-level: '%s' is none of error, warn, info, debug",
+                       s->log_level);
+    if (!json && !str_is(str_of(s->log_format), "text"))
+        return err_set(err, ERR_USAGE, "--log-format: '%s' is neither text nor json",
+                       s->log_format);
+    log_setup(level, json ? LOG_JSON : LOG_TEXT, STDERR_FILENO);
+    log_user_data(s->log_user_data);
+    return ERR_OK;
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0;
+}
+
+static enum err_code check(const struct settings *s, int words, char **argv, struct err *err)
+{
+    if (words > 0)
+        return err_set(err, ERR_USAGE, "'%.40s' is no option", argv[1]);
+    if (!s->database && !s->help && !s->version && !s->print_config)
+        return err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
+    if (s->anonymous && !run_name_ok(str_of(s->anonymous)))
+        return err_set(err, ERR_USAGE, "--anonymous: '%.40s' is no tenant's name", s->anonymous);
+    if (s->anonymous && !is_loopback(s->listen))
+        return err_set(err, ERR_USAGE,
+                       "--anonymous answers everybody, so --listen must be a loopback address, "
+                       "not '%.60s'",
+                       s->listen);
+    return ERR_OK;
+}
+
+enum err_code api_settings_read(struct settings *s, int argc, char **argv, struct err *err)
+{
+    int words = 0;
+
+    if (option_parse(api_settings_rows, api_settings_n, s, argc, argv, &words, err) != ERR_OK ||
+        check(s, words, argv, err) != ERR_OK)
+        return err->code;
+    return read_log(s, err);
+}
+
+void api_settings_help(FILE *to)
+{
+    fputs(
+        "usage: sandfleet-api [options]\n\n"
+        "The HTTP door: takes run requests and puts them on Kafka, tells what became of them from\n"
+        "PostgreSQL, and streams their events. The contract is GET /openapi.yaml.\n\n",
+        to);
+    option_help(api_settings_rows, api_settings_n, to);
+}
+
+void api_settings_release(struct settings *s)
+{
+    option_release(api_settings_rows, api_settings_n, s);
+}
