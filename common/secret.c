@@ -53,27 +53,44 @@ static bool has_control(struct str s)
     return false;
 }
 
-enum err_code secret_new(struct str value, struct secret **out, struct err *err)
+enum err_code secret_check(struct str value, struct err *err)
 {
-    size_t align = _Alignof(struct secret);
-    struct secret *s;
-
     if (value.n == 0)
         return err_set(err, ERR_INVALID, "the secret is empty");
     if (value.n > SECRET_MAX_BYTES)
         return err_set(err, ERR_TOO_BIG, "the secret is over %d bytes", SECRET_MAX_BYTES);
     if (has_control(value))
         return err_set(err, ERR_INVALID, "the secret holds a control byte");
+    return ERR_OK;
+}
+
+enum err_code secret_room(size_t n, struct secret **out, char **room, struct err *err)
+{
+    size_t align = _Alignof(struct secret);
+    struct secret *s;
+
     if (sodium_init() < 0)
         return err_set(err, ERR_INTERNAL, "libsodium cannot be initialized");
     /* The guard page follows at once: a rounded size keeps the start aligned. */
-    s = sodium_malloc((sizeof *s + value.n + align - 1) / align * align);
+    s = sodium_malloc((sizeof *s + n + align - 1) / align * align);
     if (!s)
         return err_set(err, ERR_NOMEM, "secret: no locked memory");
-    s->n = value.n;
-    memcpy(s->value, value.p, value.n);
+    s->n = n;
+    *room = s->value;
     *out = s;
     return ERR_OK;
+}
+
+enum err_code secret_new(struct str value, struct secret **out, struct err *err)
+{
+    enum err_code rc = secret_check(value, err);
+    char *room;
+
+    if (rc == ERR_OK)
+        rc = secret_room(value.n, out, &room, err);
+    if (rc == ERR_OK)
+        memcpy(room, value.p, value.n);
+    return rc;
 }
 
 /* rc, and on failure the source's name before the message. */
@@ -86,6 +103,17 @@ static enum err_code named(enum err_code rc, const char *source, struct err *err
 
 /* --- from a file ---------------------------------------------------------------- */
 
+/* systemd lets the service's user in by an access list, which shows as the group's right to read.
+ */
+static mode_t not_allowed(const char *path)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    size_t n = folder ? strlen(folder) : 0;
+
+    return n > 0 && strncmp(path, folder, n) == 0 && path[n] == '/' ? S_IWGRP | S_IXGRP | S_IRWXO
+                                                                    : S_IRWXG | S_IRWXO;
+}
+
 static enum err_code check_file(int fd, const char *path, struct err *err)
 {
     struct stat st;
@@ -94,8 +122,9 @@ static enum err_code check_file(int fd, const char *path, struct err *err)
         return err_errno(err, errno, "cannot look at '%s'", path);
     if (!S_ISREG(st.st_mode))
         return err_set(err, ERR_CONFIG, "'%s' is no regular file", path);
-    if (st.st_mode & (S_IRWXG | S_IRWXO))
-        return err_set(err, ERR_CONFIG, "others may read '%s': chmod 600 it", path);
+    if (st.st_mode & not_allowed(path))
+        return err_set(err, ERR_CONFIG, "others may read '%s', its mode is %04o: chmod 600 it",
+                       path, (unsigned)(st.st_mode & 07777));
     return ERR_OK;
 }
 

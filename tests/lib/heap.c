@@ -28,6 +28,8 @@ void *__real_realloc(void *p, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
+void *__real_sodium_malloc(size_t n);
+void *__wrap_sodium_malloc(size_t n);
 
 void *__wrap_malloc(size_t n)
 {
@@ -42,4 +44,10 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *p, size_t n)
 {
     return fails() ? NULL : __real_realloc(p, n);
+}
+
+/* Locked memory is no part of the heap. */
+void *__wrap_sodium_malloc(size_t n)
+{
+    return fails() ? NULL : __real_sodium_malloc(n);
 }
