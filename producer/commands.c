@@ -8,6 +8,7 @@ const struct command_group command_groups[] = {
     {"run", "Submitting", {&commands_run}},
     {"runs", "What was submitted", {&commands_runs}},
     {"limits", "What may run at once", {&commands_limits}},
+    {"keys", "Who may come in by the HTTP door", {&commands_keys}},
     {"setup", "The installation", {&commands_setup}},
 };
 

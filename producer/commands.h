@@ -9,6 +9,7 @@
 
 #define COMMAND_LIST(rows) {(rows), COUNTOF(rows)}
 
-extern const struct command_list commands_run, commands_runs, commands_limits, commands_setup;
+extern const struct command_list commands_run, commands_runs, commands_limits, commands_keys,
+    commands_setup;
 
 #endif
