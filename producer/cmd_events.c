@@ -7,7 +7,7 @@
 #include "common/pg_once.h"
 #include "common/uuid.h"
 #include "producer/client.h"
-#include "producer/render.h"
+#include "producer/term_text.h"
 #include "common/banned.h"
 
 enum {
@@ -72,7 +72,7 @@ static void event_text(struct buf *b, const PGresult *res, int row)
     if (tool)
         buf_adds(b, "  ");
     if (tool)
-        render_text(b, str_of(tool)); /* whatever the agent calls its tools */
+        term_text_safe(b, str_of(tool)); /* whatever the agent calls its tools */
 }
 
 static void gap_json(struct buf *b, const PGresult *res, int row)

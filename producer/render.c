@@ -1,342 +1,342 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "producer/render.h"
-
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "common/clock.h"
-#include "common/json.h"
+#include "producer/render_internal.h"
+#include "producer/term_text.h"
 #include "common/banned.h"
 
-enum { RESULT_LINES = 4, LINE_BYTES_MIN = 40 };
+enum {
+    COLUMNS_MIN = 20,
+    CUT_UNBOUND = 500,  /* of a line that is cut although nothing limits the width */
+    TEXT_MAX = 4 << 20, /* of one event's */
+    NOTE_MAX = 4096,
+};
 
-#define DIM   "\033[2m"
-#define BOLD  "\033[1m"
-#define RED   "\033[31m"
-#define GREEN "\033[32m"
-#define CYAN  "\033[36m"
-#define RESET "\033[0m"
+/* --- words and numbers --------------------------------------------------------- */
 
-typedef void render_fn(struct render *r, const struct event_view *v, const cJSON *data,
-                       struct buf *out);
-
-static void paint(const struct render *r, struct buf *out, const char *code)
-{
-    if (r->colour)
-        buf_adds(out, code);
-}
-
-static const char *glyph(const struct render *r, const char *unicode, const char *ascii)
+const char *render_glyph(const struct render *r, const char *unicode, const char *ascii)
 {
     return r->unicode ? unicode : ascii;
 }
 
-void render_text(struct buf *out, struct str text)
+void render_paint(const struct render *r, struct buf *out, enum paint paint)
 {
-    size_t from = 0;
+    static const char *const codes[] = {
+        [PAINT_PLAIN] = "\033[0m",       [PAINT_DIM] = "\033[2m",
+        [PAINT_BOLD] = "\033[1m",        [PAINT_RED] = "\033[31m",
+        [PAINT_GREEN] = "\033[32m",      [PAINT_CYAN] = "\033[36m",
+        [PAINT_RED_BOLD] = "\033[1;31m", [PAINT_GREEN_BOLD] = "\033[1;32m",
+    };
 
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        /* C0 but newline and tab, DEL, and C1 (U+0080..9F is 0xC2 0x80..9F) */
-        bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
-        if (!((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c1))
-            continue;
-        buf_add(out, text.p + from, i - from);
-        buf_addc(out, '?');
-        i += c1;
-        from = i + 1;
-    }
-    buf_add(out, text.p + from, text.n - from);
+    if (r->colour)
+        buf_adds(out, codes[paint]);
 }
 
-/* The first line of a text, cut to the terminal's width at a character's end. */
-static void put_cut(const struct render *r, struct buf *out, struct str line, int indent)
-{
-    size_t room =
-        (size_t)(r->columns > LINE_BYTES_MIN + indent ? r->columns - indent : LINE_BYTES_MIN);
-    size_t n = line.n, columns = 0;
-
-    for (size_t i = 0; i < line.n; i++)
-        if (line.p[i] == '\n' ||
-            (((unsigned char)line.p[i] & 0xc0) != 0x80 && columns++ == room - 1)) {
-            n = i;
-            break;
-        }
-    render_text(out, (struct str){line.p, n});
-    if (n < line.n)
-        buf_adds(out, glyph(r, "…", "~"));
-    buf_addc(out, '\n');
-}
-
-/* "· what the fleet did" */
-static void note(const struct render *r, struct buf *out, const char *fmt, ...) PRINTF(3, 4);
-static void note(const struct render *r, struct buf *out, const char *fmt, ...)
-{
-    va_list ap;
-    AUTO_BUF line = BUF_INIT(1024);
-
-    va_start(ap, fmt);
-    buf_vaddf(&line, fmt, ap);
-    va_end(ap);
-    paint(r, out, DIM);
-    buf_addf(out, "%s ", glyph(r, "·", "-"));
-    render_text(out, buf_str(&line));
-    paint(r, out, RESET);
-    buf_addc(out, '\n');
-}
-
-static const char *text_or(const cJSON *data, const char *key, const char *otherwise)
+const char *render_word(const cJSON *data, const char *key, const char *otherwise)
 {
     const char *s = json_get_string(data, key);
 
     return s ? s : otherwise;
 }
 
-/* --- what the fleet did -------------------------------------------------- */
-
-static void on_starting(struct render *r, const struct event_view *v, const cJSON *data,
-                        struct buf *out)
+int64_t render_int(const cJSON *data, const char *key)
 {
-    note(r, out, "attempt %lld on worker %s", (long long)v->event.attempt,
-         text_or(data, "worker", "?"));
-}
-
-static void on_sandbox(struct render *r, const struct event_view *v, const cJSON *data,
-                       struct buf *out)
-{
-    const char *what = v->event.type == EVENT_SANDBOX_CREATED ? "created" : "lost";
-
-    note(r, out, "sandbox %s %s (template %s)", text_or(data, "sandbox_id", "?"), what,
-         text_or(data, "template", "?"));
-}
-
-static void on_resumed(struct render *r, const struct event_view *v, const cJSON *data,
-                       struct buf *out)
-{
-    int64_t line = 0;
-
-    (void)v;
-    json_get_int(data, "line", &line);
-    note(r, out, "worker %s took over at line %lld; nothing was run twice",
-         text_or(data, "worker", "?"), (long long)line);
-}
-
-static void on_held(struct render *r, const struct event_view *v, const cJSON *data,
-                    struct buf *out)
-{
-    (void)v;
-    note(r, out, "held: %s until %s", text_or(data, "reason", "?"), text_or(data, "until", "?"));
-}
-
-static void on_retrying(struct render *r, const struct event_view *v, const cJSON *data,
-                        struct buf *out)
-{
-    int64_t ms = 0;
-    char wait[CLOCK_TEXT];
-
-    (void)v;
-    json_get_int(data, "delay_ms", &ms);
-    note(r, out, "%s: trying again in %s", text_or(data, "outcome", "?"), clock_duration(ms, wait));
-}
-
-static void on_warning(struct render *r, const struct event_view *v, const cJSON *data,
-                       struct buf *out)
-{
-    int64_t s = 0;
-    double cost = 0;
-    char run[CLOCK_TEXT];
-
-    (void)v;
-    json_get_int(data, "elapsed_s", &s);
-    json_get_number(data, "cost_usd", &cost);
-    note(r, out, "still running after %s, $%.4f so far", clock_duration(1000 * s, run), cost);
-}
-
-static void on_stderr(struct render *r, const struct event_view *v, const cJSON *data,
-                      struct buf *out)
-{
-    struct str rest = str_trim(str_of(json_get_string(data, "text"))), line;
-
-    (void)v;
-    while (rest.n && str_next(&rest, '\n', &line)) {
-        paint(r, out, RED);
-        buf_adds(out, "stderr ");
-        paint(r, out, RESET);
-        put_cut(r, out, line, 7);
-    }
-}
-
-static void on_end(struct render *r, const struct event_view *v, const cJSON *data, struct buf *out)
-{
-    bool good = v->event.type == EVENT_RUN_COMPLETED;
-    int64_t ms = 0, in = 0, tokens = 0;
-    double cost = 0;
-    char took[CLOCK_TEXT];
-
-    json_get_int(data, "duration_ms", &ms);
-    json_get_number(data, "cost_usd", &cost);
-    json_get_int(data, "input_tokens", &in);
-    json_get_int(data, "output_tokens", &tokens);
-    r->ended = true;
-    r->end = v->event.type;
-    paint(r, out, good ? GREEN BOLD : RED BOLD);
-    buf_addf(out, "%s %s", good ? glyph(r, "✔", "ok:") : glyph(r, "✘", "not ok:"),
-             text_or(data, "state", "ended"));
-    paint(r, out, RESET);
-    if (!good) {
-        buf_addf(out, " (%s)", text_or(data, "outcome", "?"));
-        if (json_get_string(data, "reason")) {
-            buf_adds(out, ": ");
-            render_text(out, str_of(json_get_string(data, "reason")));
-        }
-    }
-    buf_addf(out, " in %s, $%.4f%s, %lld tokens in, %lld out, %lld lines\n",
-             clock_duration(ms, took), cost, r->simulated ? " (simulated)" : "", (long long)in,
-             (long long)tokens, (long long)r->lines);
-}
-
-/* --- what the agent said ------------------------------------------------- */
-
-static void on_init(struct render *r, const struct event_view *v, const cJSON *data,
-                    struct buf *out)
-{
-    const cJSON *native = json_get(data, "native");
-
-    (void)v;
-    json_get_bool(native, "simulated", &r->simulated);
-    note(r, out, "claude %s, model %s%s", text_or(native, "claude_code_version", "?"),
-         text_or(native, "model", "?"), r->simulated ? " (SIMULATED: no model is called)" : "");
-}
-
-static void put_tool_use(const struct render *r, const cJSON *block, struct buf *out)
-{
-    const cJSON *input = json_get(block, "input");
-    const cJSON *first = input ? input->child : NULL;
-    const char *what = json_get_string(input, "command");
-
-    if (!what)
-        what = json_get_string(input, "file_path");
-    if (!what && cJSON_IsString(first))
-        what = first->valuestring;
-    paint(r, out, CYAN);
-    buf_addf(out, "%s ", glyph(r, "●", "*"));
-    render_text(out, str_of(text_or(block, "name", "tool")));
-    paint(r, out, RESET);
-    buf_addc(out, ' ');
-    put_cut(r, out, str_of(what), 10);
-}
-
-/* The first lines of a tool's answer; how many more there are. */
-static void put_folded(const struct render *r, struct str text, struct buf *out)
-{
-    struct str rest = str_trim(text), line;
     int64_t n = 0;
 
-    paint(r, out, DIM);
-    while (rest.n && str_next(&rest, '\n', &line))
-        if (n++ < RESULT_LINES) {
-            buf_addf(out, "  %s ", n == 1 ? glyph(r, "⎿", "|") : " ");
-            put_cut(r, out, line, 4);
-        }
-    if (n > RESULT_LINES)
-        buf_addf(out, "    %s %lld more lines\n", glyph(r, "…", "..."),
-                 (long long)(n - RESULT_LINES));
-    paint(r, out, RESET);
+    json_get_int(data, key, &n);
+    return n;
 }
 
-static void put_tool_result(const struct render *r, const cJSON *block, struct buf *out)
+char *render_count(int64_t n, char out[RENDER_NUMBER])
 {
-    const cJSON *content = json_get(block, "content"), *part;
+    char digits[RENDER_NUMBER];
+    int len = snprintf(digits, sizeof(digits), "%" PRId64, n < 0 ? 0 : n), to = 0;
 
-    if (cJSON_IsString(content))
-        put_folded(r, str_of(content->valuestring), out);
+    for (int i = 0; i < len && to < RENDER_NUMBER - 2; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            out[to++] = ',';
+        out[to++] = digits[i];
+    }
+    out[to] = '\0';
+    return out;
+}
+
+char *render_cost(double usd, char out[RENDER_NUMBER])
+{
+    snprintf(out, RENDER_NUMBER, usd < 100 ? "$%.4f" : "$%.2f", usd);
+    return out;
+}
+
+char *render_bytes(int64_t n, char out[RENDER_NUMBER])
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double size = (double)n / 1024;
+    size_t unit = 0;
+
+    for (; size >= 1000 && unit + 1 < COUNTOF(units); unit++)
+        size /= 1024;
+    if (n < 1024)
+        snprintf(out, RENDER_NUMBER, "%" PRId64 " bytes", n);
     else
-        cJSON_ArrayForEach(part, content) if (json_get_string(part, "text"))
-            put_folded(r, str_of(json_get_string(part, "text")), out);
+        snprintf(out, RENDER_NUMBER, size < 10 ? "%.1f %s" : "%.0f %s", size, units[unit]);
+    return out;
 }
 
-static void put_block(const struct render *r, const cJSON *block, struct buf *out)
-{
-    const char *type = text_or(block, "type", "");
+/* --- paragraphs ---------------------------------------------------------------- */
 
-    if (strcmp(type, "text") == 0) {
-        render_text(out, str_of(json_get_string(block, "text")));
-        buf_addc(out, '\n');
-    } else if (strcmp(type, "thinking") == 0) {
-        put_folded(r, str_of(json_get_string(block, "thinking")), out);
-    } else if (strcmp(type, "tool_use") == 0) {
-        put_tool_use(r, block, out);
-    } else if (strcmp(type, "tool_result") == 0) {
-        put_tool_result(r, block, out);
+struct rows_out {
+    const struct telling *t;
+    const struct para *p;
+    int64_t put, left; /* rows; those that are folded away */
+    size_t lead;       /* bytes of it, made safe */
+};
+
+static int room_for(const struct telling *t, const struct para *p)
+{
+    int used = 2 * t->depth + p->indent + term_text_width(str_of(p->mark));
+
+    if (t->r->columns <= 0)
+        return 0;
+    return t->r->columns - used > COLUMNS_MIN ? t->r->columns - used : COLUMNS_MIN;
+}
+
+/* What stands before each row: whose it is, and the mark or its width in spaces. */
+static void put_margin(const struct rows_out *o, bool first)
+{
+    const struct telling *t = o->t;
+    const char *mark = o->p->mark ? o->p->mark : "";
+
+    if (t->depth > 0) {
+        render_paint(t->r, t->out, PAINT_DIM);
+        for (int i = 0; i < t->depth; i++)
+            buf_adds(t->out, render_glyph(t->r, "│ ", "| "));
+        render_paint(t->r, t->out, PAINT_PLAIN);
+    }
+    buf_addf(t->out, "%*s", o->p->indent, "");
+    if (!first && !o->p->each) {
+        buf_addf(t->out, "%*s", term_text_width(str_of(mark)), "");
+    } else if (*mark) {
+        if (o->p->mark_paint)
+            render_paint(t->r, t->out, o->p->mark_paint);
+        buf_adds(t->out, mark);
+        if (o->p->mark_paint)
+            render_paint(t->r, t->out, PAINT_PLAIN);
     }
 }
 
-static void on_message(struct render *r, const struct event_view *v, const cJSON *data,
-                       struct buf *out)
+/* The lead is part of the first row's text, as far as that has it. */
+static void put_painted(const struct rows_out *o, struct str row, bool first)
 {
-    const cJSON *content = json_get(json_get(json_get(data, "native"), "message"), "content");
-    const cJSON *block;
+    const struct telling *t = o->t;
+    size_t lead = !first ? 0 : o->lead < row.n ? o->lead : row.n;
 
-    (void)v;
-    cJSON_ArrayForEach(block, content) put_block(r, block, out);
+    if (lead && o->p->mark_paint)
+        render_paint(t->r, t->out, o->p->mark_paint);
+    buf_add(t->out, row.p, lead);
+    if (lead && o->p->mark_paint)
+        render_paint(t->r, t->out, PAINT_PLAIN);
+    if (row.n > lead && o->p->paint)
+        render_paint(t->r, t->out, o->p->paint);
+    buf_add(t->out, row.p + lead, row.n - lead);
+    if (row.n > lead && o->p->paint)
+        render_paint(t->r, t->out, PAINT_PLAIN);
 }
 
-static void on_system(struct render *r, const struct event_view *v, const cJSON *data,
-                      struct buf *out)
+static void put_row(struct rows_out *o, struct str row, int indent, bool more)
 {
-    const cJSON *native = json_get(data, "native");
-    int64_t attempt = 0;
-
-    (void)v;
-    if (strcmp(text_or(native, "subtype", ""), "api_retry") != 0)
+    if (o->p->fold && !o->t->r->full && o->put >= o->p->fold) {
+        o->left++;
         return;
-    json_get_int(native, "attempt", &attempt);
-    note(r, out, "the API failed (%s); claude tries again (%lld)", text_or(native, "error", "?"),
-         (long long)attempt);
+    }
+    if (row.n == 0 && o->put > 0 && o->t->depth == 0) { /* a blank line has no spaces */
+        buf_addc(o->t->out, '\n');
+        o->put++;
+        return;
+    }
+    put_margin(o, o->put == 0);
+    buf_addf(o->t->out, "%*s", indent, "");
+    put_painted(o, row, o->put == 0);
+    if (more)
+        buf_adds(o->t->out, render_glyph(o->t->r, "…", "~"));
+    buf_addc(o->t->out, '\n');
+    o->put++;
 }
 
-static void on_limit(struct render *r, const struct event_view *v, const cJSON *data,
-                     struct buf *out)
+static void put_cut(struct rows_out *o, struct str line)
 {
-    const cJSON *info = json_get(json_get(data, "native"), "rate_limit_info");
+    int room = room_for(o->t, o->p);
+    struct str fit;
 
-    (void)v;
-    note(r, out, "usage limit %s: %s", text_or(info, "rateLimitType", "?"),
-         text_or(info, "status", "?"));
+    if (room == 0)
+        room = CUT_UNBOUND;
+    fit = term_text_width(line) <= room ? line : term_text_fit(line, room - 1);
+    put_row(o, fit, 0, fit.n < line.n);
 }
 
-static void on_text(struct render *r, const struct event_view *v, const cJSON *data,
-                    struct buf *out)
+static void put_wrapped(struct rows_out *o, struct str line)
 {
-    (void)v;
-    put_cut(r, out, str_of(json_get_string(data, "text")), 0);
+    struct term_rows rows = {.rest = line, .columns = room_for(o->t, o->p)};
+    struct str row;
+
+    while (term_rows_next(&rows, &row))
+        put_row(o, row, rows.indent, false);
 }
 
-/* Events without a row are not shown. */
-static render_fn *const shown[EVENT_TYPES] = {
-    [EVENT_RUN_HELD] = on_held,           [EVENT_RUN_RETRYING] = on_retrying,
-    [EVENT_RUN_RESUMED] = on_resumed,     [EVENT_RUN_WARNING] = on_warning,
-    [EVENT_RUN_COMPLETED] = on_end,       [EVENT_RUN_FAILED] = on_end,
-    [EVENT_RUN_TIMED_OUT] = on_end,       [EVENT_RUN_CANCELLED] = on_end,
-    [EVENT_RUN_EXPIRED] = on_end,         [EVENT_ATTEMPT_STARTING] = on_starting,
-    [EVENT_SANDBOX_CREATED] = on_sandbox, [EVENT_SANDBOX_LOST] = on_sandbox,
-    [EVENT_AGENT_INIT] = on_init,         [EVENT_AGENT_MESSAGE] = on_message,
-    [EVENT_AGENT_TOOL_USE] = on_message,  [EVENT_AGENT_TOOL_RESULT] = on_message,
-    [EVENT_AGENT_SYSTEM] = on_system,     [EVENT_AGENT_RATE_LIMIT] = on_limit,
-    [EVENT_AGENT_TEXT] = on_text,         [EVENT_AGENT_STDERR] = on_stderr,
+static void put_left(struct rows_out *o)
+{
+    struct para p = *o->p;
+    struct rows_out rest = {.t = o->t, .p = &p};
+    char line[64], n[RENDER_NUMBER];
+
+    if (!o->left)
+        return;
+    snprintf(line, sizeof(line), "%s %s more line%s", render_glyph(o->t->r, "…", "..."),
+             render_count(o->left, n), o->left == 1 ? "" : "s");
+    p.fold = 0;
+    p.paint = PAINT_DIM;
+    p.indent += term_text_width(str_of(p.mark));
+    p.mark = p.lead = NULL;
+    put_row(&rest, str_of(line), 0, false);
+}
+
+void render_para(const struct telling *t, const struct para *p, struct str text)
+{
+    struct rows_out o = {.t = t, .p = p};
+    AUTO_BUF safe = BUF_INIT(TEXT_MAX), flat = BUF_INIT(TEXT_MAX);
+    struct str rest, line;
+
+    term_text_safe(&safe, str_of(p->lead));
+    o.lead = safe.len;
+    term_text_safe(&safe, text);
+    rest = buf_str(&safe);
+    while (str_next(&rest, '\n', &line)) {
+        buf_clear(&flat);
+        if (t->r->columns > 0 || p->cut)
+            term_text_untab(&flat, line);
+        else
+            buf_addstr(&flat, line);
+        (p->cut ? put_cut : put_wrapped)(&o, buf_str(&flat));
+        if (!rest.n)
+            break;
+    }
+    put_left(&o);
+}
+
+void render_gap(const struct telling *t, enum render_kind kind)
+{
+    struct render *r = t->r;
+
+    if (r->kind == RENDER_SAID || (r->kind != RENDER_NOTHING && kind == RENDER_SAID))
+        buf_addc(t->out, '\n');
+    r->kind = kind;
+    r->last_call[0] = '\0';
+}
+
+static void note(const struct telling *t, enum paint paint, const char *fmt, va_list ap)
+    PRINTF(3, 0);
+static void note(const struct telling *t, enum paint paint, const char *fmt, va_list ap)
+{
+    struct para p = {.mark = render_glyph(t->r, "· ", "- "), .mark_paint = paint, .paint = paint};
+    AUTO_BUF line = BUF_INIT(NOTE_MAX);
+
+    buf_vaddf(&line, fmt, ap);
+    render_gap(t, RENDER_NOTE);
+    render_para(t, &p, buf_str(&line));
+}
+
+void render_note(const struct telling *t, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    note(t, PAINT_DIM, fmt, ap);
+    va_end(ap);
+}
+
+void render_complaint(const struct telling *t, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    note(t, PAINT_RED, fmt, ap);
+    va_end(ap);
+}
+
+/* --- events -------------------------------------------------------------------- */
+
+static void unseen(const struct telling *t)
+{
+    (void)t;
+}
+
+static render_fn *const tell[EVENT_TYPES] = {
+    [EVENT_RUN_HELD] = render_held,
+    [EVENT_RUN_RETRYING] = render_retrying,
+    [EVENT_RUN_RESUMED] = render_resumed,
+    [EVENT_RUN_WARNING] = render_warning,
+    [EVENT_RUN_HEARTBEAT] = render_heartbeat,
+    [EVENT_RUN_CANCELLING] = render_cancelling,
+    [EVENT_RUN_COMPLETED] = render_end,
+    [EVENT_RUN_FAILED] = render_end,
+    [EVENT_RUN_TIMED_OUT] = render_end,
+    [EVENT_RUN_CANCELLED] = render_end,
+    [EVENT_RUN_EXPIRED] = render_end,
+    [EVENT_ATTEMPT_STARTING] = render_starting,
+    [EVENT_ATTEMPT_STARTED] = render_started,
+    [EVENT_ATTEMPT_ENDED] = unseen, /* what follows says why: a retry, a hold, the end */
+    [EVENT_CREDENTIAL_HELD] = render_credential,
+    [EVENT_SANDBOX_CREATED] = render_sandbox,
+    [EVENT_SANDBOX_PARKED] = render_sandbox,
+    [EVENT_SANDBOX_EVICTED] = render_sandbox,
+    [EVENT_SANDBOX_ENDED] = render_sandbox,
+    [EVENT_SANDBOX_LOST] = render_sandbox,
+    [EVENT_ARTIFACT_STORED] = render_artifact,
+    [EVENT_AGENT_INIT] = render_init,
+    [EVENT_AGENT_MESSAGE] = render_message,
+    [EVENT_AGENT_TOOL_USE] = render_message,
+    [EVENT_AGENT_TOOL_RESULT] = render_message,
+    [EVENT_AGENT_DELTA] = render_delta,
+    [EVENT_AGENT_RESULT] = render_result,
+    [EVENT_AGENT_RATE_LIMIT] = render_limit,
+    [EVENT_AGENT_SYSTEM] = render_system,
+    [EVENT_AGENT_PROGRESS] = render_progress,
+    [EVENT_AGENT_OTHER] = render_other,
+    [EVENT_AGENT_TEXT] = render_line,
+    [EVENT_AGENT_STDERR] = render_stderr,
 };
 
-void render_event(struct render *r, const struct event_view *v, struct buf *out)
+static void tell_event(struct telling *t)
 {
     AUTO_JSON *data = NULL;
     struct err e = ERR_INIT;
 
-    if (!v->known_type)
-        return;
+    if (!t->v->known_type)
+        return render_note(t, STR_FMT, STR_ARG(t->v->type_text));
+    if (json_parse(t->v->event.data, 0, &data, &e) != ERR_OK)
+        return render_note(t, "an event that cannot be shown: %s", e.msg);
+    t->data = data;
+    t->native = json_get(data, "native");
+    t->depth = render_depth(t->r, json_get_string(t->native, "parent_tool_use_id"));
+    tell[t->v->event.type](t);
+}
+
+void render_event(struct render *r, const struct event_view *v, struct buf *out)
+{
+    AUTO_BUF told = BUF_INIT(out->max);
+    struct telling t = {.r = r, .v = v, .out = &told};
+
     r->lines += event_is_line(v->event.type);
-    if (!shown[v->event.type])
+    tell_event(&t);
+    if (told.len == 0 && !r->dirty)
         return;
-    if (json_parse(v->event.data, 0, &data, &e) != ERR_OK)
-        note(r, out, "an event that cannot be shown: %s", e.msg);
-    else
-        shown[v->event.type](r, v, data, out);
+    render_settle(r, out);
+    buf_addstr(out, buf_str(&told));
+    render_draw(r, out);
+}
+
+void render_release(struct render *r)
+{
+    buf_release(&r->partial.text);
 }
