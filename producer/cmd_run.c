@@ -13,7 +13,7 @@
 #include "producer/terminal.h"
 #include "common/banned.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 10000, TICK_MS = 1000 };
 
 struct watcher { /* a run being followed */
     const struct client *client;
@@ -21,7 +21,7 @@ struct watcher { /* a run being followed */
     struct kafka_admin *admin;
     struct loop *loop;
     struct follow *follow;
-    struct timer *patience, *wait;
+    struct timer *patience, *wait, *tick;
     struct render render;
     struct buf out;
     char run_id[UUID_TEXT];
@@ -33,7 +33,11 @@ static struct render render_for_stdout(void)
 {
     struct terminal t = terminal_of(STDOUT_FILENO);
 
-    return (struct render){.colour = t.colour, .unicode = t.unicode, .columns = t.columns};
+    return (struct render){.colour = t.colour,
+                           .unicode = t.unicode,
+                           .live = t.interactive,
+                           .columns = t.terminal ? t.columns : 0,
+                           .rows = t.rows};
 }
 
 static void on_event(void *ctx, const struct event_view *v, int64_t sequence, struct str value)
@@ -59,6 +63,29 @@ static void on_event(void *ctx, const struct event_view *v, int64_t sequence, st
         loop_stop(w->loop);
 }
 
+/* A live terminal is told the time, and is asked for its size. */
+static void on_tick(void *ctx)
+{
+    struct watcher *w = ctx;
+    struct terminal t = terminal_of(STDOUT_FILENO);
+
+    w->render.columns = t.columns;
+    w->render.rows = t.rows;
+    buf_clear(&w->out);
+    render_tick(&w->render, loop_now_ms(w->loop), &w->out);
+    if (!client_put(w->out.p, w->out.len, &w->gone, &w->failed) || w->gone)
+        loop_stop(w->loop);
+    timer_start(w->tick, TICK_MS);
+}
+
+static void settle(struct watcher *w)
+{
+    buf_clear(&w->out);
+    render_settle(&w->render, &w->out);
+    if (w->failed.code == ERR_OK)
+        client_put(w->out.p, w->out.len, &w->gone, &w->failed);
+}
+
 static void on_failed(void *ctx, const struct err *e)
 {
     struct watcher *w = ctx;
@@ -71,7 +98,7 @@ static const struct follow_events follow_events = {.event = on_event, .failed = 
 
 static void on_patience(void *ctx)
 {
-    (void)ctx;
+    settle(ctx);
     client_note("no worker has taken the run yet; it stays queued. Is a worker up, with a free "
                 "slot? (ops/dev status)");
 }
@@ -100,7 +127,8 @@ static enum err_code watcher_open(struct watcher *w, struct err *err)
         return err->code;
     w->patience = timer_new(w->loop, on_patience, w);
     w->wait = timer_new(w->loop, on_wait_over, w);
-    if (!w->patience || !w->wait)
+    w->tick = timer_new(w->loop, on_tick, w);
+    if (!w->patience || !w->wait || !w->tick)
         return err_set(err, ERR_NOMEM, "cannot follow");
     if (w->client->wait_ms)
         timer_start(w->wait, w->client->wait_ms);
@@ -114,10 +142,13 @@ static void watcher_close(struct watcher *w)
         timer_free(w->patience);
     if (w->wait)
         timer_free(w->wait);
+    if (w->tick)
+        timer_free(w->tick);
     if (w->loop)
         loop_free(w->loop);
     kafka_admin_free(w->admin);
     topics_release(&w->topics);
+    render_release(&w->render);
     buf_release(&w->out);
 }
 
@@ -141,7 +172,12 @@ static enum err_code watch(struct watcher *w, const struct partition *at, struct
         ERR_OK)
         return err->code;
     timer_start(w->patience, PATIENCE_MS);
+    if (w->render.live && w->client->output == OUTPUT_TEXT) {
+        render_doing(&w->render, "waiting for a worker", loop_now_ms(w->loop));
+        on_tick(w);
+    }
     loop_run(w->loop);
+    settle(w);
     return ERR_OK;
 }
 

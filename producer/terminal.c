@@ -48,16 +48,25 @@ static int columns_of(int fd, int otherwise)
     return n >= TERMINAL_COLUMNS_MIN && n <= 10000 ? (int)n : otherwise;
 }
 
+static int rows_of(int fd)
+{
+    struct winsize size = {0};
+
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : TERMINAL_ROWS;
+}
+
 struct terminal terminal_of(int fd)
 {
     struct terminal t = {.unicode = true, .columns = TERMINAL_COLUMNS_PIPE};
 
     if (!isatty(fd))
         return t;
+    t.terminal = true;
     t.interactive = !is_dumb();
     t.colour = t.interactive && !is_set("NO_COLOR");
     t.unicode = utf8_locale();
     t.columns = columns_of(fd, TERMINAL_COLUMNS);
+    t.rows = t.interactive ? rows_of(fd) : 0;
     return t;
 }
 

@@ -6,13 +6,15 @@
 
 #include <stdbool.h>
 
-enum { TERMINAL_COLUMNS_MIN = 40, TERMINAL_COLUMNS = 80, TERMINAL_COLUMNS_PIPE = 160 };
+enum { TERMINAL_COLUMNS_MIN = 40, TERMINAL_COLUMNS = 80, TERMINAL_COLUMNS_PIPE = 160, TERMINAL_ROWS = 24 };
 
 struct terminal {
     bool interactive; /* a person sees it, and lines can be written over: progress may be shown */
     bool colour;      /* interactive, and neither NO_COLOR nor TERM=dumb */
     bool unicode;     /* a pipe, or a UTF-8 locale */
     int columns;      /* TERMINAL_COLUMNS_MIN or more */
+    int rows;         /* of an interactive one; else 0 */
+    bool terminal;    /* no pipe and no file, dumb though it may be */
 };
 
 /* What this descriptor is. Asks each time: a window may have another size now. */
