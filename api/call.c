@@ -123,7 +123,7 @@ static bool find(struct call *c)
         call_problem(c, PROBLEM_NO_METHOD, "%s is none of this path's methods: %s", c->http->method,
                      m.allowed);
     } else {
-        call_problem(c, PROBLEM_NOT_FOUND, "no route has this path: see GET /openapi.yaml");
+        call_problem(c, PROBLEM_NO_ROUTE, "no route has this path: see GET /openapi.yaml");
     }
     return false;
 }

@@ -72,6 +72,8 @@ void call_problem(struct call *c, enum problem p, const char *fmt, ...) PRINTF(3
 /* The same with what of the request it is about: a JSON pointer, or a parameter's name. */
 void call_problem_at(struct call *c, enum problem p, const char *pointer, const char *fmt, ...)
     PRINTF(4, 5);
+/* All that is wrong with the body; n > 0, the first one gives the status. */
+void call_problem_fields(struct call *c, const struct problem_field *fields, size_t n);
 void call_failed(struct call *c, const struct err *e); /* by its code; 503 says when to come back */
 
 /* --- the database --- */

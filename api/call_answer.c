@@ -31,42 +31,54 @@ void call_empty(struct call *c, int status)
         http_answer(c->http, status, NULL, &none);
 }
 
-static void answer(struct call *c, enum problem p, const char *pointer, const char *fmt, va_list ap)
-    PRINTF(4, 0);
-static void answer(struct call *c, enum problem p, const char *pointer, const char *fmt, va_list ap)
+static void answer(struct call *c, const struct problem_text *t)
 {
-    AUTO_BUF detail = BUF_INIT(DETAIL_MAX), body = BUF_INIT(PROBLEM_MAX);
+    AUTO_BUF body = BUF_INIT(PROBLEM_MAX);
 
-    if (!call_is_open(c))
-        return;
-    buf_vaddf(&detail, fmt, ap);
-    problem_write(&(struct problem_text){.problem = p,
-                                         .request_id = c->id,
-                                         .detail = detail.rc == ERR_OK ? detail.p : NULL,
-                                         .pointer = pointer},
-                  &body);
-    if (problem_status(p) == 503)
+    problem_write(t, &body);
+    if (problem_status(t->problem) == 503)
         http_reply_header(c->http, "Retry-After", "1");
     http_reply_header(c->http, "Cache-Control", "no-store");
-    http_answer(c->http, problem_status(p), PROBLEM_CONTENT_TYPE, &body);
+    http_answer(c->http, problem_status(t->problem), PROBLEM_CONTENT_TYPE, &body);
 }
 
 void call_problem(struct call *c, enum problem p, const char *fmt, ...)
 {
+    AUTO_BUF detail = BUF_INIT(DETAIL_MAX);
     va_list ap;
 
+    if (!call_is_open(c))
+        return;
     va_start(ap, fmt);
-    answer(c, p, NULL, fmt, ap);
+    buf_vaddf(&detail, fmt, ap);
     va_end(ap);
+    answer(c, &(struct problem_text){.problem = p,
+                                     .request_id = c->id,
+                                     .detail = detail.rc == ERR_OK ? detail.p : NULL});
 }
 
 void call_problem_at(struct call *c, enum problem p, const char *pointer, const char *fmt, ...)
 {
+    AUTO_BUF detail = BUF_INIT(DETAIL_MAX);
     va_list ap;
 
     va_start(ap, fmt);
-    answer(c, p, pointer, fmt, ap);
+    buf_vaddf(&detail, fmt, ap);
     va_end(ap);
+    call_problem_fields(c, &(struct problem_field){p, pointer, detail.rc == ERR_OK ? detail.p : ""},
+                        1);
+}
+
+void call_problem_fields(struct call *c, const struct problem_field *fields, size_t n)
+{
+    bool in_body = fields[0].pointer[0] == '\0' || fields[0].pointer[0] == '/';
+
+    if (call_is_open(c))
+        answer(c, &(struct problem_text){.problem = fields[0].problem,
+                                         .request_id = c->id,
+                                         .detail = fields[0].detail,
+                                         .fields = fields,
+                                         .n_fields = in_body ? n : 0});
 }
 
 void call_failed(struct call *c, const struct err *e)
@@ -152,8 +164,8 @@ cJSON *call_object(struct call *c)
     if (json_parse(text, JSON_STRICT, &tree, &err) == ERR_OK && cJSON_IsObject(tree))
         return tree;
     cJSON_Delete(tree);
-    call_problem(c, PROBLEM_BAD_REQUEST, "the body is no JSON object: %s",
-                 err.code == ERR_OK ? "it is another value" : err.msg);
+    call_problem_at(c, PROBLEM_BAD_JSON, "", "the body is no JSON object: %s",
+                    err.code == ERR_OK ? "it is another value" : err.msg);
     return NULL;
 }
 
@@ -171,9 +183,7 @@ static void on_result(void *ctx, PGresult *res, const struct err *e)
     free(ctx);
     if (e->code != ERR_OK && call_is_open(q.c))
         call_problem(q.c,
-                     e->code == ERR_TIMEOUT                ? PROBLEM_TIMEOUT
-                     : err_action(e->code) == ERR_DO_RETRY ? PROBLEM_UNAVAILABLE
-                                                           : PROBLEM_INTERNAL,
+                     err_action(e->code) == ERR_DO_RETRY ? PROBLEM_DATABASE_AWAY : PROBLEM_INTERNAL,
                      "the database did not answer: %s", e->msg);
     else if (call_is_open(q.c))
         q.fn(q.c, res, e);
@@ -188,7 +198,7 @@ void call_query(struct call *c, const struct pg_cmd *cmd, pg_fn fn)
 
     if (!q || !db) {
         free(q);
-        call_problem(c, db ? PROBLEM_INTERNAL : PROBLEM_UNAVAILABLE,
+        call_problem(c, db ? PROBLEM_INTERNAL : PROBLEM_DATABASE_AWAY,
                      db ? "out of memory" : "the database is away");
         return;
     }

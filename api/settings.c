@@ -31,7 +31,7 @@ const struct opt api_settings_rows[] = {
     {.name = "database-connections", .type = OPT_INT, .at = AT(database_connections), .def = "4", .min = 1, .max = 64,
      .arg = "<n>", .help = "Connections to the database."},
     {.name = "query-timeout", .type = OPT_MS, .at = AT(query_ms), .def = "5s", .min = 100, .max = 600000,
-     .arg = "<duration>", .help = "Longest that a query may take (504)."},
+     .arg = "<duration>", .help = "Longest that a query may take (503)."},
     {.name = "ack-timeout", .type = OPT_MS, .at = AT(ack_ms), .def = "10s", .min = 100, .max = 600000,
      .arg = "<duration>", .help = "Longest wait for an acknowledgement by Kafka (503)."},
     {.name = "drain", .type = OPT_MS, .at = AT(drain_ms), .def = "20s", .min = 0, .max = 3600000,
