@@ -28,7 +28,9 @@ enum {
     OPT_SECRET = 1 << 1, /* struct secret *, of type OPT_STRING. No flag: environment (wiped
                             when read), or a file by --NAME-file; shown as *** */
     OPT_NO_ENV = 1 << 2, /* flag only (things of one call, not of an installation) */
-    OPT_RELOAD = 1 << 3
+    OPT_RELOAD = 1 << 3,
+    OPT_CONFIG = 1 << 4, /* with OPT_NO_ENV: a configuration file may have it all the same */
+    OPT_MERGE = 1 << 5   /* OPT_LIST: what all sources say together, the strongest last */
 };
 
 struct opt_list {
@@ -54,6 +56,50 @@ struct opt {
  * ERR_USAGE names the flag, the value, and the range or the nearest flag. */
 enum err_code option_parse(const struct opt *rows, size_t n, void *settings, int argc, char **argv,
                            int *n_words, struct err *err) MUST_USE;
+
+/* --- one more source, and who said what --------------------------------------------- */
+
+struct opt_found {     /* a value that a source has; borrowed until the next call */
+    const char *text;  /* NULL: there is no i-th one */
+    const char *where; /* "/etc/x:7" */
+    bool is_file;      /* of a secret: text is the path of the file that holds it */
+};
+
+/* What stands between the defaults and the environment: a configuration file. A bad value in it
+ * is ERR_CONFIG. */
+struct opt_source {
+    void *ctx;
+    /* The row's i-th value. The last one counts; of a list, all do. */
+    enum err_code (*value)(void *ctx, const struct opt *row, size_t i, struct opt_found *out,
+                           struct err *err);
+};
+
+enum opt_from { OPT_FROM_NOWHERE, OPT_FROM_DEFAULT, OPT_FROM_SOURCE, OPT_FROM_ENV, OPT_FROM_FLAG };
+enum { OPT_WHERE_MAX = 256 };
+
+struct opt_origin { /* of the value that a setting has; of a merged list, of its strongest part */
+    enum opt_from from;
+    char where[OPT_WHERE_MAX]; /* "--brokers", "SANDFLEET_BROKERS", the source's; "": default */
+};
+
+struct opt_input {
+    const struct opt *rows;
+    size_t n;
+    void *settings;
+    int argc;
+    char **argv;
+    const struct opt_source *source; /* NULL: none */
+    struct opt_origin *origins;      /* one a row, zeroed by the caller; NULL: nobody asks */
+};
+
+enum err_code option_parse_from(const struct opt_input *in, int *n_words, struct err *err) MUST_USE;
+
+/* Looks without reading: the value that argv[1..] has for --NAME, the last one; "" of a flag that
+ * takes none; NULL: it is not there. */
+const char *option_peek(const struct opt *rows, size_t n, const char *name, int argc,
+                        char *const *argv);
+/* How many of argv[1..] stand before the first word: flags of these rows, with their values. */
+int option_leading(const struct opt *rows, size_t n, int argc, char *const *argv);
 
 void option_help(const struct opt *rows, size_t n, FILE *to); /* the flag part of --help */
 void option_print(const struct opt *rows, size_t n, const void *settings, FILE *to);

@@ -74,50 +74,28 @@ void option_help(const struct opt *rows, size_t n, FILE *to)
     }
 }
 
-static void print_one(const struct opt *row, const void *field, FILE *to)
-{
-    AUTO_BUF number = BUF_INIT(64);
-
-    switch (row->type) {
-    case OPT_STRING:
-    case OPT_LIST:
-        break; /* their own lines, below */
-    case OPT_INT:
-    case OPT_MS:
-    case OPT_BYTES:
-        option_write(&number, row->type, *(const int64_t *)field);
-        break;
-    case OPT_BOOL:
-        buf_adds(&number, *(const bool *)field ? "true" : "false");
-        break;
-    case OPT_MONEY:
-        buf_addf(&number, "%.15g", *(const double *)field);
-        break;
-    }
-    (void)fprintf(to, "%s=%s\n", row->name, number.p ? number.p : "");
-}
-
+/* A list has a line an item, so that each can be read back whole. */
 static void print_list(const struct opt *row, const struct opt_list *list, FILE *to)
 {
     for (size_t i = 0; i < list->n; i++)
         (void)fprintf(to, "%s=%s\n", row->name, list->items[i]);
 }
 
+static void print_one(const struct opt *row, const void *settings, FILE *to)
+{
+    AUTO_BUF text = BUF_INIT(SIZE_MAX / 2);
+
+    option_put(row, settings, &text);
+    (void)fprintf(to, "%s=%s\n", row->name, text.p ? text.p : "");
+}
+
 void option_print(const struct opt *rows, size_t n, const void *settings, FILE *to)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct opt *row = &rows[i];
-        const void *field = option_get(row, settings);
-        bool empty = option_is_empty(row, settings);
-
-        if (row->flags & OPT_SECRET)
-            (void)fprintf(to, "%s=%s\n", row->name, empty ? "" : "***");
-        else if (row->type == OPT_STRING)
-            (void)fprintf(to, "%s=%s\n", row->name, empty ? "" : *(char *const *)field);
-        else if (row->type == OPT_LIST)
-            print_list(row, field, to);
+        if (rows[i].type == OPT_LIST)
+            print_list(&rows[i], option_get(&rows[i], settings), to);
         else
-            print_one(row, field, to);
+            print_one(&rows[i], settings, to);
     }
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where settings come from: the rows' defaults, then the environment, then the command line. */
+/* Where settings come from: the rows' defaults, then a source such as a file, then the
+ * environment, then the command line. */
 #include "common/option.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +13,14 @@
 #include "common/secret.h"
 #include "common/banned.h"
 
-enum { ROWS_MAX = 128, NAME_MAX_BYTES = 64 };
-
-static const char file_suffix[] = "-file";
+enum { ROWS_MAX = 128 };
 
 struct parse {
     const struct opt *rows;
     size_t n;
     void *settings;
+    const struct opt_source *source;
+    struct opt_origin *origins;
     char **argv;
     int argc, at, words;    /* at: the argument that is being read */
     bool given[ROWS_MAX];   /* by anything: a default counts, too */
@@ -31,7 +33,23 @@ static bool is_secret(const struct opt *row)
     return (row->flags & OPT_SECRET) != 0;
 }
 
-/* --- defaults and environment --------------------------------------------------------- */
+static void came_from(struct parse *p, size_t i, enum opt_from from, const char *where)
+{
+    p->given[i] = true;
+    if (!p->origins)
+        return;
+    p->origins[i].from = from;
+    (void)snprintf(p->origins[i].where, sizeof p->origins[i].where, "%s", where);
+}
+
+/* --- defaults, source and environment ------------------------------------------------- */
+
+/* A weaker source's items go, unless the list is what all say together. */
+static void begin_list(const struct opt *row, void *settings)
+{
+    if (!(row->flags & OPT_MERGE))
+        option_clear(row, settings);
+}
 
 /* A list in one text has its items between commas. */
 static enum err_code set_all(const struct opt *row, void *settings, const char *from,
@@ -42,7 +60,7 @@ static enum err_code set_all(const struct opt *row, void *settings, const char *
 
     if (row->type != OPT_LIST)
         return option_set(row, settings, from, text, err);
-    option_clear(row, settings);
+    begin_list(row, settings);
     while (rc == ERR_OK && str_next(&rest, ',', &item)) {
         char *copy = str_dup(item);
 
@@ -62,6 +80,58 @@ static enum err_code set_secret(const struct opt *row, void *settings, struct se
     return ERR_OK;
 }
 
+static enum err_code from_default(struct parse *p, size_t i)
+{
+    const struct opt *row = &p->rows[i];
+    enum err_code rc;
+
+    if (!row->def)
+        return ERR_OK;
+    came_from(p, i, OPT_FROM_DEFAULT, "");
+    rc = set_all(row, p->settings, row->name, row->def, p->err);
+    assert(rc != ERR_USAGE); /* a row whose own default is refused is our bug */
+    return rc;
+}
+
+static enum err_code use_found(struct parse *p, const struct opt *row, const struct opt_found *f)
+{
+    char from[OPT_WHERE_MAX + OPTION_FLAG_MAX];
+    struct secret *s = NULL;
+    enum err_code rc;
+
+    (void)snprintf(from, sizeof from, "%s: %s%s", f->where, row->name, f->is_file ? "-file" : "");
+    if (is_secret(row)) {
+        rc = f->is_file ? secret_from_file(f->text, &s, p->err)
+                        : secret_new(str_of(f->text), &s, p->err);
+        rc = rc == ERR_OK ? set_secret(row, p->settings, s) : err_wrap(p->err, "%s", from);
+    } else {
+        rc = option_set(row, p->settings, from, f->text, p->err);
+    }
+    if (rc != ERR_OK && rc != ERR_NOMEM)
+        rc = p->err->code = ERR_CONFIG;
+    return rc;
+}
+
+static enum err_code from_source(struct parse *p, size_t i)
+{
+    const struct opt *row = &p->rows[i];
+    struct opt_found found = {.text = ""};
+    enum err_code rc = ERR_OK;
+
+    if (!p->source || (row->flags & (OPT_NO_ENV | OPT_CONFIG)) == OPT_NO_ENV)
+        return ERR_OK;
+    for (size_t k = 0; rc == ERR_OK; k++) {
+        rc = p->source->value(p->source->ctx, row, k, &found, p->err);
+        if (rc != ERR_OK || !found.text)
+            return rc;
+        if (k == 0 && row->type == OPT_LIST)
+            begin_list(row, p->settings);
+        came_from(p, i, OPT_FROM_SOURCE, found.where);
+        rc = use_found(p, row, &found);
+    }
+    return rc;
+}
+
 static enum err_code from_env(struct parse *p, size_t i)
 {
     const struct opt *row = &p->rows[i];
@@ -74,12 +144,14 @@ static enum err_code from_env(struct parse *p, size_t i)
     if (is_secret(row)) {
         if (secret_from_env(env, &s, p->err) != ERR_OK)
             return p->err->code;
+        if (s)
+            came_from(p, i, OPT_FROM_ENV, env);
         return set_secret(row, p->settings, s);
     }
     text = getenv(env);
     if (!text || !*text)
         return ERR_OK;
-    p->given[i] = true;
+    came_from(p, i, OPT_FROM_ENV, env);
     return set_all(row, p->settings, env, text, p->err);
 }
 
@@ -88,13 +160,9 @@ static enum err_code before_flags(struct parse *p)
     enum err_code rc = ERR_OK;
 
     for (size_t i = 0; i < p->n && rc == ERR_OK; i++) {
-        const struct opt *row = &p->rows[i];
-
-        if (row->def) {
-            p->given[i] = true;
-            rc = set_all(row, p->settings, row->name, row->def, p->err);
-            assert(rc != ERR_USAGE); /* a row whose own default is refused is our bug */
-        }
+        rc = from_default(p, i);
+        if (rc == ERR_OK)
+            rc = from_source(p, i);
         if (rc == ERR_OK)
             rc = from_env(p, i);
     }
@@ -103,27 +171,15 @@ static enum err_code before_flags(struct parse *p)
 
 /* --- the command line ------------------------------------------------------------------- */
 
-/* What is typed for a row: a secret has no flag but its file's. */
-static const char *flag_name(const struct opt *row, char out[NAME_MAX_BYTES])
-{
-    size_t n = strlen(row->name);
-
-    if (!is_secret(row))
-        return row->name;
-    memcpy(out, row->name, n);
-    memcpy(out + n, file_suffix, sizeof file_suffix);
-    return out;
-}
-
 static enum err_code unknown_flag(const struct parse *p, struct str name)
 {
     struct nearest near = nearest_of(name);
-    int shown = name.n < NAME_MAX_BYTES ? (int)name.n : NAME_MAX_BYTES;
+    int shown = name.n < OPTION_FLAG_MAX ? (int)name.n : OPTION_FLAG_MAX;
 
     for (size_t i = 0; i < p->n; i++) {
-        char room[NAME_MAX_BYTES];
+        char room[OPTION_FLAG_MAX];
 
-        nearest_try(&near, flag_name(&p->rows[i], room));
+        nearest_try(&near, option_flag(&p->rows[i], room));
     }
     if (*near.name)
         return err_set(p->err, ERR_USAGE, "unknown flag '--%.*s': did you mean '--%s'?", shown,
@@ -136,14 +192,14 @@ static enum err_code use_flag(struct parse *p, size_t i, const char *from, const
     const struct opt *row = &p->rows[i];
     struct secret *s = NULL;
 
-    p->given[i] = true;
+    came_from(p, i, OPT_FROM_FLAG, from);
     if (is_secret(row)) {
         if (secret_from_file(value, &s, p->err) != ERR_OK)
             return err_wrap(p->err, "%s", from);
         return set_secret(row, p->settings, s);
     }
     if (row->type == OPT_LIST && !p->flagged[i])
-        option_clear(row, p->settings); /* the command line replaces what the environment said */
+        begin_list(row, p->settings); /* the command line replaces what the environment said */
     p->flagged[i] = true;
     return option_set(row, p->settings, from, value, p->err);
 }
@@ -170,7 +226,7 @@ static enum err_code long_flag(struct parse *p, const char *arg)
 {
     const char *equals = strchr(arg, '=');
     struct str name = {arg + 2, (equals ? (size_t)(equals - arg) : strlen(arg)) - 2};
-    char from[NAME_MAX_BYTES + 3] = "--", room[NAME_MAX_BYTES];
+    char from[OPTION_FLAG_MAX + 3] = "--", room[OPTION_FLAG_MAX];
 
     for (size_t i = 0; i < p->n; i++) {
         const struct opt *row = &p->rows[i];
@@ -179,10 +235,10 @@ static enum err_code long_flag(struct parse *p, const char *arg)
             char env[OPTION_ENV_MAX];
 
             return err_set(p->err, ERR_USAGE,
-                           "--%s: a secret is not taken from the command line: use --%s%s or %s",
-                           row->name, row->name, file_suffix, option_env(row, env));
+                           "--%s: a secret is not taken from the command line: use --%s or %s",
+                           row->name, option_flag(row, room), option_env(row, env));
         }
-        if (str_is(name, flag_name(row, room))) {
+        if (str_is(name, option_flag(row, room))) {
             memcpy(from + 2, name.p, name.n); /* no longer than the row's own name */
             return use_with_value(p, i, from, equals ? equals + 1 : NULL);
         }
@@ -227,7 +283,7 @@ static enum err_code check_required(const struct parse *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         const struct opt *row = &p->rows[i];
-        char room[NAME_MAX_BYTES], env[OPTION_ENV_MAX];
+        char room[OPTION_FLAG_MAX], env[OPTION_ENV_MAX];
 
         if (!(row->flags & OPT_REQUIRED))
             continue;
@@ -236,27 +292,39 @@ static enum err_code check_required(const struct parse *p)
         if (is_secret(row) && !option_is_empty(row, p->settings))
             continue;
         if (row->flags & OPT_NO_ENV)
-            return err_set(p->err, ERR_USAGE, "--%s is missing", flag_name(row, room));
+            return err_set(p->err, ERR_USAGE, "--%s is missing", option_flag(row, room));
         return err_set(p->err, ERR_USAGE, "--%s is missing: give it, or set %s",
-                       flag_name(row, room), option_env(row, env));
+                       option_flag(row, room), option_env(row, env));
     }
     return ERR_OK;
 }
 
-enum err_code option_parse(const struct opt *rows, size_t n, void *settings, int argc, char **argv,
-                           int *n_words, struct err *err)
+enum err_code option_parse_from(const struct opt_input *in, int *n_words, struct err *err)
 {
-    struct parse p = {.rows = rows, .n = n, .settings = settings, .argc = argc, .argv = argv};
+    struct parse p = {.rows = in->rows,
+                      .n = in->n,
+                      .settings = in->settings,
+                      .source = in->source,
+                      .origins = in->origins,
+                      .argc = in->argc,
+                      .argv = in->argv};
     struct err ours;
     enum err_code rc;
 
-    assert(n <= ROWS_MAX);
-    for (size_t i = 0; i < n; i++)
-        assert(strlen(rows[i].name) + sizeof file_suffix <= NAME_MAX_BYTES);
+    assert(in->n <= ROWS_MAX);
     p.err = err ? err : &ours;
     rc = before_flags(&p);
     if (rc == ERR_OK)
         rc = read_flags(&p);
     *n_words = p.words;
     return rc == ERR_OK ? check_required(&p) : rc;
+}
+
+enum err_code option_parse(const struct opt *rows, size_t n, void *settings, int argc, char **argv,
+                           int *n_words, struct err *err)
+{
+    const struct opt_input in = {
+        .rows = rows, .n = n, .settings = settings, .argc = argc, .argv = argv};
+
+    return option_parse_from(&in, n_words, err);
 }

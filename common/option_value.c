@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/option_value.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -40,6 +41,19 @@ const char *option_env(const struct opt *row, char out[OPTION_ENV_MAX])
     for (const char *p = row->name; *p && n < OPTION_ENV_MAX - 1; p++)
         out[n++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
     out[n] = '\0';
+    return out;
+}
+
+const char *option_flag(const struct opt *row, char out[OPTION_FLAG_MAX])
+{
+    static const char suffix[] = "-file";
+    size_t n = strlen(row->name);
+
+    if (!(row->flags & OPT_SECRET))
+        return row->name;
+    assert(n + sizeof suffix <= OPTION_FLAG_MAX);
+    memcpy(out, row->name, n);
+    memcpy(out + n, suffix, sizeof suffix);
     return out;
 }
 
@@ -275,6 +289,35 @@ void option_write(struct buf *out, enum opt_type type, int64_t v)
         write_units(out, bytes_units, COUNTOF(bytes_units), v);
     else
         buf_addf(out, "%lld", (long long)v);
+}
+
+void option_put(const struct opt *row, const void *settings, struct buf *out)
+{
+    const void *field = option_get(row, settings);
+    const struct opt_list *list = field;
+
+    if (option_is_empty(row, settings))
+        return;
+    switch (row->type) {
+    case OPT_STRING:
+        buf_adds(out, row->flags & OPT_SECRET ? "***" : *(char *const *)field);
+        break;
+    case OPT_LIST:
+        for (size_t i = 0; i < list->n; i++)
+            buf_addf(out, "%s%s", i ? "," : "", list->items[i]);
+        break;
+    case OPT_INT:
+    case OPT_MS:
+    case OPT_BYTES:
+        option_write(out, row->type, *(const int64_t *)field);
+        break;
+    case OPT_BOOL:
+        buf_adds(out, *(const bool *)field ? "true" : "false");
+        break;
+    case OPT_MONEY:
+        buf_addf(out, "%.15g", *(const double *)field);
+        break;
+    }
 }
 
 void option_clear(const struct opt *row, void *settings)

@@ -13,6 +13,7 @@
 #include "producer/exit_status.h"
 #include "schema/topics.h"
 
+struct call;
 struct secret;
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_JSONL };
@@ -53,6 +54,8 @@ struct client {
     /* topics apply */
     bool repartition;
     bool help;
+    char *config, *profile;
+    const struct call *call; /* how it was called; NULL: not from a command line */
 };
 
 int command_run(struct client *c, int n, char **words);
@@ -64,6 +67,7 @@ int command_retention(struct client *c, int n, char **words);
 int command_topics_apply(struct client *c, int n, char **words);
 int command_migrate(struct client *c, int n, char **words);
 int command_limits_get(struct client *c, int n, char **words);
+int command_config_show(struct client *c, int n, char **words);
 int command_limits_set(struct client *c, int n, char **words);
 
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "common/nearest.h"
+#include "producer/client.h"
+#include "producer/config.h"
 #include "producer/options.h"
 #include "common/banned.h"
 
@@ -116,23 +118,128 @@ void command_nearest(int argc, char *const *argv, char *out, size_t size)
     }
 }
 
+/* --- options ---------------------------------------------------------------------- */
+
+struct row_list {
+    struct opt *rows;
+    size_t n, room;
+    bool all;   /* commands', each name once, rather than those of one */
+    size_t own; /* of n: those of the one that has the others', too */
+    bool failed;
+};
+
+static void add_row(struct row_list *l, const struct opt *row)
+{
+    if (l->n == l->room) {
+        size_t room = l->room ? 2 * l->room : 32;
+        struct opt *more = reallocarray(l->rows, room, sizeof *more);
+
+        if (!more) {
+            l->failed = true;
+            return;
+        }
+        l->rows = more;
+        l->room = room;
+    }
+    l->rows[l->n++] = *row;
+}
+
+static struct opt *row_of(const struct row_list *l, const char *name)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(l->rows[i].name, name) == 0)
+            return &l->rows[i];
+    return NULL;
+}
+
+/* Of two options of one name, that of an installation is kept before that of one call. */
+static void add_set(struct row_list *l, const struct option_set *set)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        struct opt *before = l->all ? row_of(l, set->rows[i].name) : NULL;
+
+        if (!before)
+            add_row(l, &set->rows[i]);
+        else if (before >= l->rows + l->own && !config_has(before) && config_has(&set->rows[i]))
+            *before = set->rows[i];
+    }
+}
+
+static void add_command(struct row_list *l, const struct command *c)
+{
+    add_set(l, &options_general);
+    for (const struct option_set *const *s = c->options; *s; s++)
+        add_set(l, *s);
+}
+
+static void add_all(struct row_list *l)
+{
+    const struct command *c;
+
+    for (size_t i = 0; (c = command_at(i, NULL)); i++)
+        add_command(l, c);
+}
+
+static struct opt *rows_of(struct row_list *l, size_t *n)
+{
+    if (l->failed) {
+        free(l->rows);
+        l->rows = NULL;
+        l->n = 0;
+    }
+    *n = l->n;
+    return l->rows;
+}
+
+struct opt *command_all_rows(size_t *n)
+{
+    struct row_list l = {.all = true};
+
+    add_all(&l);
+    return rows_of(&l, n);
+}
+
+enum { FIELD_BYTES = 16 }; /* of the largest type of field */
+_Static_assert(sizeof(struct opt_list) <= FIELD_BYTES, "a field has room");
+
+static size_t own_size(const struct command *c)
+{
+    size_t size = c->size ? c->size : sizeof(struct client);
+
+    return (size + FIELD_BYTES - 1) / FIELD_BYTES * FIELD_BYTES;
+}
+
+/* Whoever has the settings of every command has those of others behind its own. */
 struct opt *command_rows(const struct command *c, size_t *n)
 {
-    struct opt *rows;
+    struct row_list l = {0};
+    size_t own, kept = 0;
 
-    *n = options_general.n;
-    for (const struct option_set *const *s = c->options; *s; s++)
-        *n += (*s)->n;
-    rows = calloc(*n, sizeof *rows);
-    *n = rows ? *n : 0;
-    if (!rows)
-        return NULL;
-    struct opt *at = rows;
-    memcpy(at, options_general.rows, options_general.n * sizeof *at);
-    at += options_general.n;
-    for (const struct option_set *const *s = c->options; *s; s++) {
-        memcpy(at, (*s)->rows, (*s)->n * sizeof *at);
-        at += (*s)->n;
+    add_command(&l, c);
+    own = l.own = l.n;
+    l.all = c->all_options;
+    if (l.all)
+        add_all(&l);
+    for (size_t i = 0; i < l.n; i++) {
+        struct opt row = l.rows[i];
+
+        if (i >= own && !config_has(&row))
+            continue;
+        if (i >= own)
+            row.at = own_size(c) + (kept - own) * FIELD_BYTES;
+        l.rows[kept++] = row;
     }
-    return rows;
+    l.n = kept;
+    return rows_of(&l, n);
+}
+
+size_t command_size(const struct command *c)
+{
+    size_t n = 0, size = own_size(c);
+
+    if (c->all_options) {
+        free(command_rows(c, &n));
+        size += n * FIELD_BYTES;
+    }
+    return size;
 }

@@ -27,6 +27,13 @@ struct option_set {
     size_t n;
 };
 
+enum config_use {                 /* what a command wants of the configuration file */
+                  CONFIG_NEEDED,  /* a fault in it ends the command */
+                  CONFIG_IGNORED, /* it is not even looked at: help, completion */
+                  CONFIG_REPORTED /* a fault is for the command to tell: client->call->config_fault
+                                   */
+};
+
 struct command {
     const char *name;  /* "runs list"; a noun alone where it has no verbs: "submit" */
     const char *alias; /* the short form people type: "events"; NULL: none */
@@ -39,6 +46,18 @@ struct command {
     size_t size;          /* of its settings, which begin with a struct client; 0: just that */
     const char *more;     /* paragraphs for help and man page, an empty line between; NULL */
     const char *examples; /* a line each: what is typed, then "  # why"; NULL */
+    enum config_use config;
+    bool all_options; /* it has the settings of every command: `config show`, `doctor` */
+};
+
+/* How a command was called; each finds its own in client->call. */
+struct call {
+    const struct command *command;
+    struct opt *rows;
+    size_t n_rows;
+    struct opt_origin *origins; /* of each row */
+    struct config *config;      /* NULL: ignored, or at fault */
+    struct err config_fault;
 };
 
 #define OPTION_SET(title, rows) {(title), (rows), COUNTOF(rows)}
@@ -75,6 +94,12 @@ void command_nearest(int argc, char *const *argv, char *out, size_t size);
 
 /* All the command's rows in one array (options_general first): free() it. NULL: no memory. */
 struct opt *command_rows(const struct command *c, size_t *n);
+
+/* Each option of all commands once, by its name, for looking up: free() it. NULL: no memory. */
+struct opt *command_all_rows(size_t *n);
+
+/* Bytes of the settings that the rows of command_rows() fill. */
+size_t command_size(const struct command *c);
 
 /* Each command once, in the order of the tree; i counts from 0; NULL behind the last. */
 const struct command *command_at(size_t i, const struct command_group **group);

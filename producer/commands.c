@@ -10,6 +10,7 @@ const struct command_group command_groups[] = {
     {"limits", "What may run at once", {&commands_limits}},
     {"keys", "Who may come in by the HTTP door", {&commands_keys}},
     {"setup", "The installation", {&commands_setup}},
+    {"config", "This client", {&commands_config}},
 };
 
 const size_t command_groups_n = COUNTOF(command_groups);

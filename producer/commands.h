@@ -9,7 +9,12 @@
 
 #define COMMAND_LIST(rows) {(rows), COUNTOF(rows)}
 
-extern const struct command_list commands_run, commands_runs, commands_limits, commands_keys,
-    commands_setup;
+/* one a line */
+extern const struct command_list commands_config;
+extern const struct command_list commands_keys;
+extern const struct command_list commands_limits;
+extern const struct command_list commands_run;
+extern const struct command_list commands_runs;
+extern const struct command_list commands_setup;
 
 #endif

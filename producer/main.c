@@ -9,6 +9,7 @@
 #include "common/std_fds.h"
 #include "producer/client.h"
 #include "producer/command.h"
+#include "producer/config.h"
 #include "producer/usage.h"
 #include "common/banned.h"
 
@@ -41,10 +42,8 @@ static int run_parsed(const struct command *c, struct client *settings, int n_wo
 {
     struct err err = ERR_INIT;
 
-    if (settings->help) {
-        usage_command(c, stdout);
-        return EXIT_OK;
-    }
+    if (parse_output(settings, &err) != ERR_OK || parse_log_level(settings, &err) != ERR_OK)
+        return client_fail(&err);
     if (n_words > c->max_words) {
         err_set(&err, ERR_USAGE, "too many words after '%s': '%.40s'%s", c->name,
                 argv[1 + c->max_words], c->max_words == 1 ? "; quote the prompt" : "");
@@ -53,28 +52,76 @@ static int run_parsed(const struct command *c, struct client *settings, int n_wo
     return c->run(settings, n_words, argv + 1);
 }
 
+/* A flag's value, else the variable's; NULL: neither is set. */
+static const char *said(const struct call *call, const char *flag, const char *variable, int argc,
+                        char **argv)
+{
+    const char *v = option_peek(call->rows, call->n_rows, flag, argc, argv);
+
+    v = v ? v : getenv(variable);
+    return v && *v ? v : NULL;
+}
+
+static enum err_code read_config(struct call *call, int argc, char **argv, struct err *err)
+{
+    const char *path = said(call, "config", "SANDFLEET_CONFIG", argc, argv);
+    const char *profile = said(call, "profile", "SANDFLEET_PROFILE", argc, argv);
+    enum err_code rc = ERR_OK;
+
+    if (call->command->config != CONFIG_IGNORED)
+        rc = config_load(path, profile, &call->config, err);
+    if (rc == ERR_OK || call->command->config != CONFIG_REPORTED)
+        return rc;
+    call->config_fault = *err;
+    *err = ERR_INIT;
+    return ERR_OK;
+}
+
+static int parse_and_run(struct call *call, struct client *settings, int argc, char **argv)
+{
+    struct opt_input in = {.rows = call->rows,
+                           .n = call->n_rows,
+                           .settings = settings,
+                           .argc = argc,
+                           .argv = argv,
+                           .origins = call->origins};
+    struct err err = ERR_INIT;
+    int n_words = 0;
+
+    settings->priority = -1; /* not given */
+    settings->call = call;
+    if (read_config(call, argc, argv, &err) != ERR_OK)
+        return client_fail(&err);
+    in.source = call->config ? config_source(call->config) : NULL;
+    int status = option_parse_from(&in, &n_words, &err) == ERR_OK
+                     ? run_parsed(call->command, settings, n_words, argv)
+                     : client_fail(&err);
+    option_release(call->rows, call->n_rows, settings);
+    return status;
+}
+
 static int run_command(const struct command *c, int argc, char **argv)
 {
-    size_t n_rows, size = c->size ? c->size : sizeof(struct client);
-    struct opt *rows = command_rows(c, &n_rows);
-    struct client *settings = calloc(1, size);
+    struct call call = {.command = c};
+    struct client *settings = calloc(1, command_size(c));
     struct err err = ERR_INIT;
-    int n_words = 0, status;
+    int status;
 
-    if (!rows || !settings) {
+    call.rows = command_rows(c, &call.n_rows);
+    call.origins = call.rows ? calloc(call.n_rows, sizeof *call.origins) : NULL;
+    if (!call.origins || !settings) {
         err_set(&err, ERR_NOMEM, "out of memory");
         status = client_fail(&err);
+    } else if (option_peek(call.rows, call.n_rows, "help", argc, argv)) {
+        usage_command(c, stdout);
+        status = EXIT_OK;
     } else {
-        settings->priority = -1; /* not given */
-        if (option_parse(rows, n_rows, settings, argc, argv, &n_words, &err) != ERR_OK ||
-            parse_output(settings, &err) != ERR_OK || parse_log_level(settings, &err) != ERR_OK)
-            status = client_fail(&err);
-        else
-            status = run_parsed(c, settings, n_words, argv);
-        option_release(rows, n_rows, settings);
+        status = parse_and_run(&call, settings, argc, argv);
     }
+    config_free(call.config);
     free(settings);
-    free(rows);
+    free(call.origins);
+    free(call.rows);
     return status;
 }
 
@@ -125,6 +172,42 @@ static int help(int argc, char **argv)
     return EXIT_OK;
 }
 
+/* `sandfleet --profile prod runs list`: what stands before the command goes behind it. */
+static void bring_forward(int argc, char **argv)
+{
+    size_t n;
+    struct opt *rows = command_all_rows(&n);
+    int lead = rows ? option_leading(rows, n, argc, argv) : 0, words;
+
+    free(rows);
+    words = lead > 0 && 1 + lead < argc ? command_find(argc - 1 - lead, argv + 1 + lead).words : 0;
+    for (int w = 0; w < words; w++)
+        for (int i = 1 + lead + w; i > 1 + w; i--) {
+            char *other = argv[i];
+
+            argv[i] = argv[i - 1];
+            argv[i - 1] = other;
+        }
+}
+
+static int dispatch(int argc, char **argv)
+{
+    struct command_match m;
+
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return help(0, NULL);
+    if (strcmp(argv[1], "help") == 0)
+        return help(argc - 2, argv + 2);
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("sandfleet " SF_VERSION);
+        return EXIT_OK;
+    }
+    m = command_find(argc - 1, argv + 1);
+    if (m.command)
+        return run_command(m.command, argc - m.words, argv + m.words);
+    return m.group ? noun_alone(&m, argc - 1, argv + 1) : unknown(argc - 1, argv + 1);
+}
+
 int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
@@ -137,16 +220,6 @@ int main(int argc, char **argv)
         usage_all(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return help(0, NULL);
-    if (strcmp(argv[1], "help") == 0)
-        return help(argc - 2, argv + 2);
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("sandfleet " SF_VERSION);
-        return EXIT_OK;
-    }
-    struct command_match m = command_find(argc - 1, argv + 1);
-    if (m.command)
-        return run_command(m.command, argc - m.words, argv + m.words);
-    return m.group ? noun_alone(&m, argc - 1, argv + 1) : unknown(argc - 1, argv + 1);
+    bring_forward(argc, argv);
+    return dispatch(argc, argv);
 }

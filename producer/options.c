@@ -11,6 +11,8 @@
 // clang-format off
 static const struct opt general[] = {
     {"help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Prints this help and exits."},
+    {"config", 0, OPT_STRING, AT(config), NULL, 1, 4096, 0, NULL, "<path>", "The configuration file; sandfleet/config in $XDG_CONFIG_HOME or ~/.config when not given."},
+    {"profile", 0, OPT_STRING, AT(profile), NULL, 1, 64, 0, NULL, "<name>", "Which profile of the configuration file; the one that the file says when not given."},
     {"log-level", 0, OPT_STRING, AT(log_level), "warn", 0, 0, 0, NULL, "<level>", "Least level of log lines on standard error: error, warn, info, debug."},
 };
 
@@ -22,7 +24,7 @@ static const struct opt answer[] = {
 static const struct opt kafka[] = {
     {"brokers", 'b', OPT_STRING, AT(brokers), "127.0.0.1:9092", 1, 4096, 0, NULL, "<host:port,…>", "Kafka brokers to start from."},
     {"prefix", 0, OPT_STRING, AT(prefix), "sandfleet.", 0, 64, 0, NULL, "<text>", "What the installation's topic names begin with."},
-    {"kafka-prop", 'X', OPT_LIST, AT(props), NULL, 0, 0, OPT_NO_ENV, NULL, "<name=value>", "A librdkafka setting, for SASL, TLS and the like."},
+    {"kafka-prop", 'X', OPT_LIST, AT(props), NULL, 0, 0, OPT_NO_ENV | OPT_CONFIG | OPT_MERGE, NULL, "<name=value>", "A librdkafka setting, for SASL, TLS and the like."},
 };
 
 static const struct opt database[] = {
