@@ -50,6 +50,7 @@ void call_refuse(struct http_request *r, int status, const char *why);
 /* handlers: one file a noun */
 void health_get(struct call *c);
 void ready_get(struct call *c);
+void contract_get(struct call *c);
 void run_get(struct call *c);
 
 #endif

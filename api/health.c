@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This process, for whoever looks after it. */
+/* This process, for whoever looks after it, and the contract that it keeps. */
 #include "api/api_internal.h"
 
 #include "common/json.h"
 #include "common/banned.h"
+
+extern const char openapi_yaml[]; /* embedded: schema/openapi.yaml */
+extern const size_t openapi_yaml_len;
 
 /* That it is answered at all says that the loop turns. */
 void health_get(struct call *c)
@@ -26,4 +29,14 @@ void ready_get(struct call *c)
     json_kv_bool(&body, "kafka", kafka);
     buf_adds(&body, "}\n");
     call_json(c, db && kafka && !a->stopping ? 200 : 503, &body);
+}
+
+void contract_get(struct call *c)
+{
+    struct buf body = BUF_INIT(API_ANSWER_MAX);
+
+    buf_add(&body, openapi_yaml, openapi_yaml_len);
+    if (call_is_open(c))
+        http_answer(c->http, 200, "application/yaml", &body);
+    buf_release(&body);
 }

@@ -8,6 +8,7 @@
 const struct route api_routes[] = {
     ROUTE("GET", "/healthz", PUBLIC, health_get),
     ROUTE("GET", "/readyz", PUBLIC, ready_get),
+    ROUTE("GET", "/openapi.yaml", PUBLIC, contract_get),
     ROUTE("GET", "/v1/runs/{}", READ, run_get),
 };
 // clang-format on

@@ -2,7 +2,7 @@
 file(READ ${IN} hex HEX)
 string(LENGTH "${hex}" digits)
 math(EXPR len "${digits} / 2")
-string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
 file(WRITE ${OUT} "#include <stddef.h>
 extern const char ${SYMBOL}[];
 extern const size_t ${SYMBOL}_len;

@@ -17,7 +17,7 @@ from referencing.jsonschema import DRAFT202012
 PERMISSIONS = ('public', 'read', 'submit', 'admin')
 METHODS = ('get', 'put', 'post', 'delete', 'patch')
 # What a client may do wrong, or we may be: everywhere, and where there is a key, an id, a body.
-ALWAYS, KEYED, JSON_BODY = {'400', '406', '414', '431', '503'}, {'401', '403', '429', '500'}, {'413', '415'}
+ALWAYS, KEYED, WITH_BODY = {'400', '413', '414', '431', '503'}, {'401', '403', '429', '500'}, {'415'}
 SERVERS_OWN = {'v', 'run_id', 'tenant', 'batch_id', 'idempotency_key', 'created_at', 'webhook'}
 
 folder = pathlib.Path(sys.argv[1])
@@ -61,7 +61,7 @@ def check_errors(at, path, op):
     if '{' in path:
         wanted.add('404')
     if 'requestBody' in op:
-        wanted |= JSON_BODY
+        wanted |= WITH_BODY
     missing = wanted - set(op['responses'])
     if missing:
         complain(at, f'does not say what {" ".join(sorted(missing))} is')
