@@ -9,12 +9,12 @@
 
 #define COMMAND_LIST(rows) {(rows), COUNTOF(rows)}
 
-/* one a line */
 extern const struct command_list commands_config;
 extern const struct command_list commands_keys;
 extern const struct command_list commands_limits;
 extern const struct command_list commands_run;
 extern const struct command_list commands_runs;
 extern const struct command_list commands_setup;
+extern const struct command_list commands_cred;
 
 #endif
