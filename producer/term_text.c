@@ -182,7 +182,7 @@ static int hanging(struct str line, int columns)
 static size_t row_end(struct str line, int columns, size_t *next)
 {
     const char *end = line.p + line.n;
-    size_t at = 0, n, stop = 0; /* stop: where the row may end so far */
+    size_t at = 0, n = 1, stop = 0; /* stop: where the row may end so far */
     uint32_t c, before = ' ';
     int width = 0, w, w_before = 0;
 

@@ -6,7 +6,12 @@
 
 #include <stdbool.h>
 
-enum { TERMINAL_COLUMNS_MIN = 40, TERMINAL_COLUMNS = 80, TERMINAL_COLUMNS_PIPE = 160, TERMINAL_ROWS = 24 };
+enum {
+    TERMINAL_COLUMNS_MIN = 40,
+    TERMINAL_COLUMNS = 80,
+    TERMINAL_COLUMNS_PIPE = 160,
+    TERMINAL_ROWS = 24
+};
 
 struct terminal {
     bool interactive; /* a person sees it, and lines can be written over: progress may be shown */
