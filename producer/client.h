@@ -22,7 +22,7 @@ enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_JSONL };
  * noun's commands have stands in a struct of their own that begins with this one (command.h). */
 struct client {
     /* connection */
-    char *brokers, *prefix, *database, *api_url;
+    char *brokers, *prefix, *database, *api_url, *api_ca_file;
     struct secret *api_key;
     struct opt_list props;
     char *log_level;

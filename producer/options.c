@@ -32,8 +32,9 @@ static const struct opt database[] = {
 };
 
 static const struct opt api[] = {
-    {"api-url", 0, OPT_STRING, AT(api_url), "http://127.0.0.1:8080", 1, 4096, 0, NULL, "<url>", "Where sandfleet-api answers."},
+    {"api-url", 0, OPT_STRING, AT(api_url), NULL, 1, 4096, 0, NULL, "<url>", "Where sandfleet-api answers; http://127.0.0.1:8080 when not given."},
     {"api-key", 0, OPT_STRING, AT(api_key), NULL, 1, 4096, OPT_SECRET, NULL, NULL, "Key that sandfleet-api knows you by."},
+    {"api-ca-file", 0, OPT_STRING, AT(api_ca_file), NULL, 1, 4096, 0, NULL, "<path>", "Authorities (PEM) that sandfleet-api's certificate is checked against, instead of the system's."},
 };
 
 static const struct opt request[] = {
