@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kafka: an idempotent producer and a consumer, librdkafka (>= 2.0.2) in the
- * loop. Settings that keep promises: acks=all, no message time-out,
- * murmur2_random partitioner, range assignor, explicit offsets.
+ * loop. Settings that keep promises: acks=all, no message time-out unless it is
+ * asked for, murmur2_random partitioner, range assignor, explicit offsets.
  * Single-threaded; nothing here blocks but where said. */
 #ifndef SANDFLEET_COMMON_KAFKA_H
 #define SANDFLEET_COMMON_KAFKA_H
@@ -56,11 +56,14 @@ struct producer;
 
 /* Called once per accepted record, from the loop or producer_flush(): e->code ERR_OK
  * when the broker acknowledged it. ERR_TOO_BIG: the topic refuses its size. ERR_CONFIG:
- * no such topic. Nothing is dropped because time passed. */
+ * no such topic. Nothing is dropped because time passed, unless producer_opts.timeout_ms
+ * says so: ERR_TIMEOUT then, a second late at most. ERR_IO, whatever the failure was: the
+ * record may be in the topic all the same. After any other failure it is not, and will not be. */
 typedef void (*produced_fn)(void *ctx, const struct err *e, int32_t partition, int64_t offset);
 
 struct producer_opts {
-    int64_t linger_ms;        /* 0..1000 */
+    int64_t linger_ms;  /* 0..1000 */
+    int64_t timeout_ms; /* a record that is not acknowledged by then is given up; 0: none is */
     int64_t max_queued_bytes; /* back-pressure above; 0: 64 MiB */
     void (*room)(void *ctx);  /* there is room again after ERR_THROTTLED; may be NULL */
     void (*fatal)(void *ctx, const struct err *e); /* the producer is dead; may be NULL */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The idempotent producer. A record that was accepted is acknowledged or
- * reported; none is dropped by a time-out of the client's. */
+ * reported; none is dropped by a time-out that nobody asked for. */
 #include "common/kafka_internal.h"
 
 #include <inttypes.h>
@@ -43,6 +43,8 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
         kafka_error(&e, m->err, "send to topic '%s'", rd_kafka_topic_name(m->rkt));
     else
         kafka_client_alive(&p->client);
+    if (m->err && rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED)
+        e.code = ERR_IO;
     LIST_REMOVE(s, link);
     p->n_in_flight--;
     p->queued_bytes -= s->bytes;
@@ -96,15 +98,16 @@ static void release(void *ctx)
 static enum err_code make_conf(const struct kafka_conf *conf, const struct producer_opts *opts,
                                rd_kafka_conf_t **out, struct err *err)
 {
-    char linger[24], kbytes[24], messages[24];
+    char linger[24], kbytes[24], messages[24], timeout[24];
     snprintf(linger, sizeof linger, "%" PRId64, opts->linger_ms);
+    snprintf(timeout, sizeof timeout, "%" PRId64, opts->timeout_ms);
     /* Our own ceiling speaks first. */
     snprintf(kbytes, sizeof kbytes, "%" PRId64, 2 * (opts->max_queued_bytes >> 10) + 4096);
     snprintf(messages, sizeof messages, "%" PRId64, opts->max_queued_bytes / RECORD_OVERHEAD + 1);
     const struct kafka_prop props[] = {
         {"acks", "all"},
         {"enable.idempotence", "true"},
-        {"message.timeout.ms", "0"}, /* an outage delays records, it drops none */
+        {"message.timeout.ms", timeout}, /* 0: an outage delays records, it drops none */
         {"partitioner", "murmur2_random"},
         {"message.max.bytes", "1600000"},
         {"compression.type", "lz4"},

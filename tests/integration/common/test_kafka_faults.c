@@ -9,8 +9,10 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 
 #include "common/attrs.h"
+#include "common/clock.h"
 #include "common/kafka.h"
 #include "common/log.h"
 #include "tests/integration/common/dev_stack.h"
@@ -27,6 +29,7 @@ struct world {
     int64_t next[PARTITIONS]; /* offsets */
     int last[PARTITIONS];     /* numbers */
     bool killed, started;
+    enum err_code verdict;
 };
 
 static const char topic[] = "faults";
@@ -182,10 +185,60 @@ static void a_killed_broker_loses_nothing(void **state)
     assert_int_equal(count(w, "event=kafka.up"), 2);
 }
 
+static void on_verdict(void *ctx, const struct err *e, int32_t partition, int64_t offset)
+{
+    struct world *w = ctx;
+
+    (void)partition, (void)offset;
+    w->verdict = e->code;
+    loop_stop(w->l);
+}
+
+static enum err_code verdict_on_one(struct world *w)
+{
+    assert_int_equal(producer_send(w->p, topic, STR("k"), STR("1"), NULL, 0, on_verdict, w, NULL),
+                     ERR_OK);
+    loop_run(w->l);
+    return w->verdict;
+}
+
+static void signal_broker(struct world *w, int signum)
+{
+    char line[512];
+
+    snprintf(line, sizeof line, "kill -%d $(cat '%s/run/kafka.pid')", signum, w->stack.dir);
+    assert_int_equal(system(line), 0);
+}
+
+/* What left for a broker that does not answer may be in the topic; what never left is not. */
+static void a_record_is_given_up_in_time(void **state)
+{
+    struct world *w = *state;
+    struct kafka_conf conf = {.brokers = w->stack.address, .client_id = "faults"};
+    const struct producer_opts opts = {.timeout_ms = 2000, .fatal = on_dead};
+
+    make_topic(&conf);
+    assert_int_equal(producer_new(w->l, &conf, &opts, &w->p, NULL), ERR_OK);
+    assert_string_equal(err_name(verdict_on_one(w)), "OK");
+    signal_broker(w, SIGSTOP);
+    int64_t begun = clock_boot_ms();
+    assert_string_equal(err_name(verdict_on_one(w)), "IO");
+    assert_true(clock_boot_ms() - begun < 4000);
+    signal_broker(w, SIGCONT);
+    dev_stack_do(&w->stack, "kill", "kafka");
+    begun = clock_boot_ms();
+    assert_string_equal(err_name(verdict_on_one(w)), "TIMEOUT");
+    assert_true(clock_boot_ms() - begun < 4000);
+    dev_stack_do(&w->stack, "start", "kafka");
+    while (verdict_on_one(w) != ERR_OK)
+        ;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_killed_broker_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_record_is_given_up_in_time, setup, teardown),
     };
     return cmocka_run_group_tests_name("kafka_faults", tests, NULL, NULL);
 }
