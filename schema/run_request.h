@@ -87,6 +87,14 @@ enum err_code run_request_parse(struct str json, struct run_request *out, struct
 enum err_code run_request_parse_draft(struct str json, struct run_request *out,
                                       struct err *err) MUST_USE;
 
+/* For doors that tell everything that is wrong at once. `tree` is an object of JSON_STRICT, and
+ * out's when this returns. The door has begun `out` with what it says itself (run_id, tenant,
+ * batch_id, idempotency_key, created_ms, which must be there); the tree may say none of these.
+ * bad() is called with each member that is wrong ("": all of them together), in order; e as
+ * run_request_parse has it. True: never. `out` is yours, either way. */
+typedef void (*run_request_bad_fn)(void *ctx, const char *member, const struct err *e);
+bool run_request_read(cJSON *tree, struct run_request *out, run_request_bad_fn bad, void *ctx);
+
 /* Says "key_mismatch: …" unless the record's key is run_request_key(). */
 enum err_code run_request_check_key(const struct run_request *r, struct str key,
                                     struct err *err) MUST_USE;

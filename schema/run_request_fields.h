@@ -57,6 +57,14 @@ enum err_code run_field_read(const struct field *f, const cJSON *item, struct ru
 enum err_code run_field_refuse(const struct field *f, struct err *err, const char *fmt, ...)
     PRINTF(3, 4);
 
+/* "unknown_field: …", with the nearest name. */
+enum err_code run_field_refuse_unknown(const char *name, struct err *err);
+
+/* What is not one member's alone. */
+enum err_code run_request_check_prompt(const struct run_request *r, struct err *err) MUST_USE;
+enum err_code run_request_check_times(struct run_request *r, struct err *err) MUST_USE;
+enum err_code run_request_refuse_secret(struct err *err);
+
 /* run_request_work.c: what goes into the working directory, and what comes out of it. */
 enum err_code run_files_read(const struct field *f, const cJSON *item, struct run_request *r,
                              struct err *err) MUST_USE;

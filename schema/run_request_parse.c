@@ -26,9 +26,14 @@ static enum err_code parse_tree(struct str json, cJSON **out, struct err *err)
     if (!cJSON_IsObject(*out))
         return err_set(err, ERR_INVALID, "malformed: a run request is one JSON object");
     if (run_secret_in_tree(*out))
-        return err_set(err, ERR_INVALID,
-                       "secret_in_record: a value contains \"sk-ant-\"; name a credential instead");
+        return run_request_refuse_secret(err);
     return ERR_OK;
+}
+
+enum err_code run_request_refuse_secret(struct err *err)
+{
+    return err_set(err, ERR_INVALID,
+                   "secret_in_record: a value contains \"sk-ant-\"; name a credential instead");
 }
 
 /* What makes a JSON object a record of ours. */
@@ -58,7 +63,7 @@ static bool is_showable(const char *name)
            strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == n;
 }
 
-static enum err_code refuse_unknown(const char *name, struct err *err)
+enum err_code run_field_refuse_unknown(const char *name, struct err *err)
 {
     const struct field *near = run_field_nearest(name);
 
@@ -76,7 +81,8 @@ static enum err_code read_fields(struct run_request *r, struct err *err)
     cJSON_ArrayForEach(item, r->tree)
     {
         const struct field *f = run_field_find(item->string);
-        enum err_code rc = f ? run_field_read(f, item, r, err) : refuse_unknown(item->string, err);
+        enum err_code rc =
+            f ? run_field_read(f, item, r, err) : run_field_refuse_unknown(item->string, err);
 
         if (rc != ERR_OK)
             return rc;
@@ -95,17 +101,22 @@ static void derive_created(struct run_request *r)
         r->created_ms = ms;
 }
 
-static enum err_code check_whole(struct run_request *r, struct err *err)
+enum err_code run_request_check_times(struct run_request *r, struct err *err)
 {
     const struct field *not_before = run_field_find("not_before");
 
-    if (!r->prompt)
-        return err_set(err, ERR_INVALID, "missing_prompt: 'prompt' must be there");
     derive_created(r);
     if (r->not_before_ms > 0 && r->created_ms == 0)
         return run_field_refuse(not_before, err, "needs created_at");
     if (r->not_before_ms > r->created_ms && r->not_before_ms - r->created_ms > RUN_AHEAD_MAX_MS)
         return run_field_refuse(not_before, err, "must be at most 366 days after created_at");
+    return ERR_OK;
+}
+
+enum err_code run_request_check_prompt(const struct run_request *r, struct err *err)
+{
+    if (!r->prompt)
+        return err_set(err, ERR_INVALID, "missing_prompt: 'prompt' must be there");
     return ERR_OK;
 }
 
@@ -120,7 +131,9 @@ static enum err_code parse(struct str json, bool draft, struct run_request *out,
     if (rc == ERR_OK)
         rc = read_fields(out, err);
     if (rc == ERR_OK)
-        rc = check_whole(out, err);
+        rc = run_request_check_prompt(out, err);
+    if (rc == ERR_OK)
+        rc = run_request_check_times(out, err);
     if (rc == ERR_OK)
         run_request_defaults(out);
     else

@@ -386,8 +386,76 @@ static void check_mask(void **state)
     free(text);
 }
 
+static void tell(void *ctx, const char *member, const struct err *e)
+{
+    struct buf *b = ctx;
+
+    buf_addf(b, "%s=" STR_FMT " ", member, STR_ARG(run_request_reason(e)));
+}
+
+static bool read_body(const char *json, struct run_request *out, struct buf *told)
+{
+    struct err err = ERR_INIT;
+    cJSON *tree = NULL;
+
+    assert_int_equal(json_parse(str_of(json), JSON_STRICT, &tree, &err), ERR_OK);
+    *out = RUN_REQUEST_INIT;
+    out->run_id = "018f2f6e-7b1c-7abc-8def-0123456789ab";
+    out->tenant = "acme";
+    out->created_ms = INT64_C(0x018f2f6e7b1c);
+    return run_request_read(tree, out, tell, told);
+}
+
+static void a_body_hears_of_all_its_mistakes(void **state)
+{
+    AUTO_BUF told = BUF_INIT(1024);
+    struct run_request r;
+
+    (void)state;
+    assert_false(read_body("{\"max_turns\":0,\"prompt\":\"\",\"modle\":\"x\",\"run_id\":\"a\","
+                           "\"tenant\":\"acme\",\"not_before\":\"2100-01-01T00:00:00Z\"}",
+                           &r, &told));
+    assert_string_equal(told.p, "max_turns=invalid_field prompt=empty_prompt modle=unknown_field "
+                                "run_id=invalid_field tenant=invalid_field "
+                                "not_before=invalid_field ");
+    assert_string_equal(r.tenant, "acme");
+    run_request_release(&r);
+    buf_clear(&told);
+    assert_false(read_body("{\"model\":\"sk-ant-x\"}", &r, &told));
+    assert_string_equal(told.p, "=secret_in_record ");
+    run_request_release(&r);
+    buf_clear(&told);
+    assert_false(read_body("{}", &r, &told));
+    assert_string_equal(told.p, "prompt=missing_prompt ");
+    run_request_release(&r);
+}
+
+static void a_body_is_the_request_that_its_record_is(void **state)
+{
+    AUTO_BUF told = BUF_INIT(1024), text = BUF_INIT(4096);
+    struct run_request r, again;
+    struct err err = ERR_INIT;
+    uint8_t a[32], b[32];
+
+    (void)state;
+    assert_true(read_body("{\"prompt\":\"x\",\"session\":{\"id\":\"s\"},\"tags\":[\"t\"],"
+                          "\"not_before\":\"2024-05-01T00:00:00Z\"}",
+                          &r, &told));
+    assert_int_equal(run_request_write(&r, &text, &err), ERR_OK);
+    parse_ok(text.p, &again);
+    run_request_hash(&r, a);
+    run_request_hash(&again, b);
+    assert_memory_equal(a, b, sizeof(a));
+    assert_string_equal(again.tenant, "acme");
+    assert_int_equal(again.created_ms, r.created_ms);
+    run_request_release(&r);
+    run_request_release(&again);
+}
+
 static const struct CMUnitTest singles[] = {
     cmocka_unit_test(defaults_are_filled_in),
+    cmocka_unit_test(a_body_hears_of_all_its_mistakes),
+    cmocka_unit_test(a_body_is_the_request_that_its_record_is),
     cmocka_unit_test(values_arrive),
     cmocka_unit_test(written_by_hand),
     cmocka_unit_test(ceilings_hold_to_the_byte),
