@@ -16,6 +16,7 @@ enum {
     SESSION_MS = 10000,
     PREFETCH = 1000,
     PREFETCH_BYTES = 16 << 20,
+    SILENT_MS = 10000,
 };
 
 _Static_assert(KAFKA_EARLIEST == RD_KAFKA_OFFSET_BEGINNING && KAFKA_LATEST == RD_KAFKA_OFFSET_END &&
@@ -45,6 +46,8 @@ enum err_code consumer_assign(struct consumer *c, const struct partition *ps, si
     rd_kafka_resp_err_t e = rd_kafka_assign(c->client.rk, list);
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_error(err, e, "take %zu partitions", n);
+    for (size_t i = 0; i < c->parts.n; i++)
+        consumer_asked(c, &c->parts.held[i]);
     LIST_FOREACH(l, &c->parts.lanes, link)
     {
         if (l->stopped) /* nothing is kept back any more */
@@ -114,6 +117,7 @@ static void release(void *ctx)
     if (rk && !c->client.down)
         rd_kafka_consumer_close(rk);
     kafka_client_close(&c->client);
+    timer_free(c->silence);
     partitions_release(&c->parts); /* its records are rk's */
     if (rk)
         rd_kafka_destroy_flags(rk, c->client.down ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0);
@@ -146,7 +150,7 @@ static enum err_code make_conf(const struct kafka_conf *conf, const struct consu
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
         {"auto.offset.reset", explicit_offsets ? "error" : "earliest"},
-        {"enable.partition.eof", "false"},
+        {"enable.partition.eof", "true"}, /* a sign of life: kafka_silence.c */
         {"allow.auto.create.topics", "false"},
         {"check.crcs", "true"},
         {"session.timeout.ms", session},
@@ -203,9 +207,12 @@ enum err_code consumer_new(struct loop *l, const struct kafka_conf *conf,
     c->keep_records = (size_t)(opts->prefetch ? opts->prefetch : PREFETCH);
     c->keep_bytes = (size_t)(opts->prefetch_bytes ? opts->prefetch_bytes : PREFETCH_BYTES);
     LIST_INIT(&c->parts.lanes);
+    c->silent_ms = SILENT_MS;
+    c->silence = timer_new(l, consumer_on_silence, c);
     c->client = (struct kafka_client){
         .turn = consumer_turn, .dead = dead, .release = release, .ctx = c, .fd = -1};
-    enum err_code rc = open_client(c, l, conf, opts, err);
+    enum err_code rc = c->silence ? open_client(c, l, conf, opts, err)
+                                  : err_set(err, ERR_NOMEM, "make a kafka consumer");
     if (rc != ERR_OK) {
         release(c);
         return rc;
@@ -248,6 +255,7 @@ enum err_code consumer_seek(struct consumer *c, const struct partition *to, stru
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_error(err, e, "seek in topic '%s' partition %" PRId32, to->topic, to->id);
     h->next = to->offset;
+    consumer_asked(c, h);
     lane_forget(h->lane, to->id);
     return ERR_OK;
 }

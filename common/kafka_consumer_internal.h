@@ -16,6 +16,8 @@ struct consumer {
     size_t keep_records, keep_bytes; /* of a paused topic */
     int64_t paused_ms;               /* since when all is paused */
     int64_t queued_most;             /* records in librdkafka's queue since its fetcher was woken */
+    struct timer *silence;           /* kafka_silence.c */
+    int64_t silent_ms;               /* so long a partition may be */
     size_t turns_to_look;            /* records until the queue is looked at again */
 };
 
@@ -28,6 +30,12 @@ static inline void partition_list_done(rd_kafka_topic_partition_list_t **list)
 
 /* --- kafka_consumer.c --- */
 void consumer_failed(struct consumer *c, rd_kafka_resp_err_t e, const char *what);
+
+/* --- kafka_silence.c --- */
+void consumer_asked(struct consumer *c, struct held *h); /* it was assigned, or sought in */
+/* A record of it, or its end. */
+void consumer_heard(struct consumer *c, const char *topic, int32_t partition);
+void consumer_on_silence(void *consumer);
 
 /* --- kafka_fetch.c --- */
 bool consumer_turn(void *consumer); /* serves the queue for a while; true: there is more */

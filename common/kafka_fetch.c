@@ -121,6 +121,7 @@ static void accept_record(struct consumer *c, rd_kafka_message_t *m)
         return;
     }
     h->nth = ++c->parts.taken;
+    h->asked_ms = h->asked = 0;
     if (!h->lane->paused && h->lane->n_kept == 0) {
         h->next = m->offset + 1;
         hand_out(c, m);
@@ -130,6 +131,12 @@ static void accept_record(struct consumer *c, rd_kafka_message_t *m)
         rd_kafka_message_destroy(m);
         c->ev.failed(c->ctx, &e);
     }
+}
+
+static void accept_end(struct consumer *c, rd_kafka_message_t *m)
+{
+    consumer_heard(c, rd_kafka_topic_name(m->rkt), m->partition);
+    rd_kafka_message_destroy(m);
 }
 
 static void accept_failure(struct consumer *c, rd_kafka_message_t *m)
@@ -157,7 +164,8 @@ static rd_kafka_message_t *next_kept(struct consumer *c)
  *
  * Before 2.2 a fetcher whose queue is full looks again after a second, however soon the
  * queue is empty. A seek wakes it: of the partition that was silent longest, to where it is
- * anyhow, so that hardly ever a record is fetched twice for it. */
+ * anyhow, so that hardly ever a record is fetched twice for it. Not of one that is not heard of
+ * yet: librdkafka would be seeking in what it has not begun to fetch. */
 
 static void wake_fetcher(struct consumer *c)
 {
@@ -166,7 +174,7 @@ static void wake_fetcher(struct consumer *c)
 
     for (size_t i = 0; i < c->parts.n; i++) {
         struct held *h = &c->parts.held[i];
-        if (h->next >= 0 && !h->lane->stopped && (!quiet || h->nth < quiet->nth))
+        if (h->next >= 0 && !h->asked_ms && !h->lane->stopped && (!quiet || h->nth < quiet->nth))
             quiet = h;
     }
     if (quiet && quiet->lane->n_kept == 0 &&
@@ -219,6 +227,8 @@ bool consumer_turn(void *ctx)
         }
         if (c->client.freed) /* by a callback inside the poll */
             rd_kafka_message_destroy(m);
+        else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            accept_end(c, m);
         else if (m->err)
             accept_failure(c, m);
         else

@@ -30,8 +30,10 @@ struct lane { /* one topic; outlives its partitions */
 struct held { /* one partition */
     struct lane *lane;
     int32_t id;
-    int64_t next; /* the first offset not yet taken from librdkafka; < 0: not known yet */
-    uint64_t nth; /* of the consumer's records, the last one of this partition */
+    int64_t next;     /* the first offset not yet taken from librdkafka; < 0: not known yet */
+    uint64_t nth;     /* of the consumer's records, the last one of this partition */
+    int64_t asked_ms; /* since when nothing is heard of it; 0: it is alive */
+    int64_t asked;    /* how often it was asked for in vain */
 };
 
 struct partitions {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/kafka_consumer_internal.h"
 #include "tests/integration/common/kafka_world.h"
 
 /* --- groups --- */
@@ -196,6 +197,24 @@ static void a_new_assignment_forgets_what_was_kept(void **state)
     assert_int_equal(w->seen[999], 1);
 }
 
+/* librdkafka is told behind our back to fetch nothing: nobody else can make it so silent. */
+static void a_silent_partition_is_asked_for_again(void **state)
+{
+    struct world *w = *state;
+    AUTO_LIST *list = rd_kafka_topic_partition_list_new(1);
+    make_topic(w, w->topic, 1);
+    produce_numbers(w, 100);
+    w->c = open_consumer(w, NULL, &plain);
+    w->c->silent_ms = 300;
+    assign(w, w->c, 90, 1);
+    rd_kafka_topic_partition_list_add(list, w->topic, 0);
+    assert_int_equal(rd_kafka_pause_partitions(w->c->client.rk, list), 0);
+    run_until(w, 10);
+    run_ms(w, 700); /* and not once more, now that it is heard of */
+    assert_int_equal(w->records, 10);
+    assert_int_equal(w->c->parts.held[0].asked, 0);
+}
+
 static void a_seek_elsewhere_is_refused(void **state)
 {
     struct world *w = *state;
@@ -268,6 +287,7 @@ int main(void)
         TEST(seeks_go_back_running_and_paused),
         TEST(a_seek_forgets_what_was_kept),
         TEST(a_new_assignment_forgets_what_was_kept),
+        TEST(a_silent_partition_is_asked_for_again),
         TEST(a_seek_elsewhere_is_refused),
         TEST(a_pause_outlives_a_rebalance),
         TEST(an_unknown_topic_stops_the_consumer),
