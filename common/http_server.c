@@ -44,7 +44,7 @@ static struct exchange *exchange_new(struct http_server *s, struct MHD_Connectio
     x->conn = conn;
     x->guest = guest_of(conn);
     if (x->guest)
-        x->guest->busy = true;
+        x->guest->exchange = x;
     if (x->guest && x->guest->target)
         x->path = str_dup((struct str){x->guest->target, strcspn(x->guest->target, "?")});
     x->method = str_dup(str_of(method));
@@ -61,7 +61,7 @@ static void exchange_free(struct exchange *x)
     LIST_REMOVE(x, link);
     if (x->guest) {
         x->guest->until_ms = loop_now_ms(x->server->loop) + x->server->opts.life_ms;
-        x->guest->busy = false;
+        x->guest->exchange = NULL;
     }
     if (x->response)
         MHD_destroy_response(x->response);
@@ -161,6 +161,8 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *conn, const c
         *state = x = exchange_new(ctx, conn, method);
         return x && x->path && x->method ? begin(x) : MHD_NO;
     }
+    if (x->over)
+        return MHD_NO;
     if (x->held && !x->response) /* called again with the same when it goes on */
         return suspend(x);
     if (*upload_n == 0)
@@ -181,6 +183,20 @@ static void on_completed(void *ctx, struct MHD_Connection *conn, void **state,
 
 /* --- connections ------------------------------------------------------------------ */
 
+/* libmicrohttpd finds it closed; but it does not look at what waits for an answer. */
+static void shut(struct guest *g)
+{
+    struct exchange *x = g->exchange;
+
+    (void)shutdown(g->fd, SHUT_RDWR);
+    if (x && x->stream) {
+        http_stream_cut(x->stream);
+    } else if (x) {
+        x->over = true;
+        exchange_resume(x);
+    }
+}
+
 static void on_sweep(void *ctx)
 {
     struct http_server *s = ctx;
@@ -189,7 +205,7 @@ static void on_sweep(void *ctx)
 
     LIST_FOREACH(g, &s->guests, link)
     if (now >= g->until_ms)
-        (void)shutdown(g->fd, SHUT_RDWR); /* libmicrohttpd then finds it closed */
+        shut(g);
     if (!LIST_EMPTY(&s->guests))
         timer_start(s->sweep, SWEEP_MS);
 }
@@ -243,8 +259,8 @@ void http_server_quiesce(struct http_server *s)
     s->quiet = true;
     http_daemon_quiesce(s->daemon);
     LIST_FOREACH(g, &s->guests, link)
-    if (!g->busy)
-        (void)shutdown(g->fd, SHUT_RDWR);
+    if (!g->exchange)
+        shut(g);
 }
 
 /* --- life ------------------------------------------------------------------------- */

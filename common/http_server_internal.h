@@ -10,9 +10,9 @@
 struct guest { /* a connection */
     LIST_ENTRY(guest) link;
     int fd;
-    int64_t until_ms; /* it is shut then, whatever it is doing */
-    bool busy;        /* it has a request */
-    char *target;     /* of its last request's line; NULL: out of memory */
+    int64_t until_ms;          /* it is shut then, whatever it is doing */
+    struct exchange *exchange; /* its request; NULL: none */
+    char *target;              /* of its last request's line; NULL: out of memory */
 };
 
 struct http_server {
@@ -38,7 +38,7 @@ struct exchange { /* a request and what becomes of it; r is its first member */
     int status;
     struct http_stream *stream; /* the answer is one; NULL: not */
     size_t taken, dropped;      /* bytes of the body: in all, behind the answer */
-    bool dispatched, suspended, held, close;
+    bool dispatched, suspended, held, close, over;
 };
 
 /* The request goes on, if it waits. */
