@@ -101,6 +101,16 @@ const char *api_client_url(const struct api_client *a)
     return a->url.p;
 }
 
+int api_fail(const struct err *e)
+{
+    fprintf(stderr, "sandfleet: %s\n", e->msg[0] ? e->msg : err_meaning(e->code));
+    if (e->code == ERR_UNAVAILABLE || e->code == ERR_TIMEOUT)
+        client_note("is sandfleet-api up, and --api-url (SANDFLEET_API_URL) right?");
+    else if (e->code == ERR_USAGE)
+        client_note("try --help");
+    return (int)exit_status_of(e->code);
+}
+
 /* --- requests ------------------------------------------------------------------- */
 
 static void add_header(struct api_request *r, const char *header)

@@ -23,6 +23,9 @@ struct loop *api_client_loop(struct api_client *a);
 struct http *api_client_http(struct api_client *a);
 const char *api_client_url(const struct api_client *a);
 
+/* As client_fail(), with what to do next about an API. */
+int api_fail(const struct err *e);
+
 /* A request of this API, for http_start(): its URL, and the headers that every one has. */
 enum { API_HEADERS = 6 };
 struct api_request {

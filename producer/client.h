@@ -51,6 +51,8 @@ struct client {
     /* events */
     int64_t since, limit;
     bool gaps;
+    /* a run on the terminal */
+    bool full;
     /* topics apply */
     bool repartition;
     bool help;

@@ -1,89 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sandfleet run` and `sandfleet follow`: a run to its end, on the terminal. */
+/* `sandfleet run` and `sandfleet follow`: a run to its end, on the terminal. Where --api-url says
+ * where the API is, its events come through that; else from the events topic. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/uuid.h"
+#include "producer/api_stream.h"
 #include "producer/follow.h"
 #include "producer/prompt_input.h"
-#include "producer/render.h"
 #include "producer/request_build.h"
+#include "producer/run_show.h"
 #include "producer/submitter.h"
-#include "producer/terminal.h"
 #include "common/banned.h"
 
-enum { PATIENCE_MS = 10000, TICK_MS = 1000 };
+enum { PATIENCE_MS = 10000 };
 
 struct watcher { /* a run being followed */
     const struct client *client;
     struct topics topics;
     struct kafka_admin *admin;
-    struct loop *loop;
+    struct api_client *api; /* NULL: through the topic */
+    struct loop *loop;      /* the API client's, or our own */
     struct follow *follow;
-    struct timer *patience, *wait, *tick;
-    struct render render;
-    struct buf out;
+    struct api_stream *stream;
+    struct timer *patience, *wait;
+    struct run_show show;
     char run_id[UUID_TEXT];
-    bool gone, detached, waited;
+    int64_t sequence; /* of the last event */
+    char ended[32];   /* the state that the stream's end told */
+    bool detached, waited, away;
     struct err failed;
 };
 
-static struct render render_for_stdout(void)
-{
-    struct terminal t = terminal_of(STDOUT_FILENO);
+/* --- what happens ------------------------------------------------------------------ */
 
-    return (struct render){.colour = t.colour,
-                           .unicode = t.unicode,
-                           .live = t.interactive,
-                           .columns = t.terminal ? t.columns : 0,
-                           .rows = t.rows};
-}
-
-static void on_event(void *ctx, const struct event_view *v, int64_t sequence, struct str value)
+static void on_event(void *ctx, const struct event_view *v, int64_t sequence, struct str json)
 {
     struct watcher *w = ctx;
-    bool last = v->known_type && event_is_terminal(v->event.type);
 
-    (void)sequence;
     timer_stop(w->patience);
-    buf_clear(&w->out);
-    if (w->client->output == OUTPUT_TEXT) {
-        render_event(&w->render, v, &w->out);
-    } else if (w->client->output == OUTPUT_JSONL || last) {
-        buf_addstr(&w->out, value);
-        buf_addc(&w->out, '\n');
-    }
-    if (last) {
-        w->render.ended = true;
-        w->render.end = v->event.type;
-        loop_stop(w->loop);
-    }
-    if (!client_put(w->out.p, w->out.len, &w->gone, &w->failed) || w->gone)
-        loop_stop(w->loop);
+    w->away = false;
+    w->sequence = sequence;
+    if (sequence > w->client->since)
+        run_show_event(&w->show, v, sequence, json);
 }
 
-/* A live terminal is told the time, and is asked for its size. */
-static void on_tick(void *ctx)
+static void on_record(void *ctx, const struct event_view *v, int64_t sequence, struct str value)
 {
-    struct watcher *w = ctx;
-    struct terminal t = terminal_of(STDOUT_FILENO);
-
-    w->render.columns = t.columns;
-    w->render.rows = t.rows;
-    buf_clear(&w->out);
-    render_tick(&w->render, loop_now_ms(w->loop), &w->out);
-    if (!client_put(w->out.p, w->out.len, &w->gone, &w->failed) || w->gone)
-        loop_stop(w->loop);
-    timer_start(w->tick, TICK_MS);
-}
-
-static void settle(struct watcher *w)
-{
-    buf_clear(&w->out);
-    render_settle(&w->render, &w->out);
-    if (w->failed.code == ERR_OK)
-        client_put(w->out.p, w->out.len, &w->gone, &w->failed);
+    (void)value;
+    on_event(ctx, v, sequence, (struct str){0});
 }
 
 static void on_failed(void *ctx, const struct err *e)
@@ -94,13 +60,40 @@ static void on_failed(void *ctx, const struct err *e)
     loop_stop(w->loop);
 }
 
-static const struct follow_events follow_events = {.event = on_event, .failed = on_failed};
+/* Without a terminal event before it: it was asked for from behind that. */
+static void on_ended(void *ctx, const char *state)
+{
+    struct watcher *w = ctx;
+
+    snprintf(w->ended, sizeof(w->ended), "%s", state);
+    loop_stop(w->loop);
+}
+
+static void on_away(void *ctx, const struct err *e, int64_t retry_ms)
+{
+    struct watcher *w = ctx;
+
+    (void)retry_ms;
+    if (w->away || w->client->quiet)
+        return;
+    w->away = true;
+    run_show_settle(&w->show);
+    if (e->code == ERR_NOT_FOUND)
+        client_note("the run is accepted, but sandfleet-api does not know it yet; waiting");
+    else
+        client_note("%s; trying again, nothing will be missing", e->msg);
+}
+
+static const struct follow_events follow_events = {.event = on_record, .failed = on_failed};
+static const struct api_stream_events stream_events = {on_event, on_ended, on_failed, on_away};
 
 static void on_patience(void *ctx)
 {
-    settle(ctx);
-    client_note("no worker has taken the run yet; it stays queued. Is a worker up, with a free "
-                "slot? (ops/dev status)");
+    struct watcher *w = ctx;
+
+    run_show_settle(&w->show);
+    client_note("no worker has taken the run yet; it stays queued. Why: sandfleet runs explain %s",
+                w->run_id);
 }
 
 static void on_wait_over(void *ctx)
@@ -120,15 +113,27 @@ static void on_stop(void *ctx, int count)
     loop_stop(w->loop);
 }
 
+/* --- its parts --------------------------------------------------------------------- */
+
+static enum err_code open_loop(struct watcher *w, struct err *err)
+{
+    if (w->client->api_url) {
+        if (api_client_new(w->client, &w->api, err) == ERR_OK)
+            w->loop = api_client_loop(w->api);
+    } else if (loop_new(&w->loop, err) != ERR_OK) {
+        w->loop = NULL;
+    }
+    return err->code;
+}
+
 static enum err_code watcher_open(struct watcher *w, struct err *err)
 {
-    if (client_connect(w->client, &w->topics, &w->admin, err) != ERR_OK ||
-        loop_new(&w->loop, err) != ERR_OK || loop_on_stop(w->loop, on_stop, w, err) != ERR_OK)
+    if (open_loop(w, err) != ERR_OK || loop_on_stop(w->loop, on_stop, w, err) != ERR_OK ||
+        run_show_init(&w->show, w->client, w->run_id, w->loop, err) != ERR_OK)
         return err->code;
     w->patience = timer_new(w->loop, on_patience, w);
     w->wait = timer_new(w->loop, on_wait_over, w);
-    w->tick = timer_new(w->loop, on_tick, w);
-    if (!w->patience || !w->wait || !w->tick)
+    if (!w->patience || !w->wait)
         return err_set(err, ERR_NOMEM, "cannot follow");
     if (w->client->wait_ms)
         timer_start(w->wait, w->client->wait_ms);
@@ -138,18 +143,18 @@ static enum err_code watcher_open(struct watcher *w, struct err *err)
 static void watcher_close(struct watcher *w)
 {
     follow_free(w->follow);
+    api_stream_free(w->stream);
+    run_show_release(&w->show);
     if (w->patience)
         timer_free(w->patience);
     if (w->wait)
         timer_free(w->wait);
-    if (w->tick)
-        timer_free(w->tick);
-    if (w->loop)
+    if (w->api)
+        api_client_free(w->api);
+    else if (w->loop)
         loop_free(w->loop);
     kafka_admin_free(w->admin);
     topics_release(&w->topics);
-    render_release(&w->render);
-    buf_release(&w->out);
 }
 
 /* Submits the request and hands out its id, once Kafka has acknowledged it. */
@@ -160,62 +165,94 @@ static enum err_code submit(struct watcher *w, const struct run_request *r, stru
 
     if (submitter_new(w->loop, w->client, &w->topics, &nothing, NULL, &s, err) == ERR_OK &&
         submitter_send(s, r, LANE_INTERACTIVE, err) == ERR_OK &&
-        submitter_finish(s, err) == ERR_OK && !w->client->quiet)
+        submitter_finish(s, err) == ERR_OK && !w->client->quiet) {
+        run_show_settle(&w->show);
         fprintf(stderr, "run %s\n", r->run_id);
+    }
     submitter_free(s);
     return err->code;
 }
 
-static enum err_code watch(struct watcher *w, const struct partition *at, struct err *err)
+static enum err_code watch(struct watcher *w, const struct partition *at, bool young,
+                           struct err *err)
 {
-    if (follow_start(w->loop, w->client, at, w->run_id, &follow_events, w, &w->follow, err) !=
-        ERR_OK)
+    const struct api_stream_opts opts = {
+        .run_id = w->run_id, .since = w->client->since, .young = young};
+
+    if (w->api)
+        (void)!api_stream_start(w->api, &opts, &stream_events, w, &w->stream, err);
+    else
+        (void)!follow_start(w->loop, w->client, at, w->run_id, &follow_events, w, &w->follow, err);
+    if (err->code != ERR_OK)
         return err->code;
     timer_start(w->patience, PATIENCE_MS);
-    if (w->render.live && w->client->output == OUTPUT_TEXT) {
-        render_doing(&w->render, "waiting for a worker", loop_now_ms(w->loop));
-        on_tick(w);
-    }
     loop_run(w->loop);
-    settle(w);
+    run_show_settle(&w->show);
     return ERR_OK;
 }
 
-static int verdict(const struct watcher *w)
+/* --- how it ended ------------------------------------------------------------------ */
+
+static int fail(struct watcher *w, const struct err *e)
 {
-    if (w->failed.code != ERR_OK)
-        return client_fail(&w->failed);
-    if (w->render.ended)
-        return w->render.end == EVENT_RUN_COMPLETED ? EXIT_OK : EXIT_RUN_FAILED;
-    if (w->gone)
-        return 0;
-    client_note("%s; the run goes on. Come back with: sandfleet follow %s",
-                w->waited ? "the wait is over" : "detached", w->run_id);
+    run_show_settle(&w->show);
+    return w->api ? api_fail(e) : client_fail(e);
+}
+
+static void say_how_to_come_back(const struct watcher *w)
+{
+    client_note("the run goes on. Come back with: sandfleet follow %s", w->run_id);
     client_note("or end it with: sandfleet cancel %s", w->run_id);
+}
+
+static int verdict(struct watcher *w)
+{
+    if (w->show.failed.code != ERR_OK)
+        return client_fail(&w->show.failed);
+    if (w->show.render.ended)
+        return w->show.render.end == EVENT_RUN_COMPLETED ? EXIT_OK : EXIT_RUN_FAILED;
+    if (w->ended[0])
+        return strcmp(w->ended, "completed") == 0 ? EXIT_OK : EXIT_RUN_FAILED;
+    if (w->show.gone)
+        return EXIT_OK;
+    if (w->failed.code != ERR_OK) {
+        int status = fail(w, &w->failed);
+
+        if (err_action(w->failed.code) == ERR_DO_RETRY)
+            say_how_to_come_back(w);
+        return status;
+    }
+    client_note("%s", w->waited ? "the wait is over" : "detached");
+    say_how_to_come_back(w);
     return w->waited ? EXIT_WAITED : EXIT_INTERRUPTED;
 }
 
 static struct watcher watcher_of(const struct client *c)
 {
-    return (struct watcher){.client = c,
-                            .render = render_for_stdout(),
-                            .out = BUF_INIT(8 * EVENT_MAX_BYTES),
-                            .failed = ERR_INIT};
+    return (struct watcher){.client = c, .failed = ERR_INIT};
 }
 
 static enum err_code run_one(struct watcher *w, const struct run_request *r, struct err *err)
 {
-    struct partition at;
+    struct partition at = {0};
 
     memcpy(w->run_id, r->run_id, UUID_TEXT);
     /* the events' end is asked for before the request goes out: nothing can lie before it, but
      * for a run that the same idempotency key started earlier */
     if (watcher_open(w, err) != ERR_OK ||
-        follow_locate(&w->topics, w->admin, w->run_id, r->idempotency_key != NULL, &at, err) !=
-            ERR_OK ||
+        client_connect(w->client, &w->topics, &w->admin, err) != ERR_OK ||
+        (!w->api && follow_locate(&w->topics, w->admin, w->run_id, r->idempotency_key != NULL, &at,
+                                  err) != ERR_OK) ||
         submit(w, r, err) != ERR_OK || w->detached)
         return err->code;
-    return watch(w, &at, err);
+    return watch(w, &at, true, err);
+}
+
+/* Before the run is followed, it is Kafka that is at fault. */
+static int fail_to_run(struct watcher *w, const struct err *e)
+{
+    run_show_settle(&w->show);
+    return client_fail(e);
 }
 
 int command_run(struct client *c, int n, char **words)
@@ -229,16 +266,27 @@ int command_run(struct client *c, int n, char **words)
     if (prompt_read(c, n, words, &prompt, &err) == ERR_OK &&
         request_from_flags(&defaults, buf_str(&prompt), &r, &err) == ERR_OK)
         run_one(&w, &r, &err);
-    int status = err.code == ERR_OK ? verdict(&w) : client_fail(&err);
+    int status = err.code == ERR_OK ? verdict(&w) : fail_to_run(&w, &err);
     watcher_close(&w);
     run_request_release(&r);
     return status;
 }
 
+static enum err_code follow_one(struct watcher *w, struct err *err)
+{
+    struct partition at = {0};
+
+    if (watcher_open(w, err) != ERR_OK)
+        return err->code;
+    if (!w->api && (client_connect(w->client, &w->topics, &w->admin, err) != ERR_OK ||
+                    follow_locate(&w->topics, w->admin, w->run_id, true, &at, err) != ERR_OK))
+        return err->code;
+    return watch(w, &at, false, err);
+}
+
 int command_follow(struct client *c, int n, char **words)
 {
     struct watcher w = watcher_of(c);
-    struct partition at;
     struct err err = ERR_INIT;
 
     if (n != 1 || !uuid_valid(str_of(words[0]))) {
@@ -246,10 +294,8 @@ int command_follow(struct client *c, int n, char **words)
         return client_fail(&err);
     }
     memcpy(w.run_id, words[0], UUID_TEXT);
-    if (watcher_open(&w, &err) == ERR_OK &&
-        follow_locate(&w.topics, w.admin, w.run_id, true, &at, &err) == ERR_OK)
-        watch(&w, &at, &err);
-    int status = err.code == ERR_OK ? verdict(&w) : client_fail(&err);
+    follow_one(&w, &err);
+    int status = err.code == ERR_OK ? verdict(&w) : fail(&w, &err);
     watcher_close(&w);
     return status;
 }

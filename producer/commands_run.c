@@ -11,6 +11,7 @@
 // clang-format off
 static const struct opt wait_rows[] = {
     {"wait", 'w', OPT_MS, AT(wait_ms), NULL, 1, 86400000, OPT_NO_ENV, NULL, "<duration>", "Stops following after so long (exit status 124); the run goes on."},
+    {"full", 0, OPT_BOOL, AT(full), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Shows thoughts and tools' results as a whole, not their first lines."},
 };
 
 static const struct opt submit_rows[] = {
@@ -29,10 +30,13 @@ static const struct command rows[] = {
      .args = "[PROMPT]",
      .help = "Submits one prompt and follows the run to its end.",
      .scope = SCOPE_SUBMIT,
-     .options =
-         OPTIONS(&options_answer, &options_wait, &options_request, &options_one, &options_kafka),
+     .options = OPTIONS(&options_answer, &options_wait, &options_request, &options_one,
+                        &options_kafka, &options_api),
      .max_words = 1,
-     .run = command_run},
+     .run = command_run,
+     .more = "Where --api-url says where sandfleet-api answers, the run is followed through it; "
+             "else on the\n"
+             "events topic. Ctrl-C lets go of the run, which goes on, and says how to come back."},
     {.name = "submit",
      .args = "[PROMPT | -]",
      .help = "Submits a prompt or a file of prompts; prints the run ids.",

@@ -16,6 +16,10 @@ static const struct opt events_rows[] = {
     {"gaps", 0, OPT_BOOL, AT(gaps), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Lines that are known to be missing, of this run or of all; none is how it should be."},
 };
 
+static const struct opt follow_rows[] = {
+    {"since", 0, OPT_INT, AT(since), "0", 0, INT64_MAX, OPT_NO_ENV, NULL, "<sequence>", "Only what comes behind this sequence."},
+};
+
 static const struct opt cancel_rows[] = {
     {"tenant", 0, OPT_STRING, AT(tenant), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Whose runs they are."},
     {"batch", 0, OPT_STRING, AT(batch), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "All runs of this batch, also those that are submitted to it later."},
@@ -25,6 +29,7 @@ static const struct opt cancel_rows[] = {
 };
 // clang-format on
 
+static const struct option_set of_follow = OPTION_SET("Which", follow_rows);
 static const struct option_set of_events = OPTION_SET("Which", events_rows);
 static const struct option_set of_cancel = OPTION_SET("What is cancelled", cancel_rows);
 
@@ -34,9 +39,13 @@ static const struct command rows[] = {
      .args = "RUN_ID",
      .help = "Follows a run from its first event to its end.",
      .scope = SCOPE_READ,
-     .options = OPTIONS(&options_answer, &options_wait, &options_kafka),
+     .options = OPTIONS(&options_answer, &options_wait, &of_follow, &options_api, &options_tenant,
+                        &options_kafka),
      .max_words = 1,
-     .run = command_follow},
+     .run = command_follow,
+     .more = "Where --api-url says where sandfleet-api answers, the run is followed through it; "
+             "else on the\n"
+             "events topic. Ctrl-C lets go of the run, which goes on, and says how to come back."},
     {.name = "runs events",
      .alias = "events",
      .args = "RUN_ID | --gaps [RUN_ID]",

@@ -37,6 +37,10 @@ static const struct opt api[] = {
     {"api-ca-file", 0, OPT_STRING, AT(api_ca_file), NULL, 1, 4096, 0, NULL, "<path>", "Authorities (PEM) that sandfleet-api's certificate is checked against, instead of the system's."},
 };
 
+static const struct opt tenant[] = {
+    {"tenant", 0, OPT_STRING, AT(tenant), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Whose runs they are; another one's than the key's needs a key that may act for all."},
+};
+
 static const struct opt request[] = {
     {"prompt", 'p', OPT_STRING, AT(prompt), NULL, 0, 0, OPT_NO_ENV, NULL, "<text>", "The prompt, instead of the first word."},
     {"prompt-file", 0, OPT_STRING, AT(prompt_file), NULL, 1, 4096, OPT_NO_ENV, NULL, "<path>", "A file that holds the prompt; - is standard input."},
@@ -69,5 +73,6 @@ const struct option_set options_answer = OPTION_SET("Answer", answer);
 const struct option_set options_kafka = OPTION_SET("Kafka", kafka);
 const struct option_set options_database = OPTION_SET("Database", database);
 const struct option_set options_api = OPTION_SET("API", api);
+const struct option_set options_tenant = OPTION_SET("Tenant", tenant);
 const struct option_set options_request = OPTION_SET("The run", request);
 const struct option_set options_one = OPTION_SET("Its names", one);

@@ -10,7 +10,8 @@ extern const struct option_set options_general, /* --help --log-level; every com
     options_answer,                             /* --output --quiet */
     options_kafka,                              /* --brokers --prefix -X */
     options_database,                           /* --database */
-    options_api,                                /* --api-url --api-key-file */
+    options_api,                                /* --api-url --api-key-file --api-ca-file */
+    options_tenant,                             /* --tenant, of what is read through the API */
     options_request,                            /* what a run may be given */
     options_one,                                /* names of a single run */
     options_wait;                               /* --wait, of following */

@@ -164,7 +164,7 @@ class BadInput(unittest.TestCase):
         self.stack.produce("events", b"not an event", key=str(uuid.uuid4()))
         self.stack.wait_rows("select 1 from fleet.quarantine where value = 'not an event'::bytea", 1)
         done = self.stack.sandfleet("run", "-o", "json", "x")
-        run_id = json.loads(done.stdout)["runid"]
+        run_id = json.loads(done.stdout)["run_id"]
         self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, id=run_id)
 
 

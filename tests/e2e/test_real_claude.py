@@ -75,7 +75,7 @@ class RealClaude(unittest.TestCase):
         return [e["data"]["native"] for e in events if e["type"] == "sandfleet.agent." + kind]
 
     def check_stored(self, events):
-        run_id = events[0]["runid"]
+        run_id = events[0]["run_id"]
         self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, id=run_id)
         rows = self.stack.rows("select sequence, line, data from fleet.events where run_id = :'id'::uuid "
                                "order by sequence", id=run_id)

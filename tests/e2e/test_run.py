@@ -18,10 +18,10 @@ class Run(unittest.TestCase):
         cls.stack = cls.enterClassContext(Stack("run"))
 
     def run_of(self, *words, status=0, **more):
-        """Submits and follows; the CloudEvents that the client saw, and the run's id."""
+        """Submits and follows; the events that the client saw, and the run's id."""
         done = self.stack.sandfleet("run", "-o", "jsonl", *words, status=status, **more)
         events = json_lines(done.stdout)
-        return events[0]["runid"], events
+        return events[0]["run_id"], events
 
     def stored(self, run_id):
         self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, id=run_id)
