@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/api_internal.h"
+#include "api/keys.h"
 #include "common/listen.h"
 #include "common/log.h"
 #include "common/process.h"
@@ -85,6 +86,13 @@ static enum err_code open_database(struct api *a, struct err *err)
     return ERR_OK;
 }
 
+static enum err_code open_keys(struct api *a, struct err *err)
+{
+    const struct keys_opts opts = {.conninfo = a->set->database, .statement_ms = a->set->query_ms};
+
+    return a->set->anonymous ? ERR_OK : keys_new(a->loop, &opts, &a->keys, err);
+}
+
 static enum err_code open_producer(struct api *a, struct err *err)
 {
     const struct kafka_conf conf = {
@@ -117,7 +125,8 @@ static enum err_code start(struct api *a, struct err *err)
     if (process_need_files(a->set->connections + FILES_BESIDE, err) != ERR_OK ||
         topics_load(a->set->prefix, &a->topics, err) != ERR_OK ||
         loop_new(&a->loop, err) != ERR_OK || loop_on_stop(a->loop, on_stop, a, err) != ERR_OK ||
-        open_database(a, err) != ERR_OK || open_producer(a, err) != ERR_OK)
+        open_database(a, err) != ERR_OK || open_keys(a, err) != ERR_OK ||
+        open_producer(a, err) != ERR_OK)
         return err->code;
     a->drain = timer_new(a->loop, on_drain, a);
     if (!a->drain)
@@ -135,6 +144,7 @@ static void release(struct api *a)
 {
     http_server_free(a->server);
     producer_free(a->producer);
+    keys_free(a->keys);
     for (size_t i = 0; i < a->n_db; i++)
         pg_free(a->db[i]);
     timer_free(a->drain);

@@ -20,8 +20,11 @@ enum {
     API_DATABASES_MAX = 64
 };
 
+struct keys;
+
 struct api {
     const struct settings *set;
+    struct keys *keys; /* NULL: none is asked for */
     struct loop *loop;
     struct topics topics;
     struct pg *db[API_DATABASES_MAX];

@@ -8,6 +8,7 @@
 
 #include "api/api_internal.h"
 #include "api/auth.h"
+#include "api/cors.h"
 #include "common/clock.h"
 #include "common/percent.h"
 #include "common/banned.h"
@@ -57,6 +58,7 @@ static struct call *call_new(struct http_request *r)
     r->state = c;
     r->gone = on_gone;
     http_reply_header(r, "X-Request-Id", c->id);
+    cors_allow(c);
     return c;
 }
 
@@ -118,7 +120,11 @@ static bool find(struct call *c)
         c->route = m.route;
         return decode(c, m.param);
     }
-    if (m.allowed[0]) {
+    if (m.allowed[0] && strcmp(c->http->method, "OPTIONS") == 0) {
+        http_reply_header(c->http, "Allow", m.allowed);
+        cors_preflight(c, m.allowed);
+        call_empty(c, 204);
+    } else if (m.allowed[0]) {
         http_reply_header(c->http, "Allow", m.allowed);
         call_problem(c, PROBLEM_NO_METHOD, "%s is none of this path's methods: %s", c->http->method,
                      m.allowed);

@@ -15,16 +15,18 @@
 #include "common/http_server.h"
 #include "common/pg.h"
 #include "common/uuid.h"
+#include "schema/api_key.h"
 #include "schema/run_request.h"
 
 struct api;
 
 struct principal { /* who asks */
     char tenant[RUN_NAME_MAX_BYTES + 1];
-    char key_id[32];          /* "": none was asked for */
-    bool may[PERMISSIONS];    /* by enum permission */
-    bool any_tenant;          /* may name another tenant by ?tenant= */
-    char only_run[UUID_TEXT]; /* a read token: of this run; "": not one */
+    char key_id[API_KEY_ID];     /* "": none was asked for */
+    uint8_t hash[API_KEY_BYTES]; /* of the key: what its read tokens are signed with */
+    bool may[PERMISSIONS];       /* by enum permission */
+    bool any_tenant;             /* may name another tenant by ?tenant=; `tenant` is that then */
+    char only_run[UUID_TEXT];    /* a read token: of this run; "": not one */
 };
 
 struct call {
@@ -49,8 +51,8 @@ bool call_is_open(const struct call *c); /* the client is there, and not answere
 
 /* --- what was asked --- */
 
-/* True when the query has no other parameters than these (NULL ends them; `tenant` is always
- * fine for who may name one); else answers 400. */
+/* True when the query has no other parameters than these (NULL ends them; what auth_check() reads,
+ * `tenant` and `access_token`, is always fine); else answers 400. */
 bool call_params(struct call *c, const char *const *names);
 /* A query parameter as text, NUL-terminated, in `out`; *given tells whether it is there. False:
  * it is not valid UTF-8, holds a NUL or is too long, and was answered 400. */

@@ -101,8 +101,9 @@ static bool known(void *ctx, struct str name, struct str value)
     for (size_t i = 0; k->names[i]; i++)
         if (str_is(name, k->names[i]))
             return true;
-    if (str_is(name, "tenant") && k->c->who.any_tenant)
-        return true;
+    if (str_is(name, "tenant") ||
+        ((k->c->route->flags & ROUTE_READ_TOKEN) && str_is(name, "access_token")))
+        return true; /* auth_check() read it */
     call_problem_at(k->c, PROBLEM_BAD_REQUEST, "query", "there is no parameter '" STR_FMT "'",
                     (int)(name.n < 60 ? name.n : 60), name.p);
     return false;

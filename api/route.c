@@ -55,4 +55,6 @@ void route_find(const struct route *rows, size_t n, const char *method, struct s
         out->route = &rows[i];
         memcpy(out->param, param, sizeof(param));
     }
+    if (out->allowed[0])
+        allow(out->allowed, "OPTIONS");
 }

@@ -50,10 +50,11 @@ struct route {
 struct route_match {
     const struct route *route;        /* NULL: none */
     struct str param[ROUTE_PARAMS];   /* borrowed from the path, still percent-encoded */
-    char allowed[ROUTE_METHODS_ROOM]; /* methods of the path, "GET, HEAD, POST"; "": no such path */
+    char allowed[ROUTE_METHODS_ROOM]; /* methods of the path, "GET, HEAD, OPTIONS"; "": no such path
+                                       */
 };
 
-/* HEAD is answered where GET is. */
+/* HEAD is answered where GET is, OPTIONS wherever there is something. */
 void route_find(const struct route *rows, size_t n, const char *method, struct str path,
                 struct route_match *out);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/cors.h"
 #include "common/log.h"
 #include "schema/run_request.h"
 
@@ -26,6 +27,12 @@ const struct opt api_settings_rows[] = {
      .arg = "<name=value>", .help = "A librdkafka setting, for SASL, TLS and the like."},
     {.name = "anonymous", .type = OPT_STRING, .at = AT(anonymous), .min = 1, .max = RUN_NAME_MAX_BYTES,
      .arg = "<tenant>", .help = "Answers everybody without a key, as this tenant with all permissions; on a loopback address only."},
+    {.name = "key-rate", .type = OPT_INT, .at = AT(key_rate), .def = "200", .min = 0, .max = 100000,
+     .arg = "<n>", .help = "Requests a second that one key may make (429); 0: as many as it likes."},
+    {.name = "key-burst", .type = OPT_INT, .at = AT(key_burst), .def = "400", .min = 1, .max = 100000,
+     .arg = "<n>", .help = "Requests that one key may make at once, after a pause."},
+    {.name = "cors-origin", .type = OPT_LIST, .at = AT(cors_origins),
+     .arg = "<origin>", .help = "Lets pages of this origin, as https://app.example.com, ask in a browser; may come several times, * is any. By default no page may."},
     {.name = "connections", .type = OPT_INT, .at = AT(connections), .def = "12000", .min = 16, .max = 100000,
      .arg = "<n>", .help = "Clients at once; more wait to be accepted."},
     {.name = "database-connections", .type = OPT_INT, .at = AT(database_connections), .def = "4", .min = 1, .max = 64,
@@ -73,6 +80,17 @@ static bool is_loopback(const char *address)
     return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0;
 }
 
+static enum err_code check_origins(const struct opt_list *origins, struct err *err)
+{
+    for (size_t i = 0; i < origins->n; i++)
+        if (!cors_origin_ok(str_of(origins->items[i])))
+            return err_set(err, ERR_USAGE,
+                           "--cors-origin is scheme, host and port alone, as "
+                           "https://app.example.com, not '%.60s'",
+                           origins->items[i]);
+    return ERR_OK;
+}
+
 static enum err_code check(const struct settings *s, int words, char **argv, struct err *err)
 {
     if (words > 0)
@@ -86,7 +104,7 @@ static enum err_code check(const struct settings *s, int words, char **argv, str
                        "--anonymous answers everybody, so --listen must be a loopback address, "
                        "not '%.60s'",
                        s->listen);
-    return ERR_OK;
+    return check_origins(&s->cors_origins, err);
 }
 
 enum err_code api_settings_read(struct settings *s, int argc, char **argv, struct err *err)

@@ -11,7 +11,9 @@
 struct settings {
     char *listen, *brokers, *database, *prefix;
     struct opt_list kafka_props;
-    char *anonymous; /* tenant; NULL: keys are asked for */
+    char *anonymous;             /* tenant; NULL: keys are asked for */
+    int64_t key_rate, key_burst; /* requests a second, and at once; key_rate 0: no limit */
+    struct opt_list cors_origins;
     int64_t connections, database_connections;
     int64_t query_ms, ack_ms, drain_ms;
     char *log_level, *log_format;

@@ -62,12 +62,12 @@ static void serve(int fd)
     struct err err = ERR_INIT;
     int number = 7;
     const struct http_pages_opts opts = {.listen_fd = fd,
-                                          .pages = pages,
-                                          .n_pages = COUNTOF(pages),
-                                          .ctx = &number,
-                                          .connections = CONNECTIONS,
-                                          .idle_ms = 2000,
-                                          .life_ms = 4000};
+                                         .pages = pages,
+                                         .n_pages = COUNTOF(pages),
+                                         .ctx = &number,
+                                         .connections = CONNECTIONS,
+                                         .idle_ms = 2000,
+                                         .life_ms = 4000};
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (loop_new(&loop, &err) != ERR_OK || http_pages_new(loop, &opts, &s, &err) != ERR_OK)
