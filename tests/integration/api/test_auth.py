@@ -166,8 +166,8 @@ def what_is_too_much_is_refused(door, key):
     door.ask("GET", f"/healthz?x={'x' * (9 << 10)}").problem(414, "address_too_long")
     for bytes_sent in (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 200000 + b"\r\n\r\n",
                        b"GET /" + b"x" * 200000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"):
-        status = re.match(r"HTTP/1\.1 (\d+)", door.raw(bytes_sent))
-        assert status and status.group(1) in ("431", "414"), status
+        answer = door.raw(bytes_sent)
+        assert not answer or re.match(r"HTTP/1\.1 (414|431) ", answer), answer
     door.ask("GET", RUN, key, body="{}", headers={"Content-Type": "application/json"}).problem(413, "body_too_large")
     wrong = door.ask("PATCH", RUN, key)
     wrong.problem(405, "method_not_allowed")
