@@ -95,8 +95,10 @@ static enum err_code open_keys(struct api *a, struct err *err)
 
 static enum err_code open_producer(struct api *a, struct err *err)
 {
-    const struct kafka_conf conf = {
-        .brokers = a->set->brokers, .client_id = "sandfleet-api", .props = &a->set->kafka_props};
+    const struct kafka_conf conf = {.brokers = a->set->brokers,
+                                    .client_id = "sandfleet-api",
+                                    .file = a->set->kafka_config,
+                                    .props = &a->set->kafka_props};
     const struct producer_opts opts = {.linger_ms = LINGER_MS, .fatal = on_producer_dead, .ctx = a};
 
     return producer_new(a->loop, &conf, &opts, &a->producer, err);

@@ -23,6 +23,8 @@ const struct opt api_settings_rows[] = {
      .arg = "<conninfo>", .help = "PostgreSQL connection string, as libpq reads it."},
     {.name = "prefix", .type = OPT_STRING, .at = AT(prefix), .def = "sandfleet.", .min = 0, .max = 64,
      .arg = "<text>", .help = "What the installation's topic names begin with."},
+    {.name = "kafka-config", .type = OPT_STRING, .at = AT(kafka_config), .min = 1, .max = 4096,
+     .arg = "<path>", .help = "File of librdkafka settings, name=value a line, closed to others: for SASL passwords."},
     {.name = "kafka-prop", .letter = 'X', .type = OPT_LIST, .at = AT(kafka_props), .flags = OPT_NO_ENV,
      .arg = "<name=value>", .help = "A librdkafka setting, for SASL, TLS and the like."},
     {.name = "anonymous", .type = OPT_STRING, .at = AT(anonymous), .min = 1, .max = RUN_NAME_MAX_BYTES,

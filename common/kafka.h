@@ -17,7 +17,9 @@
 struct kafka_conf {      /* borrowed until the _new call returns */
     const char *brokers; /* "host:port,host:port" */
     const char *client_id;
-    const struct opt_list *props; /* "-X name=value" for librdkafka; NULL: none */
+    const char *file; /* of settings for librdkafka, "name=value" a line, lines that begin with #
+                       * left out, closed to others: where passwords are; NULL: none */
+    const struct opt_list *props; /* "-X name=value", behind the file's; NULL: none */
 };
 
 struct kafka_header {

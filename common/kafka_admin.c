@@ -3,6 +3,7 @@
  * only kind whose look-ups never create a topic. */
 #include "common/kafka_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@ struct kafka_admin {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     char *brokers;
+    enum err_code refused; /* why no broker lets us in; ERR_OK: it may only be away */
+    char reason[200];
 };
 
 static void no_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
@@ -22,14 +25,31 @@ static void no_log(const rd_kafka_t *rk, int level, const char *facility, const 
     (void)text; /* what matters comes back as the call's error */
 }
 
-static enum err_code unreachable(const struct kafka_admin *a, struct err *err)
+/* Only so does librdkafka tell why it cannot connect: its calls just time out. Called by
+ * rd_kafka_poll(). */
+static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
 {
+    struct kafka_admin *a = opaque;
+
+    (void)rk;
+    if (e != RD_KAFKA_RESP_ERR__SSL && e != RD_KAFKA_RESP_ERR__AUTHENTICATION)
+        return;
+    a->refused = e == RD_KAFKA_RESP_ERR__SSL ? ERR_CONFIG : ERR_UNAUTHORIZED;
+    (void)snprintf(a->reason, sizeof(a->reason), "%s", reason);
+}
+
+static enum err_code unreachable(struct kafka_admin *a, struct err *err)
+{
+    while (rd_kafka_poll(a->rk, 0) > 0)
+        ;
+    if (a->refused)
+        return err_set(err, a->refused, "kafka at %s: %s", a->brokers, a->reason);
     return err_set(err, ERR_UNAVAILABLE,
                    "kafka at %s does not answer (is it running? ops/dev status)", a->brokers);
 }
 
-static enum err_code admin_error(const struct kafka_admin *a, rd_kafka_resp_err_t e,
-                                 const char *text, const char *topic, struct err *err)
+static enum err_code admin_error(struct kafka_admin *a, rd_kafka_resp_err_t e, const char *text,
+                                 const char *topic, struct err *err)
 {
     if (e == RD_KAFKA_RESP_ERR__TIMED_OUT || e == RD_KAFKA_RESP_ERR__TRANSPORT ||
         e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || e == RD_KAFKA_RESP_ERR__RESOLVE)
@@ -53,6 +73,8 @@ enum err_code kafka_admin_new(const struct kafka_conf *conf, struct kafka_admin 
     rd_kafka_conf_set_log_cb(c, no_log);
     if (a) {
         a->brokers = strdup(conf->brokers);
+        rd_kafka_conf_set_opaque(c, a);
+        rd_kafka_conf_set_error_cb(c, on_error);
         a->rk = rd_kafka_new(RD_KAFKA_CONSUMER, c, text, sizeof text);
     }
     if (!a || !a->rk || !a->brokers) {
@@ -96,7 +118,7 @@ static void event_done(rd_kafka_event_t **e)
 #define AUTO_OPTIONS AUTO(options_done) rd_kafka_AdminOptions_t
 #define AUTO_EVENT   AUTO(event_done) rd_kafka_event_t
 
-static rd_kafka_AdminOptions_t *options(const struct kafka_admin *a, int64_t timeout_ms)
+static rd_kafka_AdminOptions_t *options(struct kafka_admin *a, int64_t timeout_ms)
 {
     char text[16];
     rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(a->rk, RD_KAFKA_ADMIN_OP_ANY);
@@ -104,7 +126,7 @@ static rd_kafka_AdminOptions_t *options(const struct kafka_admin *a, int64_t tim
     return o;
 }
 
-static enum err_code wait_for(const struct kafka_admin *a, const char *topic, int64_t timeout_ms,
+static enum err_code wait_for(struct kafka_admin *a, const char *topic, int64_t timeout_ms,
                               rd_kafka_event_t **out, struct err *err)
 {
     enum { GRACE_MS = 500 }; /* librdkafka's own time-out says more */
@@ -115,7 +137,7 @@ static enum err_code wait_for(const struct kafka_admin *a, const char *topic, in
     return e ? admin_error(a, e, NULL, topic, err) : ERR_OK;
 }
 
-static enum err_code topic_result(const struct kafka_admin *a, const rd_kafka_topic_result_t **rs,
+static enum err_code topic_result(struct kafka_admin *a, const rd_kafka_topic_result_t **rs,
                                   size_t n, struct err *err)
 {
     rd_kafka_resp_err_t e = n == 1 ? rd_kafka_topic_result_error(rs[0]) : RD_KAFKA_RESP_ERR__FAIL;

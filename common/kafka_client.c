@@ -35,8 +35,21 @@ static void tell_down(struct kafka_client *k)
         LF("next", "is it running? ops/dev status; this process waits and goes on by itself"));
 }
 
+/* A certificate may be renewed on either side, so it goes on trying; but it does not pass by
+ * itself as an outage does. */
+static void tell_distrust(struct kafka_client *k, const char *reason)
+{
+    if (!k->distrusts)
+        log_event(LOG_ERROR, "kafka.tls_failed", LF("brokers", k->brokers), LF("text", reason),
+                  LF("next",
+                     "is the broker's certificate from the authority in ssl.ca.location, and "
+                     "for the name in --brokers?"));
+    k->distrusts = true;
+}
+
 void kafka_client_alive(struct kafka_client *k)
 {
+    k->distrusts = false;
     if (!k->down)
         return;
     k->down = false;
@@ -62,6 +75,9 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         kafka_error(&e, rd_kafka_fatal_error(rk, text, sizeof text), "kafka: %s", text);
         e.code = ERR_INTERNAL;
         tell_dead(k, &e);
+        break;
+    case RD_KAFKA_RESP_ERR__SSL:
+        tell_distrust(k, reason);
         break;
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
         kafka_error(&e, code, "kafka at %s", k->brokers);

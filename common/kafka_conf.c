@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
+#include "common/secret.h"
+
 #include "common/banned.h"
+
+enum { KAFKA_FILE_MAX = 64 << 10, KAFKA_VALUE_MAX = 16 << 10 };
 
 static const struct kafka_prop common_props[] = {
     {"reconnect.backoff.ms", "100"},
@@ -42,6 +48,24 @@ static const char *const ours_alone[] = {
     "log.queue",
 };
 
+/* Every user of the machine reads a command line. */
+static const char *const secrets[] = {
+    "sasl.password",
+    "ssl.key.password",
+    "ssl.keystore.password",
+    "ssl.key.pem",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+};
+
+static bool is_of(const char *name, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, list[i]) == 0)
+            return true;
+    return false;
+}
+
 static enum err_code set(rd_kafka_conf_t *conf, const char *name, const char *value,
                          struct err *err)
 {
@@ -51,22 +75,70 @@ static enum err_code set(rd_kafka_conf_t *conf, const char *name, const char *va
     return ERR_OK;
 }
 
-/* One "name=value" of the caller. */
-static enum err_code set_custom(rd_kafka_conf_t *conf, const char *item, struct err *err)
+/* One "name=value" of the caller; from: "-X", or the file and its line. */
+static enum err_code set_custom(rd_kafka_conf_t *conf, const char *from, struct str item,
+                                struct err *err)
 {
-    char name[128];
-    const char *eq = strchr(item, '=');
-    size_t n = eq ? (size_t)(eq - item) : 0;
-    if (n == 0 || n >= sizeof name)
-        return err_set(err, ERR_CONFIG, "-X wants name=value");
-    memcpy(name, item, n);
+    char name[128], value[KAFKA_VALUE_MAX];
+    const char *eq = item.n ? memchr(item.p, '=', item.n) : NULL;
+    size_t n = eq ? (size_t)(eq - item.p) : 0, left = eq ? item.n - n - 1 : 0;
+
+    if (n == 0 || n >= sizeof name || left >= sizeof value)
+        return err_set(err, ERR_CONFIG, "%s wants name=value", from);
+    memcpy(name, item.p, n);
     name[n] = '\0';
-    for (size_t i = 0; i < COUNTOF(ours_alone); i++) {
-        if (strcmp(name, ours_alone[i]) == 0)
-            return err_set(err, ERR_CONFIG, "-X %s: it keeps a promise of ours, it cannot be set",
-                           name);
+    if (is_of(name, ours_alone, COUNTOF(ours_alone)))
+        return err_set(err, ERR_CONFIG, "%s %s: it keeps a promise of ours, it cannot be set", from,
+                       name);
+    memcpy(value, eq + 1, left);
+    value[left] = '\0';
+    enum err_code rc = set(conf, name, value, err);
+    sodium_memzero(value, sizeof value);
+    return rc;
+}
+
+static enum err_code set_option(rd_kafka_conf_t *conf, const char *item, struct err *err)
+{
+    for (size_t i = 0; i < COUNTOF(secrets); i++) {
+        size_t n = strlen(secrets[i]);
+        if (strncmp(item, secrets[i], n) == 0 && item[n] == '=')
+            return err_set(err, ERR_CONFIG,
+                           "-X %s: a secret, and all can read a command line: write it to a file "
+                           "for --kafka-config",
+                           secrets[i]);
     }
-    return set(conf, name, eq + 1, err);
+    return set_custom(conf, "-X", str_of(item), err);
+}
+
+static enum err_code set_lines(rd_kafka_conf_t *conf, const char *path, struct str text,
+                               struct err *err)
+{
+    struct str line;
+    enum err_code rc = ERR_OK;
+
+    for (int n = 1; rc == ERR_OK && str_next(&text, '\n', &line); n++) {
+        line = str_trim(line);
+        if (line.n && line.p[0] != '#')
+            rc = set_custom(conf, "the line", line, err);
+        if (rc != ERR_OK)
+            rc = err_wrap(err, "kafka settings '%s' line %d", path, n);
+    }
+    return rc;
+}
+
+static enum err_code set_file(rd_kafka_conf_t *conf, const char *path, struct err *err)
+{
+    char *text = malloc(KAFKA_FILE_MAX);
+    size_t n = 0;
+
+    if (!text)
+        return err_set(err, ERR_NOMEM, "kafka settings '%s'", path);
+    enum err_code rc = secret_read_file(path, text, KAFKA_FILE_MAX, &n, err);
+    if (rc == ERR_OK)
+        rc = set_lines(conf, path, (struct str){text, n}, err);
+    sodium_memzero(text, KAFKA_FILE_MAX);
+    free(text);
+    return rc;
 }
 
 static enum err_code fill(rd_kafka_conf_t *c, const struct kafka_conf *conf,
@@ -79,8 +151,10 @@ static enum err_code fill(rd_kafka_conf_t *c, const struct kafka_conf *conf,
         rc = set(c, common_props[i].name, common_props[i].value, err);
     for (size_t i = 0; rc == ERR_OK && i < n; i++)
         rc = set(c, props[i].name, props[i].value, err);
+    if (rc == ERR_OK && conf->file)
+        rc = set_file(c, conf->file, err);
     for (size_t i = 0; rc == ERR_OK && conf->props && i < conf->props->n; i++)
-        rc = set_custom(c, conf->props->items[i], err);
+        rc = set_option(c, conf->props->items[i], err);
     return rc;
 }
 

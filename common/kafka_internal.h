@@ -35,9 +35,10 @@ struct kafka_client {
     /* Fatal, or not let in. Called while the queue is served. */
     void (*dead)(void *ctx, const struct err *e);
     void *ctx;
-    bool down;  /* told by kafka.down */
-    int busy;   /* calls of ours on the stack that go on using the owner */
-    bool freed; /* to be freed by the last of them */
+    bool down;      /* told by kafka.down */
+    bool distrusts; /* told by kafka.tls_failed */
+    int busy;       /* calls of ours on the stack that go on using the owner */
+    bool freed;     /* to be freed by the last of them */
     loop_fn release;
 };
 

@@ -65,7 +65,10 @@ void client_note(const char *fmt, ...)
 
 struct kafka_conf client_kafka(const struct client *c)
 {
-    return (struct kafka_conf){.brokers = c->brokers, .client_id = "sandfleet", .props = &c->props};
+    return (struct kafka_conf){.brokers = c->brokers,
+                               .client_id = "sandfleet",
+                               .file = c->kafka_config,
+                               .props = &c->props};
 }
 
 enum err_code client_connect(const struct client *c, struct topics *topics,

@@ -24,6 +24,7 @@ struct client {
     /* connection */
     char *brokers, *prefix, *database, *api_url, *api_ca_file;
     struct secret *api_key;
+    char *kafka_config;
     struct opt_list props;
     char *log_level;
     /* how to answer */

@@ -24,6 +24,7 @@ static const struct opt answer[] = {
 static const struct opt kafka[] = {
     {"brokers", 'b', OPT_STRING, AT(brokers), "127.0.0.1:9092", 1, 4096, 0, NULL, "<host:port,…>", "Kafka brokers to start from."},
     {"prefix", 0, OPT_STRING, AT(prefix), "sandfleet.", 0, 64, 0, NULL, "<text>", "What the installation's topic names begin with."},
+    {"kafka-config", 0, OPT_STRING, AT(kafka_config), NULL, 1, 4096, 0, NULL, "<path>", "File of librdkafka settings, name=value a line, closed to others: for SASL passwords."},
     {"kafka-prop", 'X', OPT_LIST, AT(props), NULL, 0, 0, OPT_NO_ENV | OPT_CONFIG | OPT_MERGE, NULL, "<name=value>", "A librdkafka setting, for SASL, TLS and the like."},
 };
 

@@ -18,6 +18,8 @@ const struct opt settings_rows[] = {
      .arg = "<conninfo>", .help = "PostgreSQL connection string, as libpq reads it."},
     {.name = "prefix", .type = OPT_STRING, .at = AT(prefix), .def = "sandfleet.", .min = 0, .max = 64,
      .arg = "<text>", .help = "Stands before the names of topics and of the consumer group."},
+    {.name = "kafka-config", .type = OPT_STRING, .at = AT(kafka_config), .min = 1, .max = 4096,
+     .arg = "<path>", .help = "File of librdkafka settings, name=value a line, closed to others: for SASL passwords."},
     {.name = "kafka-prop", .letter = 'X', .type = OPT_LIST, .at = AT(kafka_props), .flags = OPT_NO_ENV,
      .arg = "<name=value>", .help = "A librdkafka setting, for SASL, TLS and the like."},
     {.name = "batch-rows", .type = OPT_INT, .at = AT(batch_rows), .def = "5000", .min = 1, .max = 100000,

@@ -10,6 +10,7 @@
 
 struct settings {
     char *brokers, *database, *prefix;
+    char *kafka_config;
     struct opt_list kafka_props;
     char *log_level, *log_format;
     int64_t batch_rows, batch_bytes, batch_age_ms, offsets_check_ms, prefetch_bytes;

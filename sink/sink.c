@@ -67,6 +67,7 @@ static void start_consumer(struct sink *s)
 {
     const struct kafka_conf conf = {.brokers = s->settings->brokers,
                                     .client_id = "sandfleet-sink",
+                                    .file = s->settings->kafka_config,
                                     .props = &s->settings->kafka_props};
     struct err err = ERR_INIT;
 

@@ -47,6 +47,7 @@ static enum err_code find(struct sink *s, struct losses *l, struct err *err)
 {
     const struct kafka_conf conf = {.brokers = s->settings->brokers,
                                     .client_id = "sandfleet-sink",
+                                    .file = s->settings->kafka_config,
                                     .props = &s->settings->kafka_props};
     struct kafka_admin *admin;
     int64_t low = 0, high = 0;

@@ -96,6 +96,7 @@ static enum err_code find_starts(struct sink *s, struct starts *out, struct err 
 {
     const struct kafka_conf conf = {.brokers = s->settings->brokers,
                                     .client_id = "sandfleet-sink",
+                                    .file = s->settings->kafka_config,
                                     .props = &s->settings->kafka_props};
     struct kafka_admin *admin;
     enum err_code rc = kafka_admin_new(&conf, &admin, err);
@@ -183,6 +184,7 @@ enum err_code rebuild_assign(struct sink *s, struct err *err)
 {
     const struct kafka_conf conf = {.brokers = s->settings->brokers,
                                     .client_id = "sandfleet-sink",
+                                    .file = s->settings->kafka_config,
                                     .props = &s->settings->kafka_props};
     struct kafka_admin *admin = NULL;
     struct partition *ps = NULL;

@@ -102,8 +102,10 @@ static enum err_code serve(const struct settings *s, const struct topics *t,
 
 static enum err_code run_worker(const struct settings *s, int *status, struct err *err)
 {
-    struct kafka_conf kafka = {
-        .brokers = s->brokers, .client_id = "sandfleet-worker", .props = &s->kafka_props};
+    struct kafka_conf kafka = {.brokers = s->brokers,
+                               .client_id = "sandfleet-worker",
+                               .file = s->kafka_config,
+                               .props = &s->kafka_props};
     struct topics topics = {0};
     enum err_code rc = process_need_files(FILES_A_SLOT * s->slots + FILES_BESIDE, err);
 

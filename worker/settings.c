@@ -18,6 +18,8 @@ static const struct opt rows[] = {
       "<conninfo>", "PostgreSQL connection string of the ledger, as libpq reads it." },
     { "prefix", 0, OPT_STRING, AT(prefix), "sandfleet.", 0, 64, 0, NULL,
       "<text>", "What the names of topics and of the consumer group begin with." },
+    { "kafka-config", 0, OPT_STRING, AT(kafka_config), NULL, 1, 4096, 0, NULL,
+      "<path>", "File of librdkafka settings, name=value a line, closed to others: for SASL passwords." },
     { "kafka-prop", 'X', OPT_LIST, AT(kafka_props), NULL, 0, 0, OPT_NO_ENV, NULL,
       "<name=value>", "A librdkafka setting, for SASL, TLS and the like." },
     { "fleet", 0, OPT_STRING, AT(fleet), "sandfleet", 1, 64, 0, NULL,

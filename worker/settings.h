@@ -12,6 +12,7 @@
 
 struct settings {
     char *brokers, *database, *prefix, *fleet;
+    char *kafka_config;
     struct opt_list kafka_props;
     int64_t slots, lease_ms, drain_ms;
     int64_t drain_delay_ms;
