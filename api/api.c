@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "api/api_internal.h"
+#include "api/intake/note.h"
+#include "api/intake/purge.h"
 #include "api/keys.h"
 #include "common/listen.h"
 #include "common/log.h"
@@ -35,7 +37,9 @@ static void on_drain(void *ctx)
 {
     struct api *a = ctx;
 
-    if (http_server_connections(a->server) == 0 || loop_now_ms(a->loop) >= a->stop_by_ms)
+    bool idle = http_server_connections(a->server) == 0 && notes_idle(a->notes);
+
+    if (idle || loop_now_ms(a->loop) >= a->stop_by_ms)
         loop_stop(a->loop);
     else
         timer_start(a->drain, DRAIN_LOOK_MS);
@@ -99,7 +103,11 @@ static enum err_code open_producer(struct api *a, struct err *err)
                                     .client_id = "sandfleet-api",
                                     .file = a->set->kafka_config,
                                     .props = &a->set->kafka_props};
-    const struct producer_opts opts = {.linger_ms = LINGER_MS, .fatal = on_producer_dead, .ctx = a};
+    const struct producer_opts opts = {.linger_ms = LINGER_MS,
+                                       .timeout_ms = a->set->ack_ms,
+                                       .room = intake_on_room,
+                                       .fatal = on_producer_dead,
+                                       .ctx = a};
 
     return producer_new(a->loop, &conf, &opts, &a->producer, err);
 }
@@ -131,7 +139,9 @@ static enum err_code start(struct api *a, struct err *err)
         open_producer(a, err) != ERR_OK)
         return err->code;
     a->drain = timer_new(a->loop, on_drain, a);
-    if (!a->drain)
+    a->notes = notes_new(a);
+    a->purge = purge_new(a);
+    if (!a->drain || !a->notes || !a->purge)
         return err_set(err, ERR_NOMEM, "the API");
     if (open_door(a, url, err) != ERR_OK)
         return err->code;
@@ -147,8 +157,10 @@ static void release(struct api *a)
     http_server_free(a->server);
     producer_free(a->producer);
     keys_free(a->keys);
+    notes_free(a->notes);
     for (size_t i = 0; i < a->n_db; i++)
         pg_free(a->db[i]);
+    purge_free(a->purge);
     timer_free(a->drain);
     loop_free(a->loop);
     topics_release(&a->topics);

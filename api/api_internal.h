@@ -3,6 +3,7 @@
 #define SANDFLEET_API_INTERNAL_H
 
 #include "api/call.h"
+#include "api/intake/intake.h"
 #include "api/route.h"
 #include "api/settings.h"
 #include "common/http_server.h"
@@ -30,6 +31,9 @@ struct api {
     struct pg *db[API_DATABASES_MAX];
     size_t n_db;
     struct producer *producer;
+    struct intake_waiters waiters; /* for room in its queue */
+    struct notes *notes;
+    struct purge *purge;
     struct http_server *server;
     struct timer *drain;
     int64_t stop_by_ms;
@@ -55,5 +59,6 @@ void health_get(struct call *c);
 void ready_get(struct call *c);
 void contract_get(struct call *c);
 void run_get(struct call *c);
+void run_create(struct call *c);
 
 #endif

@@ -9,6 +9,7 @@ const struct route api_routes[] = {
     ROUTE("GET", "/healthz", PUBLIC, health_get),
     ROUTE("GET", "/readyz", PUBLIC, ready_get),
     ROUTE("GET", "/openapi.yaml", PUBLIC, contract_get),
+    ROUTE("POST", "/v1/runs", SUBMIT, run_create, .body_max = API_BODY_MAX),
     ROUTE("GET", "/v1/runs/{}", READ, run_get),
 };
 // clang-format on
