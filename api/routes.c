@@ -11,6 +11,7 @@ const struct route api_routes[] = {
     ROUTE("GET", "/openapi.yaml", PUBLIC, contract_get),
     ROUTE("POST", "/v1/runs", SUBMIT, run_create, .body_max = API_BODY_MAX),
     ROUTE("GET", "/v1/runs/{}", READ, run_get),
+    ROUTE("POST", "/v1/runs/{}/read-token", READ, read_token_post, .body_max = API_BODY_MAX),
 };
 // clang-format on
 const size_t api_routes_n = COUNTOF(api_routes);

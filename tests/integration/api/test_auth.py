@@ -71,6 +71,27 @@ def taken_back_at_once(door):
     door.wait(lambda: door.ask("GET", RUN, soon).status == 401, "the end of a second", seconds=5)
 
 
+def for_one_run_by_a_token(door):
+    mine, admin = door.key("--tenant", "acme", "--scope", "read"), door.key("--tenant", "ops", "--scope", "admin")
+    door.ask("POST", f"{RUN}/read-token", mine).problem(404, "not_found")
+    door.db.ask("INSERT INTO fleet.runs (run_id, run_day, tenant, created_at) VALUES"
+                " ('01950f3c-8a00-7000-8000-000000000001', '2025-02-16', 'acme', now())")
+    door.ask("POST", f"{RUN}/read-token", admin).problem(404, "not_found")
+    door.ask("POST", f"{RUN}/read-token", door.key("--tenant", "acme", "--scope", "submit")).problem(403, "forbidden")
+    for body in ({"ttl_s": 0}, {"ttl_s": 3601}, {"ttl_s": "60"}, {"ttl_s": 1.5}, {"ttl_s": None}):
+        assert door.ask("POST", f"{RUN}/read-token", mine, body).problem(422, "invalid_field")["errors"][0]["pointer"] == "/ttl_s"
+    door.ask("POST", f"{RUN}/read-token", mine, {"ttl": 60}).problem(422, "unknown_field")
+    door.ask("POST", f"{RUN}/read-token", mine, []).problem(400, "malformed_json")
+    answers = [door.ask("POST", f"{RUN}/read-token", mine), door.ask("POST", f"{RUN}/read-token", mine, {"ttl_s": 3600}),
+               door.ask("POST", f"{RUN}/read-token?tenant=acme", admin, {"ttl_s": 1})]
+    for answer in answers:
+        token = answer.json()["token"]
+        assert answer.status == 201 and token.startswith("sfr_"), answer
+        for path in (RUN, f"{RUN}?access_token={token}"):  # it opens the events, and nothing else
+            door.ask("GET", path, token if path == RUN else None).problem(401, "unauthenticated")
+    door.db.ask("DELETE FROM fleet.runs")
+
+
 def told_when_it_was_used(door):
     key = door.key()
 
@@ -185,6 +206,7 @@ def main():
         no_more_than_its_scopes(door, read)
         in_no_other_tenant(door)
         taken_back_at_once(door)
+        for_one_run_by_a_token(door)
         told_when_it_was_used(door)
         without_asking_the_database_each_time(door)
         what_is_too_much_is_refused(door, read)

@@ -32,7 +32,6 @@ static const char *const to_come[] = {
     "GET /v1/runs/{}/explain",
     "POST /v1/runs/{}/cancel",
     "POST /v1/runs/{}/retry",
-    "POST /v1/runs/{}/read-token",
     "POST /v1/batches",
     "GET /v1/batches",
     "GET /v1/batches/{}",
