@@ -11,10 +11,11 @@ function(sf_library name)
   target_link_libraries(sf_${name} PUBLIC sf_flags ${ARGN})
 endfunction()
 
-# sf_program(NAME LIBS…): main.c of this folder as program NAME in build/<preset>/bin.
+# sf_program(NAME LIBS…): main.c of this folder as program NAME in build/<preset>/bin; installed.
 function(sf_program name)
   add_executable(${name} main.c)
   target_link_libraries(${name} PRIVATE ${ARGN})
   target_link_options(${name} PRIVATE -pie)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()

@@ -101,6 +101,13 @@ const char *option_peek(const struct opt *rows, size_t n, const char *name, int 
 /* How many of argv[1..] stand before the first word: flags of these rows, with their values. */
 int option_leading(const struct opt *rows, size_t n, int argc, char *const *argv);
 
+/* --- what a row says of itself -------------------------------------------------------- */
+
+enum { OPTION_NAME_ROOM = 96 };
+const char *option_variable(const struct opt *row, char room[OPTION_NAME_ROOM]);
+void option_term(const struct opt *row, struct buf *out); /* "-o, --output <form>" */
+void option_text(const struct opt *row, struct buf *out); /* its help, default and variable */
+
 void option_help(const struct opt *rows, size_t n, FILE *to); /* the flag part of --help */
 void option_print(const struct opt *rows, size_t n, const void *settings, FILE *to);
 void option_release(const struct opt *rows, size_t n, void *settings);

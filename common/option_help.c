@@ -31,20 +31,22 @@ static void print_paragraph(struct str text, FILE *to)
     (void)fputc('\n', to);
 }
 
-static void print_flag(const struct opt *row, FILE *to)
+const char *option_variable(const struct opt *row, char room[OPTION_NAME_ROOM])
+{
+    return option_env(row, room);
+}
+
+void option_term(const struct opt *row, struct buf *out)
 {
     bool secret = (row->flags & OPT_SECRET) != 0;
 
     if (row->letter)
-        (void)fprintf(to, "  -%c, ", row->letter);
-    else
-        (void)fprintf(to, "      ");
-    (void)fprintf(to, "--%s%s", row->name, secret ? "-file" : "");
+        buf_addf(out, "-%c, ", row->letter);
+    buf_addf(out, "--%s%s", row->name, secret ? "-file" : "");
     if (secret)
-        (void)fprintf(to, " <file>");
+        buf_adds(out, " <file>");
     else if (row->type != OPT_BOOL)
-        (void)fprintf(to, " %s", row->arg ? row->arg : "<value>");
-    (void)fputc('\n', to);
+        buf_addf(out, " %s", row->arg ? row->arg : "<value>");
 }
 
 /* A default that ends the sentence itself is quoted: "sandfleet.". */
@@ -55,21 +57,27 @@ static void add_default(struct buf *text, const char *def)
     buf_addf(text, " Default: %s%s%s.", quote, def, quote);
 }
 
+void option_text(const struct opt *row, struct buf *out)
+{
+    char env[OPTION_ENV_MAX];
+
+    buf_adds(out, row->help);
+    if (row->type == OPT_LIST)
+        buf_adds(out, " May come several times.");
+    if (row->def && *row->def && !(row->flags & OPT_SECRET))
+        add_default(out, row->def);
+    if (!(row->flags & OPT_NO_ENV))
+        buf_addf(out, " [%s]", option_env(row, env));
+}
+
 void option_help(const struct opt *rows, size_t n, FILE *to)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct opt *row = &rows[i];
-        AUTO_BUF text = BUF_INIT(PARAGRAPH_MAX);
-        char env[OPTION_ENV_MAX];
+        AUTO_BUF term = BUF_INIT(PARAGRAPH_MAX), text = BUF_INIT(PARAGRAPH_MAX);
 
-        buf_adds(&text, row->help);
-        if (row->type == OPT_LIST)
-            buf_adds(&text, " May come several times.");
-        if (row->def && *row->def && !(row->flags & OPT_SECRET))
-            add_default(&text, row->def);
-        if (!(row->flags & OPT_NO_ENV))
-            buf_addf(&text, " [%s]", option_env(row, env));
-        print_flag(row, to);
+        option_term(&rows[i], &term);
+        option_text(&rows[i], &text);
+        (void)fprintf(to, "%s%s\n", rows[i].letter ? "  " : "      ", term.p ? term.p : "");
         print_paragraph(buf_str(&text), to);
     }
 }

@@ -8,7 +8,7 @@
 
 struct secret;
 
-enum { OPTION_ENV_MAX = 96, OPTION_FLAG_MAX = 64 };
+enum { OPTION_ENV_MAX = OPTION_NAME_ROOM, OPTION_FLAG_MAX = 64 };
 
 /* The row's variable: its own, or SANDFLEET_<NAME>. Returns out. */
 const char *option_env(const struct opt *row, char out[OPTION_ENV_MAX]);

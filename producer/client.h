@@ -70,7 +70,6 @@ int command_retention(struct client *c, int n, char **words);
 int command_topics_apply(struct client *c, int n, char **words);
 int command_migrate(struct client *c, int n, char **words);
 int command_limits_get(struct client *c, int n, char **words);
-int command_config_show(struct client *c, int n, char **words);
 int command_limits_set(struct client *c, int n, char **words);
 
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */

@@ -4,7 +4,7 @@
 
 #include "common/json.h"
 #include "common/option_value.h"
-#include "producer/client.h"
+#include "producer/cmd_config.h"
 #include "producer/command.h"
 #include "producer/config.h"
 #include "producer/mask.h"

@@ -61,6 +61,14 @@ static const struct command_group *group_of(const char *noun)
     return NULL;
 }
 
+/* Is it short for "NOUN verb", and the noun itself? */
+static bool is_noun(const struct command *c)
+{
+    size_t n = strlen(c->alias);
+
+    return strncmp(c->name, c->alias, n) == 0 && c->name[n] == ' ';
+}
+
 struct command_match command_find(int argc, char *const *argv)
 {
     struct command_match best = {0};
@@ -68,11 +76,13 @@ struct command_match command_find(int argc, char *const *argv)
     const struct command *c;
 
     for (size_t i = 0; (c = command_at(i, &group)); i++) {
-        int by_name = match(c->name, argc, argv);
-        int n = by_name || !c->alias ? by_name : match(c->alias, argc, argv);
+        int n = match(c->name, argc, argv);
+        int short_n = c->alias ? match(c->alias, argc, argv) : 0;
 
         if (n > best.words)
-            best = (struct command_match){c, group, n};
+            best = (struct command_match){c, group, n, false};
+        if (short_n > best.words)
+            best = (struct command_match){c, group, short_n, is_noun(c)};
     }
     if (!best.command && argc > 0 && (best.group = group_of(argv[0])))
         best.words = 1;
@@ -94,6 +104,8 @@ static void try_names(struct nearest *near)
     const struct command *c;
 
     for (size_t i = 0; (c = command_at(i, NULL)); i++) {
+        if (c->hidden)
+            continue;
         nearest_try(near, c->name);
         if (c->alias)
             nearest_try(near, c->alias);
@@ -105,7 +117,8 @@ void command_nearest(int argc, char *const *argv, char *out, size_t size)
     size_t best = TYPED_MAX_BYTES;
 
     out[0] = '\0';
-    for (int words = 1; words <= 3 && words <= argc; words++) { /* "run lst" and "evnts RUN_ID" */
+    for (int words = argc > 1 && group_of(argv[0]) ? 2 : 1; words <= 3 && words <= argc;
+         words++) { /* "run lst" and "evnts RUN_ID" */
         AUTO_BUF typed = BUF_INIT(TYPED_MAX_BYTES);
 
         join(argc, argv, words, &typed);

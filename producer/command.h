@@ -47,6 +47,7 @@ struct command {
     const char *more;     /* paragraphs for help and man page, an empty line between; NULL */
     const char *examples; /* a line each: what is typed, then "  # why"; NULL */
     enum config_use config;
+    bool hidden;      /* for other programs: not told of */
     bool all_options; /* it has the settings of every command: `config show`, `doctor` */
 };
 
@@ -84,6 +85,7 @@ struct command_match {
     const struct command *command;     /* NULL: none */
     const struct command_group *group; /* of the command, or the noun that was named; NULL: none */
     int words;                         /* of argv that name it */
+    bool by_noun; /* the command was not named, its noun alone stands for it: "limits" */
 };
 
 /* Looks argv[0..] up: the longest name or alias that it begins with, else its noun. */

@@ -17,7 +17,7 @@ static const struct opt wait_rows[] = {
 static const struct opt submit_rows[] = {
     {"file", 'f', OPT_STRING, AT(file), NULL, 1, 4096, OPT_NO_ENV, NULL, "<path>", "JSON Lines, an object a line with prompt and custom_id; - is standard input."},
     {"batch", 0, OPT_STRING, AT(batch), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "The batch's name; submitting again under the same name doubles nothing."},
-    {"lane", 0, OPT_STRING, AT(lane), NULL, 0, 0, OPT_NO_ENV, NULL, "<lane>", "The lane, interactive or batch; batch for a file, else interactive."},
+    {"lane", 0, OPT_STRING, AT(lane), NULL, 0, 0, OPT_NO_ENV, NULL, "<interactive|batch>", "Which lane it takes; batch for a file, else interactive."},
     {"skip-invalid", 0, OPT_BOOL, AT(skip_invalid), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Submits the good lines of a file that has bad ones."},
 };
 // clang-format on

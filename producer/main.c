@@ -163,10 +163,10 @@ static int help(int argc, char **argv)
 
     if (argc == 0)
         usage_all(stdout);
+    else if (m.group && (!m.command || m.by_noun))
+        usage_group(m.group, stdout);
     else if (m.command)
         usage_command(m.command, stdout);
-    else if (m.group)
-        usage_group(m.group, stdout);
     else
         return unknown(argc, argv);
     return EXIT_OK;
@@ -190,6 +190,15 @@ static void bring_forward(int argc, char **argv)
         }
 }
 
+/* `sandfleet limits --help`, `sandfleet limits se`: the noun is meant, or another of its verbs. */
+static bool wants_verb(const struct command_match *m, int argc, char **argv)
+{
+    const char *next = 1 + m->words < argc ? argv[1 + m->words] : "-";
+
+    return strcmp(next, "--help") == 0 || strcmp(next, "-h") == 0 ||
+           (next[0] != '-' && m->command->max_words == 0);
+}
+
 static int dispatch(int argc, char **argv)
 {
     struct command_match m;
@@ -203,7 +212,7 @@ static int dispatch(int argc, char **argv)
         return EXIT_OK;
     }
     m = command_find(argc - 1, argv + 1);
-    if (m.command)
+    if (m.command && !(m.by_noun && wants_verb(&m, argc, argv)))
         return run_command(m.command, argc - m.words, argv + m.words);
     return m.group ? noun_alone(&m, argc - 1, argv + 1) : unknown(argc - 1, argv + 1);
 }

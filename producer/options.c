@@ -13,11 +13,11 @@ static const struct opt general[] = {
     {"help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Prints this help and exits."},
     {"config", 0, OPT_STRING, AT(config), NULL, 1, 4096, 0, NULL, "<path>", "The configuration file; sandfleet/config in $XDG_CONFIG_HOME or ~/.config when not given."},
     {"profile", 0, OPT_STRING, AT(profile), NULL, 1, 64, 0, NULL, "<name>", "Which profile of the configuration file; the one that the file says when not given."},
-    {"log-level", 0, OPT_STRING, AT(log_level), "warn", 0, 0, 0, NULL, "<level>", "Least level of log lines on standard error: error, warn, info, debug."},
+    {"log-level", 0, OPT_STRING, AT(log_level), "warn", 0, 0, 0, NULL, "<error|warn|info|debug>", "Least level of log lines on standard error."},
 };
 
 static const struct opt answer[] = {
-    {"output", 'o', OPT_STRING, AT(output_text), "text", 0, 0, OPT_NO_ENV, NULL, "<form>", "How to answer: text, json or jsonl (an event a line)."},
+    {"output", 'o', OPT_STRING, AT(output_text), "text", 0, 0, OPT_NO_ENV, NULL, "<text|json|jsonl>", "How to answer; jsonl has a line an item."},
     {"quiet", 'q', OPT_BOOL, AT(quiet), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Says nothing but the answer and errors."},
 };
 
@@ -48,7 +48,7 @@ static const struct opt request[] = {
     {"tenant", 0, OPT_STRING, AT(tenant), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Whose run it is."},
     {"model", 'm', OPT_STRING, AT(model), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Model; always name one, the CLI's default depends on the credential."},
     {"session", 's', OPT_STRING, AT(session), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Session to go on with: the same sandbox and conversation."},
-    {"on-busy", 0, OPT_STRING, AT(on_busy), NULL, 1, 16, OPT_NO_ENV, NULL, "<policy>", "When the session has an earlier run: enqueue, reject (ends at once), or interrupt (that one ends, this one is next)."},
+    {"on-busy", 0, OPT_STRING, AT(on_busy), NULL, 1, 16, OPT_NO_ENV, NULL, "<enqueue|reject|interrupt>", "When the session has an earlier run: enqueue, reject (ends at once), or interrupt (that one ends, this one is next)."},
     {"system-prompt", 0, OPT_STRING, AT(system_prompt), NULL, 1, RUN_PROMPT_MAX_BYTES, OPT_NO_ENV, NULL, "<text>", "Text appended to the system prompt."},
     {"sandbox-template", 0, OPT_STRING, AT(template), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Template that the sandbox is made from; claude when not given."},
     {"working-dir", 0, OPT_STRING, AT(working_dir), NULL, 1, 1024, OPT_NO_ENV, NULL, "<path>", "Directory to work in, relative to the sandbox's home."},

@@ -7,6 +7,28 @@
 #include "producer/options.h"
 #include "common/banned.h"
 
+enum { COLUMNS = 80, NAMES = 16 }; /* the column behind the commands' names */
+
+/* Words of `text` in lines, those behind the first indented as it is. */
+static void paragraph(const char *text, int indent, FILE *to)
+{
+    struct str rest = str_of(text), word;
+    size_t column = (size_t)indent;
+
+    while (rest.n > 0 && str_next(&rest, ' ', &word)) {
+        bool first = column == (size_t)indent;
+
+        if (!first && column + 1 + word.n > COLUMNS) {
+            (void)fprintf(to, "\n%*s", indent, "");
+            column = (size_t)indent;
+            first = true;
+        }
+        (void)fprintf(to, "%s" STR_FMT, first ? "" : " ", STR_ARG(word));
+        column += word.n + !first;
+    }
+    (void)fputc('\n', to);
+}
+
 static void list(const struct command_group *group, FILE *to)
 {
     const struct command_group *its;
@@ -14,8 +36,12 @@ static void list(const struct command_group *group, FILE *to)
 
     (void)fprintf(to, "%s:\n", group->help);
     for (size_t i = 0; (c = command_at(i, &its)); i++)
-        if (its == group)
-            (void)fprintf(to, "  %-14s %s\n", c->name, c->help);
+        if (its == group && !c->hidden) {
+            (void)fprintf(to, "  %-*s", NAMES - 2, c->name);
+            if (strlen(c->name) >= NAMES - 2)
+                (void)fprintf(to, "\n%*s", NAMES, "");
+            paragraph(c->help, NAMES, to);
+        }
     (void)fputc('\n', to);
 }
 
@@ -27,11 +53,14 @@ void usage_all(FILE *to)
     for (size_t i = 0; i < command_groups_n; i++)
         list(&command_groups[i], to);
     (void)fputs(
-        "`sandfleet COMMAND --help` tells its options. Those of an installation may also come\n"
-        "from the environment: --brokers as SANDFLEET_BROKERS. Exit status:\n",
+        "`sandfleet COMMAND --help` tells its options; what an installation always has may\n"
+        "stand in the environment or in a profile (`sandfleet config show`). The manual:\n"
+        "`sandfleet man | man -l -`. Exit status:\n",
         to);
-    for (size_t i = 0; i < exit_rows_n; i++)
-        (void)fprintf(to, "  %3d  %s\n", exit_rows[i].status, exit_rows[i].when);
+    for (size_t i = 0; i < exit_rows_n; i++) {
+        (void)fprintf(to, "  %3d  ", exit_rows[i].status);
+        paragraph(exit_rows[i].when, 7, to);
+    }
 }
 
 void usage_group(const struct command_group *group, FILE *to)

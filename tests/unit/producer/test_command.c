@@ -32,6 +32,7 @@ static struct row rows[] = {
     {"evens ID", NULL, NULL, 0, "events"},
     {"limts", NULL, NULL, 0, "limits"},
     {"limts set fleet", NULL, NULL, 0, "limits set"},
+    {"limits se fleet", "limits get", "limits", 1, "limits set"},
     {"xyzzy", NULL, NULL, 0, ""},
     {"", NULL, NULL, 0, ""},
 };

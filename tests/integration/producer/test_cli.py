@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Promise: the client explains itself: help on every way that asks for it, pages that man(1) shows,
+completion in the shells themselves; and settings reach every command that talks to Kafka.
+Proof: the program is called as a person, a shell and a build would; no server is needed."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+BIN = pathlib.Path(os.environ["SANDFLEET_BIN"])
+SCRIPTS = pathlib.Path(__file__).resolve().parents[3] / "producer" / "completion"
+
+
+class Client(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("SANDFLEET", "PG", "XDG"))}
+        self.env |= {"HOME": str(self.folder), "PATH": f"{BIN}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+
+    def call(self, *words, status=0, **env):
+        done = subprocess.run([BIN / "sandfleet", *words], env=self.env | env, text=True, timeout=30,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+        self.assertEqual(done.returncode, status, f"{words}: {done.stdout}{done.stderr}")
+        return done
+
+    def configure(self, text, mode=0o600):
+        file = self.folder / ".config" / "sandfleet" / "config"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+        return file
+
+    def commands(self):
+        """Every command that is told of, from `sandfleet help` itself."""
+        return re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", self.call("help").stdout, re.M)
+
+
+class Help(Client):
+    def test_every_way_that_asks(self):
+        for words in (["help"], ["--help"], ["-h"]):
+            self.assertIn("runs follow", self.call(*words).stdout)
+        self.assertIn("runs follow", self.call(status=2).stderr)
+        for words in (["runs", "--help"], ["help", "runs"], ["runs", "-h"]):
+            told = self.call(*words).stdout
+            self.assertIn("runs follow", told)
+            self.assertNotIn("limits set", told)
+        self.assertIn("runs follow", self.call("runs", status=2).stderr)
+        for words in (["limits", "--help"], ["help", "limits"]):
+            self.assertIn("limits set", self.call(*words).stdout)
+        for words in (["help", "runs", "events"], ["runs", "events", "--help"], ["events", "-h"]):
+            self.assertIn("--since", self.call(*words).stdout)
+        self.assertIn("did you mean 'sandfleet runs events'?", self.call("runs", "evnts", status=2).stderr)
+        self.assertIn("did you mean 'sandfleet limits set'?", self.call("limits", "se", status=2).stderr)
+        self.assertRegex(self.call("--version").stdout, r"^sandfleet \d")
+
+    def test_each_command_has_its_own(self):
+        commands = self.commands()
+        self.assertGreater(len(commands), 10)
+        for name in commands:
+            self.assertIn(f"usage: sandfleet {name} ", self.call(*name.split(), "--help").stdout)
+
+    def test_help_does_not_need_a_sound_configuration(self):
+        self.configure("nonsense")
+        self.call("runs", "events", "--help")
+        self.call("completion", "bash")
+        self.assertIn("~/.config/sandfleet/config:1:", self.call("events", "--gaps", status=78).stderr)
+
+
+class Settings(Client):
+    def kafka_commands(self):
+        return [name for name in self.commands() if "--kafka-prop" in self.call("help", *name.split()).stdout]
+
+    def test_properties_reach_every_command_that_talks_to_kafka(self):
+        words = {"runs follow": ["01990000-0000-7000-8000-000000000001"], "run": ["a prompt"], "submit": ["a prompt"]}
+        names = self.kafka_commands()
+        self.assertLessEqual({"run", "submit", "runs follow", "topics apply"}, set(names))
+        for name in names:
+            if name in words or not re.search(r"usage: .*\] [A-Z]", self.call("help", *name.split()).stdout):
+                call = name.split() + words.get(name, [])
+                self.assertIn("sandfleet.no.such", self.call(*call, "-X", "sandfleet.no.such=1", status=78).stderr)
+                self.configure("[x]\nkafka.sandfleet.no.such = 1\n")
+                self.assertIn("sandfleet.no.such", self.call("--profile", "x", *call, status=78).stderr)
+
+    def test_show_tells_where_each_value_comes_from(self):
+        self.configure("profile = a\n[a]\nbrokers = file:1\ntenant = t\nkafka.sasl.password = hushhush\n")
+        told = self.call("config", "show", SANDFLEET_TENANT="env").stdout
+        self.assertRegex(told, r"brokers +file:1 +~/.config/sandfleet/config:3\n")
+        self.assertRegex(told, r"tenant +env +SANDFLEET_TENANT\n")
+        self.assertRegex(told, r"prefix +sandfleet\. +default\n")
+        self.assertRegex(told, r"kafka-prop +sasl.password=\*\*\* ")
+        self.assertNotIn("hush", told)
+        self.assertNotIn("hush", self.call("config", "-o", "json", SANDFLEET_API_KEY="hushhush").stdout)
+
+    def test_a_fault_is_named_with_its_line(self):
+        file = self.configure("\nbroker = x\n")
+        self.assertIn("config:2: unknown key 'broker': did you mean 'brokers'?", self.call("config", status=78).stderr)
+        self.assertIn("did you mean", self.call("config", "--config", file, status=78).stderr)
+        self.call("config", "--config", "/dev/null")
+        self.call("config", "--config", "/nonexistent", status=78)
+        self.call("config", SANDFLEET_PROFILE="x", SANDFLEET_CONFIG="/dev/null", status=78)
+
+
+class Manual(Client):
+    def test_pages_are_clean(self):
+        self.call("man", "--folder", str(self.folder))
+        pages = sorted(self.folder.glob("*.1"))
+        self.assertIn("sandfleet.1", [page.name for page in pages])
+        if not shutil.which("mandoc"):
+            self.skipTest("no mandoc (ops/install --dev)")
+        for page in pages:
+            done = subprocess.run(["mandoc", "-T", "lint", page], capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.stdout + done.stderr, "")
+        text = subprocess.run(["mandoc", "-T", "ascii", self.folder / "sandfleet.1"], capture_output=True, text=True, timeout=30)
+        text = re.sub(r".\x08", "", text.stdout)
+        for part in ("EXIT STATUS", "124", "SANDFLEET_BROKERS", "~/.config/sandfleet/config", "EXAMPLES"):
+            self.assertIn(part, text)
+
+    def test_the_same_pages_twice(self):
+        first = self.call("man", "runs", SOURCE_DATE_EPOCH="86400").stdout
+        self.assertIn("1970-01-02", first)
+        self.assertEqual(first, self.call("man", "sandfleet-runs", SOURCE_DATE_EPOCH="86400").stdout)
+        self.call("man", "xyzzy", status=3)
+
+
+class Completion(Client):
+    def bash(self, *words):
+        """What bash would offer, its own way of cutting words included."""
+        quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in ("sandfleet", *words))
+        script = f"""source <(sandfleet completion bash)
+            complete -p sandfleet >/dev/null || exit 1
+            COMP_WORDS=({quoted}) COMP_CWORD={len(words)}
+            _sandfleet
+            printf '%s\\n' "${{COMPREPLY[@]}}" """
+        done = subprocess.run(["bash", "--norc", "-u", "-c", script], env=self.env, cwd=self.folder, text=True, timeout=30,
+                              capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.split()
+
+    def test_bash(self):
+        self.configure("[prod]\n")
+        (self.folder / "prompts.jsonl").touch()
+        self.assertEqual(self.bash("ru"), ["run", "runs"])
+        self.assertEqual(self.bash("runs", "ev"), ["events"])
+        self.assertEqual(self.bash("run", "--out"), ["--output"])
+        self.assertEqual(self.bash("run", "--output", "j"), ["json", "jsonl"])
+        self.assertEqual(self.bash("run", "--output", "=", "j"), ["json", "jsonl"])
+        self.assertEqual(self.bash("run", "--output", "="), ["text", "json", "jsonl"])
+        self.assertEqual(self.bash("limits", "set", "ten"), ["tenant:"])
+        self.assertEqual(self.bash("--profile", ""), ["prod"])
+        self.assertEqual(self.bash("submit", "--file", "pro"), ["prompts.jsonl"])
+        self.assertEqual(self.bash("xyzzy"), [])
+
+    def test_fish(self):
+        if not shutil.which("fish"):
+            self.skipTest("no fish (ops/install --dev)")
+        subprocess.run(["fish", "--no-execute", SCRIPTS / "sandfleet.fish"], check=True, timeout=30)
+        script = "sandfleet completion fish | source; complete --do-complete 'sandfleet runs ev'; complete --do-complete 'sandfleet run --output=j'"
+        done = subprocess.run(["fish", "--no-config", "-c", script], env=self.env, capture_output=True, text=True, timeout=30)
+        self.assertEqual([line.split("\t")[0] for line in done.stdout.splitlines()], ["events", "--output=json", "--output=jsonl"])
+
+    def test_zsh(self):
+        if not shutil.which("zsh"):
+            self.skipTest("no zsh (ops/install --dev)")
+        subprocess.run(["zsh", "--no-exec", SCRIPTS / "sandfleet.zsh"], check=True, timeout=30)
+        # the helpers of zsh's own completion are answered for: what they are given is what is shown
+        script = """compdef() { }; _files() { print -r -- :files }
+            _describe() { local one; for one in ${(P)2}; do print -r -- $one; done }
+            source <(sandfleet completion zsh)
+            words=(sandfleet limits set t) CURRENT=4; _sandfleet
+            words=(sandfleet submit --file '') CURRENT=4; _sandfleet"""
+        done = subprocess.run(["zsh", "--no-rcs", "-c", script], env=self.env, capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.stdout.splitlines(), ["tenant\\::", ":files"], done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
