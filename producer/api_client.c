@@ -19,6 +19,7 @@ enum {
     HEADER_MAX = SECRET_MAX_BYTES + 64,
     BACKOFF_MS = 200,
     BACKOFF_CAP_MS = 3000,
+    MEMBERS = 32,
 };
 
 struct api_client {
@@ -305,6 +306,22 @@ enum err_code api_get(struct api_client *a, const char *path, cJSON **out, struc
     if (json_parse(buf_str(&body), 0, out, err) != ERR_OK)
         return err_set(err, ERR_PROTOCOL,
                        "sandfleet-api at %s answers no JSON; is --api-url right?", a->url.p);
+    return ERR_OK;
+}
+
+enum err_code api_get_text(struct api_client *a, const char *path, struct buf *out,
+                           const char *name, struct str *member, struct err *err)
+{
+    const struct api_call call = {.path = path};
+    struct json_member m[MEMBERS];
+    struct json_scan scan;
+
+    if (api_call(a, &call, out, NULL, err) != ERR_OK)
+        return err->code;
+    if (json_scan(buf_str(out), m, MEMBERS, &scan, err) != ERR_OK)
+        return err_set(err, ERR_PROTOCOL,
+                       "sandfleet-api at %s answers no JSON; is --api-url right?", a->url.p);
+    *member = json_member(m, scan.n_members < MEMBERS ? scan.n_members : MEMBERS, name);
     return ERR_OK;
 }
 

@@ -51,12 +51,17 @@ void api_request_release(struct api_request *r);
 /* Done, its answer appended to out. A server that is not ready or asks for time is asked again, for
  * up to API_PATIENCE_MS. Errors: api_problem_read(); ERR_UNAVAILABLE, ERR_TIMEOUT;
  * ERR_CANCELLED when the loop was stopped meanwhile. problem may be NULL. */
-enum { API_PATIENCE_MS = 10 * 1000, API_ANSWER_MAX = 32 << 20 };
+enum { API_PATIENCE_MS = 10 * 1000, API_ANSWER_MAX = 128 << 20 };
 enum err_code api_call(struct api_client *a, const struct api_call *call, struct buf *out,
                        struct api_problem *problem, struct err *err) MUST_USE;
 /* GET of a JSON document, yours: cJSON_Delete. */
 enum err_code api_get(struct api_client *a, const char *path, cJSON **out,
                       struct err *err) MUST_USE;
+
+/* The same as text, found to be JSON, appended to out; *member is the value of its member `name`.
+ */
+enum err_code api_get_text(struct api_client *a, const char *path, struct buf *out,
+                           const char *name, struct str *member, struct err *err) MUST_USE;
 
 /* GET of an answer of any length, piece by piece; false stops it (ERR_CANCELLED). */
 typedef bool api_piece_fn(void *ctx, struct str piece);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/json.h"
-#include "producer/client.h"
+#include "producer/cmd_runs.h"
 #include "schema/cancel.h"
 #include "common/banned.h"
 
@@ -16,7 +16,7 @@ enum { LINE_MAX_BYTES = 1024 };
 static enum err_code check(const struct client *c, int n, char **words, struct err *err)
 {
     if (!c->database)
-        return err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
+        return err_set(err, ERR_USAGE, "--api-url and --database are missing: give one of them");
     if (n == 0 && !c->batch)
         return err_set(err, ERR_USAGE,
                        "cancel takes run ids, as run and submit print them, or --batch");
@@ -136,6 +136,8 @@ int command_cancel(struct client *c, int n, char **words)
                             .force = c->force};
     struct err err = ERR_INIT;
 
+    if (c->api_url)
+        return runs_cancel_by_api(c, n, words);
     if (check(c, n, words, &err) != ERR_OK)
         return client_fail(&err);
     return ask(c, &w, &err);

@@ -6,7 +6,7 @@
 #include "common/json.h"
 #include "common/pg_once.h"
 #include "common/uuid.h"
-#include "producer/client.h"
+#include "producer/cmd_runs.h"
 #include "producer/term_text.h"
 #include "common/banned.h"
 
@@ -195,7 +195,9 @@ static enum err_code know_run(const struct reader *r, struct err *err)
 static enum err_code check(const struct client *c, int n, char **words, struct err *err)
 {
     if (!c->database)
-        return err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
+        return err_set(err, ERR_USAGE, "%s",
+                       c->gaps ? "--database is missing: give it, or set SANDFLEET_DATABASE"
+                               : "--api-url and --database are missing: give one of them");
     if (n == 0 && !c->gaps)
         return err_set(err, ERR_USAGE,
                        "events takes a run id, as run and submit print it, or --gaps");
@@ -209,6 +211,11 @@ int command_events(struct client *c, int n, char **words)
     AUTO_CONN *conn = NULL;
     struct err err = ERR_INIT;
 
+    if (c->api_url && !c->gaps) {
+        if (runs_check_ids(n, words, &err) != ERR_OK)
+            return client_fail(&err);
+        return runs_events_by_api(c, words[0]);
+    }
     if (check(c, n, words, &err) != ERR_OK ||
         pg_once_open(c->database, "sandfleet events", &conn, &err) != ERR_OK)
         return client_fail(&err);

@@ -61,6 +61,9 @@ void render_release(struct render *r);
 /* Appends the text of one event to out; nothing for events that a person need not see. */
 void render_event(struct render *r, const struct event_view *v, struct buf *out);
 
+/* The same of one line of Claude's own, as it printed it. */
+void render_native(struct render *r, struct str line, struct buf *out);
+
 /* For a live terminal: what goes on, and for how long. now_ms: of any clock. */
 void render_doing(struct render *r, const char *what, int64_t now_ms);
 void render_tick(struct render *r, int64_t now_ms, struct buf *out);

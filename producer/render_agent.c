@@ -350,3 +350,52 @@ void render_stderr(const struct telling *t)
     render_gap(t, RENDER_NOTE);
     render_para(t, &p, str_trim(str_of(json_get_string(t->data, "text"))));
 }
+
+/* --- lines without their events ------------------------------------------------ */
+
+/* As the worker does it (worker/run/stream_json.c), as far as it matters here. */
+enum event_type render_line_type(const cJSON *native)
+{
+    static const struct {
+        const char *type, *subtype;
+        enum event_type is;
+    } rows[] = {
+        {"system", "init", EVENT_AGENT_INIT},
+        {"system", NULL, EVENT_AGENT_SYSTEM},
+        {"assistant", NULL, EVENT_AGENT_MESSAGE},
+        {"user", NULL, EVENT_AGENT_TOOL_RESULT},
+        {"result", NULL, EVENT_AGENT_RESULT},
+        {"stream_event", NULL, EVENT_AGENT_DELTA},
+        {"rate_limit_event", NULL, EVENT_AGENT_RATE_LIMIT},
+        {"tool_progress", NULL, EVENT_AGENT_PROGRESS},
+    };
+    const char *type = render_word(native, "type", ""), *sub = render_word(native, "subtype", "");
+
+    for (size_t i = 0; i < COUNTOF(rows); i++)
+        if (is(rows[i].type, type) && (!rows[i].subtype || is(rows[i].subtype, sub)))
+            return rows[i].is;
+    return cJSON_IsObject(native) ? EVENT_AGENT_OTHER : EVENT_AGENT_TEXT;
+}
+
+/* A line that is no JSON is stored as a JSON string. */
+void render_native(struct render *r, struct str line, struct buf *out)
+{
+    AUTO_JSON *native = NULL;
+    AUTO_BUF data = BUF_INIT(out->max);
+    struct err unused = ERR_INIT;
+    struct event_view v = {.known_type = true};
+
+    if (json_parse(line, 0, &native, &unused) != ERR_OK)
+        native = NULL;
+    v.event.type = render_line_type(native);
+    buf_addc(&data, '{');
+    if (cJSON_IsObject(native))
+        json_kv_raw(&data, "native", line);
+    else if (cJSON_IsString(native))
+        json_kv(&data, "text", native->valuestring);
+    else
+        json_kv_str(&data, "text", line);
+    buf_addc(&data, '}');
+    v.event.data = buf_str(&data);
+    render_event(r, &v, out);
+}

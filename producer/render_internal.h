@@ -49,6 +49,7 @@ void render_note(const struct telling *t, const char *fmt, ...) PRINTF(2, 3);
 void render_complaint(const struct telling *t, const char *fmt, ...) PRINTF(2, 3);
 
 const char *render_word(const cJSON *data, const char *key, const char *otherwise);
+enum event_type render_line_type(const cJSON *native); /* NULL: no JSON */
 int64_t render_int(const cJSON *data, const char *key);
 /* "12,345"; "$0.0123"; "12.3 KiB" */
 enum { RENDER_NUMBER = 32 };

@@ -11,7 +11,7 @@
 
 #include "common/gzip.h"
 #include "common/json.h"
-#include "schema/event.h"
+#include "producer/render_internal.h"
 
 enum { CLAUDE_FILES = 64, CLAUDE_FILE_MAX = 16 << 20 };
 
@@ -71,31 +71,6 @@ static inline void claude_read(const char *name, struct buf *out)
         buf_addstr(out, buf_str(&raw));
 }
 
-/* As the worker does it (worker/run/stream_json.c). */
-static inline enum event_type claude_type(const cJSON *native)
-{
-    static const struct {
-        const char *type, *subtype;
-        enum event_type is;
-    } rows[] = {
-        {"system", "init", EVENT_AGENT_INIT},
-        {"system", NULL, EVENT_AGENT_SYSTEM},
-        {"assistant", NULL, EVENT_AGENT_MESSAGE},
-        {"user", NULL, EVENT_AGENT_TOOL_RESULT},
-        {"result", NULL, EVENT_AGENT_RESULT},
-        {"stream_event", NULL, EVENT_AGENT_DELTA},
-        {"rate_limit_event", NULL, EVENT_AGENT_RATE_LIMIT},
-        {"tool_progress", NULL, EVENT_AGENT_PROGRESS},
-    };
-    const char *type = json_get_string(native, "type"), *sub = json_get_string(native, "subtype");
-
-    for (size_t i = 0; native && i < COUNTOF(rows); i++)
-        if (strcmp(rows[i].type, type) == 0 &&
-            (!rows[i].subtype || (sub && strcmp(rows[i].subtype, sub) == 0)))
-            return rows[i].is;
-    return native ? EVENT_AGENT_OTHER : EVENT_AGENT_TEXT;
-}
-
 typedef void claude_event_fn(void *ctx, const struct event_view *v);
 
 static inline void claude_say(claude_event_fn *fn, void *ctx, enum event_type type, struct str data)
@@ -121,7 +96,7 @@ static inline void claude_line(claude_event_fn *fn, void *ctx, struct str line)
     else
         json_kv_str(&data, "text", line);
     buf_addc(&data, '}');
-    claude_say(fn, ctx, claude_type(native), buf_str(&data));
+    claude_say(fn, ctx, render_line_type(native), buf_str(&data));
 }
 
 static inline void claude_play(const char *name, claude_event_fn *fn, void *ctx)
