@@ -230,24 +230,23 @@ static enum err_code try_once(struct pending *p, const struct http_call *call, s
     return err->code;
 }
 
-static void on_slept(void *ctx)
+static void on_rested(void *ctx)
 {
     loop_stop(ctx);
 }
 
-/* false: the loop was stopped by somebody else. */
-static bool sleep_in(struct loop *l, int64_t ms)
+bool api_rest(struct api_client *a, int64_t ms)
 {
-    struct timer *t = timer_new(l, on_slept, l);
-    bool slept;
+    struct timer *t = timer_new(a->loop, on_rested, a->loop);
+    bool rested;
 
     if (!t)
         return false;
     timer_start(t, ms);
-    loop_run(l);
-    slept = !timer_pending(t);
+    loop_run(a->loop);
+    rested = !timer_pending(t);
     timer_free(t);
-    return slept;
+    return rested;
 }
 
 /* The server answered that it cannot now, and did nothing: it is asked again. One that is not there
@@ -276,7 +275,7 @@ static enum err_code do_call(struct pending *p, const struct api_call *call, str
         if (try_once(p, &r.call, err) == ERR_OK || !worth_another(p))
             break;
         wait = err->retry_ms > 0 ? err->retry_ms : backoff_next_ms(&backoff);
-        if (loop_now_ms(p->a->loop) + wait > until || !sleep_in(p->a->loop, wait))
+        if (loop_now_ms(p->a->loop) + wait > until || !api_rest(p->a, wait))
             break;
     }
     api_request_release(&r);
@@ -332,6 +331,45 @@ enum err_code api_pipe(struct api_client *a, const char *path, const char *accep
     struct pending p = {.a = a, .piece = fn, .ctx = ctx};
 
     return do_call(&p, &call, err);
+}
+
+struct lines {
+    struct buf rest; /* of a line that is still to come */
+    api_line_fn *fn;
+    void *ctx;
+    bool stopped;
+};
+
+static bool on_lines(void *ctx, struct str piece)
+{
+    struct lines *l = ctx;
+
+    while (piece.n && !l->stopped && l->rest.rc == ERR_OK) {
+        const char *end = memchr(piece.p, '\n', piece.n);
+        size_t n = end ? (size_t)(end - piece.p) : piece.n;
+
+        buf_add(&l->rest, piece.p, n);
+        piece = (struct str){piece.p + n + (end != NULL), piece.n - n - (end != NULL)};
+        if (!end || l->rest.rc != ERR_OK)
+            break;
+        l->stopped = !l->fn(l->ctx, buf_str(&l->rest));
+        buf_clear(&l->rest);
+    }
+    return !l->stopped && l->rest.rc == ERR_OK;
+}
+
+enum err_code api_pipe_lines(struct api_client *a, const char *path, const char *accept,
+                             api_line_fn *fn, void *ctx, struct err *err)
+{
+    struct lines l = {.rest = BUF_INIT(API_LINE_MAX), .fn = fn, .ctx = ctx};
+    enum err_code rc = api_pipe(a, path, accept, on_lines, &l, err);
+
+    if (l.rest.rc != ERR_OK)
+        rc = err_set(err, l.rest.rc, "a line of the answer is over %d bytes", API_LINE_MAX);
+    else if (rc == ERR_OK && l.rest.len && !fn(ctx, buf_str(&l.rest)))
+        rc = err_set(err, ERR_CANCELLED, "stopped");
+    buf_release(&l.rest);
+    return rc;
 }
 
 /* --- addresses ------------------------------------------------------------------ */

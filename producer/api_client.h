@@ -68,6 +68,15 @@ typedef bool api_piece_fn(void *ctx, struct str piece);
 enum err_code api_pipe(struct api_client *a, const char *path, const char *accept, api_piece_fn *fn,
                        void *ctx, struct err *err) MUST_USE;
 
+/* The same in lines, without their newlines. A line over API_LINE_MAX is ERR_TOO_BIG. */
+enum { API_LINE_MAX = 8 << 20 };
+typedef bool api_line_fn(void *ctx, struct str line);
+enum err_code api_pipe_lines(struct api_client *a, const char *path, const char *accept,
+                             api_line_fn *fn, void *ctx, struct err *err) MUST_USE;
+
+/* Runs the loop for so long; false: somebody else stopped it. */
+bool api_rest(struct api_client *a, int64_t ms);
+
 /* --- addresses ------------------------------------------------------------------ */
 /* Starts a path: "/v1/batches/%s/results", each %s a percent-encoded word. */
 void api_path(struct buf *out, const char *fmt, ...) PRINTF(2, 3);

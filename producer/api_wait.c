@@ -42,23 +42,6 @@ static enum err_code poll_once(struct waiting *x, cJSON **doc, struct err *err)
     return ERR_OK;
 }
 
-static void on_slept(void *ctx)
-{
-    loop_stop(ctx);
-}
-
-static void rest(struct waiting *x, int64_t ms)
-{
-    struct loop *l = api_client_loop(x->api);
-    struct timer *t = timer_new(l, on_slept, l);
-
-    if (!t)
-        return;
-    timer_start(t, ms);
-    loop_run(l);
-    timer_free(t);
-}
-
 /* false: it is given up. */
 static bool come_again(struct waiting *x, const struct err *err)
 {
@@ -72,8 +55,7 @@ static bool come_again(struct waiting *x, const struct err *err)
     if (!x->told && !x->w->quiet)
         client_note("%s; trying again", err->msg);
     x->told = true;
-    rest(x, wait);
-    return true;
+    return api_rest(x->api, wait);
 }
 
 enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **doc, struct err *err)

@@ -15,6 +15,8 @@
 #include "producer/term_text.h"
 #include "common/banned.h"
 
+#define NDJSON "application/x-ndjson"
+
 enum { TEXT_MAX = 4 << 20, LINE_MAX = 4 << 20, PAGE = 100, PAGE_MAX = 128 << 20, WAIT_STEP_S = 60 };
 
 /* --- result --------------------------------------------------------------------- */
@@ -266,71 +268,56 @@ int runs_cancel_by_api(struct client *c, int n, char **words)
 /* --- logs ----------------------------------------------------------------------- */
 
 struct log_out {
-    const struct client *c;
     struct render render;
-    struct buf line; /* what is there of one that is still to come */
     struct buf out;
-    bool raw;
     struct err err;
 };
 
-static bool put_log(struct log_out *l)
-{
-    enum err_code rc = api_show_put(buf_str(&l->out), &l->err);
-
-    buf_clear(&l->out);
-    return rc == ERR_OK;
-}
-
-static bool on_log(void *ctx, struct str piece)
+static bool on_raw(void *ctx, struct str piece)
 {
     struct log_out *l = ctx;
-    struct str line;
 
-    if (l->raw)
-        return api_show_put(piece, &l->err) == ERR_OK;
-    while (piece.n) {
-        const char *end = memchr(piece.p, '\n', piece.n);
-        size_t n = end ? (size_t)(end - piece.p) : piece.n;
+    return api_show_put(piece, &l->err) == ERR_OK;
+}
 
-        buf_add(&l->line, piece.p, n);
-        piece = (struct str){piece.p + n + (end != NULL), piece.n - n - (end != NULL)};
-        if (!end)
-            break;
-        line = buf_str(&l->line);
-        render_native(&l->render, line, &l->out);
-        buf_clear(&l->line);
-        if (!put_log(l))
-            return false;
-    }
-    return true;
+static bool on_line(void *ctx, struct str line)
+{
+    struct log_out *l = ctx;
+
+    buf_clear(&l->out);
+    render_native(&l->render, line, &l->out);
+    return api_show_put(buf_str(&l->out), &l->err) == ERR_OK;
+}
+
+static enum err_code get_log(struct api_client *a, const struct runs_client *c, const char *run_id,
+                             struct log_out *l, struct err *err)
+{
+    AUTO_BUF path = BUF_INIT(1024);
+
+    api_path(&path, "/v1/runs/%s/log", run_id);
+    if (c->attempt)
+        api_query_int(&path, "attempt", c->attempt);
+    if (c->c.output == OUTPUT_TEXT)
+        return api_pipe_lines(a, path.p, NDJSON, on_line, l, err);
+    return api_pipe(a, path.p, NDJSON, on_raw, l, err);
 }
 
 int command_runs_logs(struct client *c, int n, char **words)
 {
     struct terminal t = terminal_of(STDOUT_FILENO);
-    struct log_out l = {.c = c,
-                        .line = BUF_INIT(LINE_MAX),
-                        .out = BUF_INIT(8 * LINE_MAX),
-                        .raw = c->output != OUTPUT_TEXT,
+    struct log_out l = {.out = BUF_INIT(8 * LINE_MAX),
                         .render = {.colour = t.colour,
                                    .unicode = t.unicode,
                                    .full = c->full,
                                    .columns = t.terminal ? t.columns : 0}};
     struct api_client *a = NULL;
     struct err err = ERR_INIT;
-    AUTO_BUF path = BUF_INIT(1024);
 
-    if (runs_check_ids(n, words, &err) == ERR_OK && api_client_new(c, &a, &err) == ERR_OK) {
-        api_path(&path, "/v1/runs/%s/log", words[0]);
-        if (((const struct runs_client *)c)->attempt)
-            api_query_int(&path, "attempt", ((const struct runs_client *)c)->attempt);
-        (void)!api_pipe(a, path.p, "application/x-ndjson", on_log, &l, &err);
-    }
+    if (runs_check_ids(n, words, &err) == ERR_OK && api_client_new(c, &a, &err) == ERR_OK)
+        (void)!get_log(a, (const struct runs_client *)c, words[0], &l, &err);
     if (l.err.code != ERR_OK)
         err = l.err;
     api_client_free(a);
-    buf_release(&l.line);
     buf_release(&l.out);
     render_release(&l.render);
     return err.code == ERR_OK ? EXIT_OK : api_fail(&err);

@@ -7,6 +7,11 @@
 const struct command_group command_groups[] = {
     {"run", "Submitting", {&commands_run}},
     {"runs", "What was submitted", {&commands_runs}},
+    {"batch", "Batches", {&commands_batch_read}},
+    {"sessions", "Conversations", {&commands_sessions}},
+    {"sandbox", "Their sandboxes", {&commands_sandbox}},
+    {"workers", "The fleet", {&commands_fleet}},
+    {"dlq", "What was refused", {&commands_dlq}},
     {"limits", "What may run at once", {&commands_limits}},
     {"keys", "Who may come in by the HTTP door", {&commands_keys}},
     {"cred", "Credentials of the agents", {&commands_cred}},

@@ -9,7 +9,8 @@
 
 #define COMMAND_LIST(rows) {(rows), COUNTOF(rows)}
 
-extern const struct command_list commands_config;
+extern const struct command_list commands_config, commands_batch_read, commands_sessions,
+    commands_sandbox, commands_dlq, commands_fleet;
 extern const struct command_list commands_keys;
 extern const struct command_list commands_limits;
 extern const struct command_list commands_run;
