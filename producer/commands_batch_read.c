@@ -20,7 +20,7 @@ static const struct opt wait_rows[] = {
 };
 
 static const struct opt results_rows[] = {
-    {"output", 'o', OPT_STRING, AT(output_text), "jsonl", 0, 0, OPT_NO_ENV, NULL, "<form>", "How to answer: jsonl (a result a line), json (one array) or text."},
+    {"output", 'o', OPT_STRING, AT(output_text), "jsonl", 0, 0, OPT_NO_ENV, NULL, "<text|json|jsonl>", "How to answer: a result a line, one array, or a row each for people."},
     {"ordered", 0, OPT_BOOL, BATCH(ordered), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "In the order in which they were submitted, not in which they ended."},
     {"errors-only", 0, OPT_BOOL, BATCH(errors_only), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Leaves out those that succeeded."},
 };

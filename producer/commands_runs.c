@@ -24,7 +24,7 @@ static const struct opt list_rows[] = {
     {"custom-id", 0, OPT_STRING, RUN(custom), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Only those of this name."},
     {"project", 0, OPT_STRING, RUN(project), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Only of this project_id."},
     {"user", 0, OPT_STRING, RUN(user), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Only of this user_id."},
-    {"lane", 0, OPT_STRING, RUN(lane), NULL, 1, 32, OPT_NO_ENV, NULL, "<lane>", "Only in this lane, interactive or batch."},
+    {"lane", 0, OPT_STRING, RUN(lane), NULL, 1, 32, OPT_NO_ENV, NULL, "<interactive|batch>", "Only in this lane."},
     {"outcome", 0, OPT_STRING, RUN(outcome), NULL, 1, 64, OPT_NO_ENV, NULL, "<outcome>", "Only those that ended so: docs/outcomes.md lists them."},
     {"after", 0, OPT_STRING, RUN(after), NULL, 1, 64, OPT_NO_ENV, NULL, "<time>", "Only those created then or later: 2h for two hours ago, or 2026-03-01T10:00:00Z."},
     {"before", 0, OPT_STRING, RUN(before), NULL, 1, 64, OPT_NO_ENV, NULL, "<time>", "Only those created before then."},
