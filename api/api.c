@@ -4,9 +4,12 @@
 #include <stdlib.h>
 
 #include "api/api_internal.h"
+#include "api/feed.h"
 #include "api/intake/note.h"
 #include "api/intake/purge.h"
 #include "api/keys.h"
+#include "api/streams.h"
+#include "api/wait.h"
 #include "common/listen.h"
 #include "common/log.h"
 #include "common/process.h"
@@ -51,8 +54,11 @@ static void on_stop(void *ctx, int count)
 
     log_event(LOG_INFO, "api.stopping", LF_INT("signals", count),
               LF_INT("connections", http_server_connections(a->server)));
-    if (!a->stopping)
+    if (!a->stopping) {
         http_server_quiesce(a->server);
+        streams_drain(a->streams);
+        waits_drain(a->waits);
+    }
     a->stopping = true;
     a->stop_by_ms = loop_now_ms(a->loop) + (count == 1 ? a->set->drain_ms : 0);
     timer_start(a->drain, 0);
@@ -136,6 +142,8 @@ static enum err_code start(struct api *a, struct err *err)
         topics_load(a->set->prefix, &a->topics, err) != ERR_OK ||
         loop_new(&a->loop, err) != ERR_OK || loop_on_stop(a->loop, on_stop, a, err) != ERR_OK ||
         open_database(a, err) != ERR_OK || open_keys(a, err) != ERR_OK ||
+        feed_new(a->loop, a->set->database, a->set->query_ms, &a->feed, err) != ERR_OK ||
+        streams_new(a, &a->streams, err) != ERR_OK || waits_new(a, &a->waits, err) != ERR_OK ||
         open_producer(a, err) != ERR_OK)
         return err->code;
     a->drain = timer_new(a->loop, on_drain, a);
@@ -155,6 +163,9 @@ static enum err_code start(struct api *a, struct err *err)
 static void release(struct api *a)
 {
     http_server_free(a->server);
+    streams_free(a->streams);
+    waits_free(a->waits);
+    feed_free(a->feed);
     producer_free(a->producer);
     keys_free(a->keys);
     notes_free(a->notes);

@@ -30,6 +30,9 @@ struct api {
     struct topics topics;
     struct pg *db[API_DATABASES_MAX];
     size_t n_db;
+    struct feed *feed;
+    struct streams *streams;
+    struct waits *waits;
     struct producer *producer;
     struct intake_waiters waiters; /* for room in its queue */
     struct notes *notes;
@@ -61,5 +64,6 @@ void contract_get(struct call *c);
 void run_get(struct call *c);
 void run_create(struct call *c);
 void read_token_post(struct call *c);
+void events_get(struct call *c);
 
 #endif

@@ -9,6 +9,7 @@
 #include "api/api_internal.h"
 #include "api/auth.h"
 #include "api/cors.h"
+#include "api/wait.h"
 #include "common/clock.h"
 #include "common/percent.h"
 #include "common/banned.h"
@@ -24,6 +25,7 @@ void call_drop(struct call *c)
 {
     if (--c->refs > 0)
         return;
+    wait_forget(c);
     if (c->release)
         c->release(c);
     c->api->calls--;

@@ -19,6 +19,7 @@
 #include "schema/run_request.h"
 
 struct api;
+struct waiter;
 
 struct principal { /* who asks */
     char tenant[RUN_NAME_MAX_BYTES + 1];
@@ -39,6 +40,7 @@ struct call {
 
     void *state;                     /* the handler's own */
     void (*release)(struct call *c); /* NULL or: frees it, when nothing refers to the call */
+    struct waiter *waiter;           /* wait.h's */
     size_t refs;                     /* private from here on */
     char *params_text;
     pg_fn on_result;

@@ -12,6 +12,7 @@ const struct route api_routes[] = {
     ROUTE("POST", "/v1/runs", SUBMIT, run_create, .body_max = API_BODY_MAX),
     ROUTE("GET", "/v1/runs/{}", READ, run_get),
     ROUTE("POST", "/v1/runs/{}/read-token", READ, read_token_post, .body_max = API_BODY_MAX),
+    ROUTE("GET", "/v1/runs/{}/events", READ, events_get, .flags = ROUTE_READ_TOKEN),
 };
 // clang-format on
 const size_t api_routes_n = COUNTOF(api_routes);

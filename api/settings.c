@@ -37,6 +37,8 @@ const struct opt api_settings_rows[] = {
      .arg = "<origin>", .help = "Lets pages of this origin, as https://app.example.com, ask in a browser; may come several times, * is any. By default no page may."},
     {.name = "connections", .type = OPT_INT, .at = AT(connections), .def = "12000", .min = 16, .max = 100000,
      .arg = "<n>", .help = "Clients at once; more wait to be accepted."},
+    {.name = "streams", .type = OPT_INT, .at = AT(streams), .def = "10000", .min = 0, .max = 100000,
+     .arg = "<n>", .help = "Open streams of events at once (503); they are connections, too."},
     {.name = "database-connections", .type = OPT_INT, .at = AT(database_connections), .def = "4", .min = 1, .max = 64,
      .arg = "<n>", .help = "Connections to the database."},
     {.name = "query-timeout", .type = OPT_MS, .at = AT(query_ms), .def = "5s", .min = 100, .max = 600000,

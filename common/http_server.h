@@ -77,17 +77,20 @@ bool http_answered(const struct http_request *r);
 void http_answer(struct http_request *r, int status, const char *type, struct buf *body);
 
 struct http_stream_events {     /* each may be NULL */
-    void (*drained)(void *ctx); /* it was full, and is half empty now */
+    void (*drained)(void *ctx); /* more than `low` waited, and does no longer */
     void (*closed)(void *ctx);  /* last call: sent to the end, cut, or the client went away */
 };
 
 /* An answer that goes on: what is appended is sent in order, as fast as the client reads.
- * bound: bytes that may wait for it. NULL: no memory, r was answered 500. */
+ * bound: bytes that may wait for it. NULL: no memory, r was answered 500. Nothing below calls an
+ * event from inside. */
 struct http_stream *http_stream_open(struct http_request *r, int status, const char *type,
                                      size_t bound, const struct http_stream_events *ev, void *ctx);
+void http_stream_low(struct http_stream *s, size_t low); /* bytes; else half of bound */
 struct buf *http_stream_buf(struct http_stream *s); /* append here, then flush; its max is bound */
 void http_stream_flush(struct http_stream *s);
 size_t http_stream_waiting(const struct http_stream *s); /* bytes that the client has not taken */
+uint64_t http_stream_taken(const struct http_stream *s); /* that it has taken, in all */
 void http_stream_end(struct http_stream *s); /* what waits is sent, then the answer ends */
 void http_stream_cut(struct http_stream *s); /* the connection is closed without an end */
 

@@ -16,6 +16,8 @@ struct http_stream {
     void *ctx;
     struct buf out;
     size_t sent; /* bytes at the start of out that went already */
+    size_t low;
+    uint64_t taken;
     bool suspended, ended, cut, full;
 };
 
@@ -30,6 +32,7 @@ static size_t take(struct http_stream *s, char *to, size_t max)
 
     memcpy(to, s->out.p + s->sent, n);
     s->sent += n;
+    s->taken += n;
     if (s->sent == s->out.len) {
         buf_release(&s->out); /* most streams wait most of the time: they hold nothing then */
         s->sent = 0;
@@ -50,7 +53,7 @@ static ssize_t on_read(void *ctx, uint64_t pos, char *to, size_t max)
     if (http_stream_waiting(s) > 0) {
         size_t n = take(s, to, max);
 
-        if (s->full && http_stream_waiting(s) <= s->out.max / 2) {
+        if (s->full && http_stream_waiting(s) <= s->low) {
             s->full = false;
             if (s->ev->drained)
                 s->ev->drained(s->ctx);
@@ -88,13 +91,23 @@ struct http_stream *http_stream_open(struct http_request *r, int status, const c
         exchange_respond(x, 500, NULL);
         return NULL;
     }
-    *s =
-        (struct http_stream){.x = x, .conn = x->conn, .ev = ev, .ctx = ctx, .out = BUF_INIT(bound)};
+    *s = (struct http_stream){
+        .x = x, .conn = x->conn, .ev = ev, .ctx = ctx, .out = BUF_INIT(bound), .low = bound / 2};
     (void)MHD_add_response_header(m, "Content-Type", type);
     http_request_lasts(r);
     x->stream = s;
     exchange_respond(x, status, m);
     return s;
+}
+
+void http_stream_low(struct http_stream *s, size_t low)
+{
+    s->low = low;
+}
+
+uint64_t http_stream_taken(const struct http_stream *s)
+{
+    return s->taken;
 }
 
 struct buf *http_stream_buf(struct http_stream *s)
@@ -104,7 +117,7 @@ struct buf *http_stream_buf(struct http_stream *s)
 
 void http_stream_flush(struct http_stream *s)
 {
-    if (http_stream_waiting(s) > s->out.max / 2)
+    if (http_stream_waiting(s) > s->low)
         s->full = true;
     if (!s->suspended)
         return;

@@ -24,7 +24,6 @@ extern const size_t openapi_yaml_len;
 static const char *const to_come[] = {
     "GET /metrics",
     "GET /v1/runs",
-    "GET /v1/runs/{}/events",
     "GET /v1/runs/{}/result",
     "GET /v1/runs/{}/log",
     "GET /v1/runs/{}/attempts",
