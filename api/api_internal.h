@@ -62,7 +62,6 @@ void health_get(struct call *c);
 void ready_get(struct call *c);
 void contract_get(struct call *c);
 void run_get(struct call *c);
-void run_create(struct call *c);
 void read_token_post(struct call *c);
 void events_get(struct call *c);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_internal.h"
+#include "api/intake/handlers.h"
+#include "api/intake/items.h"
 
 #include "common/attrs.h"
 #include "common/banned.h"
@@ -10,6 +12,8 @@ const struct route api_routes[] = {
     ROUTE("GET", "/readyz", PUBLIC, ready_get),
     ROUTE("GET", "/openapi.yaml", PUBLIC, contract_get),
     ROUTE("POST", "/v1/runs", SUBMIT, run_create, .body_max = API_BODY_MAX),
+    ROUTE("POST", "/v1/batches", SUBMIT, batch_create, .body_max = API_BODY_MAX),
+    ROUTE("POST", "/v1/batches/{}/items", SUBMIT, items_whole, .begin = items_begin, .body_max = ITEMS_BODY_MAX, .flags = ROUTE_NDJSON | ROUTE_LASTS),
     ROUTE("GET", "/v1/runs/{}", READ, run_get),
     ROUTE("POST", "/v1/runs/{}/read-token", READ, read_token_post, .body_max = API_BODY_MAX),
     ROUTE("GET", "/v1/runs/{}/events", READ, events_get, .flags = ROUTE_READ_TOKEN),

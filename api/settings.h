@@ -12,6 +12,7 @@ struct settings {
     char *listen, *brokers, *database, *prefix;
     char *kafka_config;
     struct opt_list kafka_props;
+    char *spool;                 /* folder */
     char *anonymous;             /* tenant; NULL: keys are asked for */
     int64_t key_rate, key_burst; /* requests a second, and at once; key_rate 0: no limit */
     struct opt_list cors_origins;

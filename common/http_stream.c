@@ -112,6 +112,8 @@ uint64_t http_stream_taken(const struct http_stream *s)
 
 struct buf *http_stream_buf(struct http_stream *s)
 {
+    buf_drop(&s->out, s->sent); /* what went takes no room */
+    s->sent = 0;
     return &s->out;
 }
 

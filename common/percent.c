@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/percent.h"
 
+#include <string.h>
+
 #include "common/banned.h"
 
 static int hex_of(char c)
@@ -30,4 +32,17 @@ enum err_code percent_decode(struct str s, bool plus, struct buf *out, struct er
         buf_addc(out, c);
     }
     return out->rc == ERR_OK ? ERR_OK : err_set(err, out->rc, "percent decoding");
+}
+
+void percent_encode(struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            (c && strchr("-._~", c)))
+            buf_addc(out, c);
+        else
+            buf_addf(out, "%%%02X", (unsigned)(unsigned char)c);
+    }
 }

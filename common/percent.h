@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Percent-decoding (RFC 3986). Pure. */
+/* Percent-encoding (RFC 3986). Pure. */
 #ifndef SANDFLEET_COMMON_PERCENT_H
 #define SANDFLEET_COMMON_PERCENT_H
 
@@ -10,5 +10,8 @@
 
 /* Appends; '+' is a space when `plus`. ERR_INVALID: a bad escape, or one of a NUL. */
 enum err_code percent_decode(struct str s, bool plus, struct buf *out, struct err *err) MUST_USE;
+
+/* Appends; all but letters, digits and -._~ are escaped. */
+void percent_encode(struct str s, struct buf *out);
 
 #endif

@@ -8,7 +8,6 @@
 #include <sodium.h>
 
 #include "api/api_internal.h"
-#include "api/intake/doc.h"
 #include "common/banned.h"
 
 enum { LOCK_SLACK_MS = 5000, HASH_BYTES = 32 };
@@ -164,7 +163,7 @@ void idem_let_go(struct call *c, bool surely)
 
 void idem_answer(struct call *c, const char *location, struct str text, bool replayed)
 {
-    struct buf body = BUF_INIT(DOC_MAX_BYTES);
+    struct buf body = BUF_INIT(API_ANSWER_MAX);
 
     if (!call_is_open(c))
         return;

@@ -2,6 +2,7 @@
 /* POST /v1/runs */
 #include "api/api_internal.h"
 #include "api/intake/create.h"
+#include "api/intake/handlers.h"
 #include "common/banned.h"
 
 /* What is the same for two requests that ask for the same. */

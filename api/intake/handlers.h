@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers of what changes something: one file a noun. */
+#ifndef SANDFLEET_API_HANDLERS_H
+#define SANDFLEET_API_HANDLERS_H
+
+struct call;
+
+void run_create(struct call *c);
+void batch_create(struct call *c);
+
+#endif
