@@ -132,8 +132,8 @@ static void put_count(struct buf *out, int64_t n, const char *what, const char *
 
     if (n == 0)
         return;
-    buf_addf(out, "%s%s%s %s%s", out->len ? ", " : "", t ? terminal_style(t, colour) : "",
-             render_count(n, text), what, t ? terminal_style(t, "plain") : "");
+    buf_addf(out, "%s%s%s %s%s", out->len ? ", " : "", t && colour ? terminal_style(t, colour) : "",
+             render_count(n, text), what, t && colour ? terminal_style(t, "plain") : "");
 }
 
 static void put_counts(const struct progress *p, const struct terminal *t, struct buf *out)
@@ -144,9 +144,9 @@ static void put_counts(const struct progress *p, const struct terminal *t, struc
     put_count(out, p->cancelled, "cancelled", "yellow", t);
     put_count(out, p->expired, "expired", "yellow", t);
     put_count(out, p->running, "running", "cyan", t);
-    put_count(out, p->retrying, "retrying", "plain", t);
-    put_count(out, p->held, "held", "plain", t);
-    put_count(out, p->queued, "queued", "plain", t);
+    put_count(out, p->retrying, "retrying", NULL, t);
+    put_count(out, p->held, "held", NULL, t);
+    put_count(out, p->queued, "queued", NULL, t);
 }
 
 static void put_duration(struct buf *out, int64_t ms)

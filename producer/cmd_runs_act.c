@@ -382,8 +382,8 @@ static void keep_place(struct paging *p, struct str body)
     if (json_scan(body, m, COUNTOF(m), &scan, &err) != ERR_OK)
         return;
     size_t n = scan.n_members < COUNTOF(m) ? scan.n_members : COUNTOF(m);
-    p->more = str_is(json_member(m, n, "hasMore"), "true") &&
-              str_int(json_member(m, n, "nextSequence"), INT64_MAX, &p->since);
+    p->more = str_int(json_member(m, n, "nextSequence"), INT64_MAX, &p->since) &&
+              str_is(json_member(m, n, "hasMore"), "true");
 }
 
 static enum err_code events_page(struct paging *p, struct err *err)
