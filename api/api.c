@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 #include "api/api_internal.h"
-#include "api/feed.h"
+#include "api/live/feed.h"
 #include "api/intake/note.h"
 #include "api/intake/purge.h"
 #include "api/keys.h"
-#include "api/streams.h"
+#include "api/live/streams.h"
 #include "api/wait.h"
 #include "common/listen.h"
 #include "common/log.h"

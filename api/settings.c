@@ -49,6 +49,8 @@ const struct opt api_settings_rows[] = {
      .arg = "<duration>", .help = "How long the answer to an Idempotency-Key is kept; a run that it made is not doubled behind that, either."},
     {.name = "spool", .type = OPT_STRING, .at = AT(spool), .def = "/var/tmp", .min = 1, .max = 1024,
      .arg = "<folder>", .help = "Where the answers to a long body of items wait for its end, in a file without a name."},
+    {.name = "heartbeat", .type = OPT_MS, .at = AT(heartbeat_ms), .def = "15s", .min = 100, .max = 600000,
+     .arg = "<duration>", .help = "How long a stream of events is silent at most; a reader that takes nothing for two of them is cut off."},
     {.name = "drain", .type = OPT_MS, .at = AT(drain_ms), .def = "20s", .min = 0, .max = 3600000,
      .arg = "<duration>", .help = "How long requests under way may go on behind the first SIGTERM."},
     {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "api/api_internal.h"
-#include "api/feed.h"
+#include "api/live/feed.h"
 #include "common/json.h"
 #include "common/banned.h"
 

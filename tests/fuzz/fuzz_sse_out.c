@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "api/accept.h"
-#include "api/event_row.h"
-#include "api/sse_out.h"
+#include "api/live/event_row.h"
+#include "api/live/sse_out.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

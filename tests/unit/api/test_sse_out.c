@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/event_row.h"
-#include "api/sse_out.h"
-#include "api/sse_page.h"
+#include "api/live/event_row.h"
+#include "api/live/sse_out.h"
+#include "api/live/sse_page.h"
 #include "common/attrs.h"
 #include "common/json.h"
 #include "tests/lib/table.h"

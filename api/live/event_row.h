@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An event of the read model as the door's JSON, and which of them a reader asked for. Pure. */
-#ifndef SANDFLEET_API_EVENT_ROW_H
-#define SANDFLEET_API_EVENT_ROW_H
+#ifndef SANDFLEET_API_LIVE_EVENT_ROW_H
+#define SANDFLEET_API_LIVE_EVENT_ROW_H
 
 #include <stdbool.h>
 #include <stdint.h>

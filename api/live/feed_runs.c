@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/feed_runs.h"
+#include "api/live/feed_runs.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/events_sql.h"
+#include "api/live/events_sql.h"
 
-#include "api/event_row.h"
+#include "api/live/event_row.h"
 #include "common/banned.h"
 
 const char events_sql[] = "SELECT r.sequence, r.ended, r.state, r.outcome, " EVENT_TEXT(

@@ -2,8 +2,8 @@
 /* Runs' events as they come, to as many readers as there are: text/event-stream. A reader that is
  * behind, or slow, is fed from the database page by page; what waits for it here is bounded, and
  * one that takes nothing for a while is cut off. Single-threaded. */
-#ifndef SANDFLEET_API_STREAMS_H
-#define SANDFLEET_API_STREAMS_H
+#ifndef SANDFLEET_API_LIVE_STREAMS_H
+#define SANDFLEET_API_LIVE_STREAMS_H
 
 #include "api/call.h"
 

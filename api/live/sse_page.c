@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/sse_page.h"
+#include "api/live/sse_page.h"
 
 #include <string.h>
 
-#include "api/event_row.h"
-#include "api/sse_out.h"
+#include "api/live/event_row.h"
+#include "api/live/sse_out.h"
 #include "common/pg.h"
 #include "common/banned.h"
 

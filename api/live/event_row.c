@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/event_row.h"
+#include "api/live/event_row.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A page of one run's events, and where the run stands, in one look. */
-#ifndef SANDFLEET_API_EVENTS_SQL_H
-#define SANDFLEET_API_EVENTS_SQL_H
+#ifndef SANDFLEET_API_LIVE_EVENTS_SQL_H
+#define SANDFLEET_API_LIVE_EVENTS_SQL_H
 
 enum events_column {
     EVENTS_LAST, /* sequence of the run's newest event */

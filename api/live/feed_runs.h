@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The runs that somebody follows: a table by id. */
-#ifndef SANDFLEET_API_FEED_RUNS_H
-#define SANDFLEET_API_FEED_RUNS_H
+#ifndef SANDFLEET_API_LIVE_FEED_RUNS_H
+#define SANDFLEET_API_LIVE_FEED_RUNS_H
 
 #include <stddef.h>
 
-#include "api/feed.h"
+#include "api/live/feed.h"
 
 struct feed_run {
     uint8_t id[16];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/streams.h"
+#include "api/live/streams.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "api/api_internal.h"
-#include "api/event_row.h"
-#include "api/events_sql.h"
-#include "api/feed.h"
-#include "api/sse_out.h"
+#include "api/live/event_row.h"
+#include "api/live/events_sql.h"
+#include "api/live/feed.h"
+#include "api/live/sse_out.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/banned.h"
@@ -20,9 +20,8 @@ enum {
     LOW = 16 << 10,      /* … until no more than this waits */
     EVENT_MAX = 2 << 20, /* one is let in whatever its size */
     PAGES_AT_ONCE = 16,  /* questions under way for those who are behind */
-    TICK_MS = 1000,
-    BEAT_MS = 15000,
-    IDLE_BEATS = 2, /* so many without a byte taken, and it is cut off */
+    TICK_MS = 1000,      /* or a heartbeat, if that is shorter */
+    IDLE_BEATS = 2,      /* so many without a byte taken, and it is cut off */
     RETRY_LEAST_MS = 200,
     RETRY_SPREAD_MS = 2000 /* not all at once at the next server */
 };
@@ -357,10 +356,17 @@ static void beat(struct stream *s)
     flush(s);
 }
 
+static int64_t tick_ms(const struct streams *all)
+{
+    int64_t beat = all->api->set->heartbeat_ms;
+
+    return beat < TICK_MS ? beat : TICK_MS;
+}
+
 static void on_tick(void *ctx)
 {
     struct streams *all = ctx;
-    int64_t before = loop_now_ms(all->api->loop) - BEAT_MS;
+    int64_t before = loop_now_ms(all->api->loop) - all->api->set->heartbeat_ms;
     struct stream *s;
 
     if (!api_db(all->api))
@@ -368,7 +374,7 @@ static void on_tick(void *ctx)
     while ((s = TAILQ_FIRST(&all->by_beat)) && s->beat_ms <= before)
         beat(s);
     pump(all);
-    timer_start(all->tick, TICK_MS);
+    timer_start(all->tick, tick_ms(all));
 }
 
 void streams_drain(struct streams *all)
@@ -456,7 +462,7 @@ enum err_code streams_new(struct api *a, struct streams **out, struct err *err)
         free(all);
         return err_set(err, ERR_NOMEM, "the streams");
     }
-    timer_start(all->tick, TICK_MS);
+    timer_start(all->tick, tick_ms(all));
     *out = all;
     return ERR_OK;
 }

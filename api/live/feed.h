@@ -3,14 +3,14 @@
  * of each commit. What is new of all followed ones is read in one question, the next one when that
  * is answered, and is written once for all who follow a run. A look now and then, and one behind
  * each reconnect, finds what no notification told. Single-threaded. */
-#ifndef SANDFLEET_API_FEED_H
-#define SANDFLEET_API_FEED_H
+#ifndef SANDFLEET_API_LIVE_FEED_H
+#define SANDFLEET_API_LIVE_FEED_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "api/sse_page.h"
+#include "api/live/sse_page.h"
 #include "common/err.h"
 #include "common/loop.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Server-sent events (HTML, 9.2): what is written, and the one header that is read. Pure. */
-#ifndef SANDFLEET_API_SSE_OUT_H
-#define SANDFLEET_API_SSE_OUT_H
+#ifndef SANDFLEET_API_LIVE_SSE_OUT_H
+#define SANDFLEET_API_LIVE_SSE_OUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

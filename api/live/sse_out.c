@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/sse_out.h"
+#include "api/live/sse_out.h"
 
 #include <inttypes.h>
 #include <string.h>

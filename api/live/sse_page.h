@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events of one run, written once as messages for all its readers. Pure. */
-#ifndef SANDFLEET_API_SSE_PAGE_H
-#define SANDFLEET_API_SSE_PAGE_H
+#ifndef SANDFLEET_API_LIVE_SSE_PAGE_H
+#define SANDFLEET_API_LIVE_SSE_PAGE_H
 
 #include <stdbool.h>
 #include <stdint.h>

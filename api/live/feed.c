@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/feed.h"
+#include "api/live/feed.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/event_row.h"
-#include "api/feed_runs.h"
+#include "api/live/event_row.h"
+#include "api/live/feed_runs.h"
 #include "common/attrs.h"
 #include "common/log.h"
 #include "common/pg.h"
