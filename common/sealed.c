@@ -110,7 +110,7 @@ static enum err_code open_box(const uint8_t data_key[KEY_BYTES], struct sealed_a
 {
     const uint8_t *nonce = (const uint8_t *)box->p;
     uint8_t ad[AD_BYTES];
-    char *room;
+    char *room = NULL;
 
     if (box->len <= SEALED_OVER_BYTES || box->len > SEALED_BOX_MAX_BYTES)
         return err_set(err, ERR_INVALID, "it is %zu bytes long, which no sealed secret is",

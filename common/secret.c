@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -14,8 +13,6 @@
 #include <sodium.h>
 
 #include "common/banned.h"
-
-enum { LEAST_MASKED = 8 };
 
 struct secret {
     size_t n;
@@ -84,7 +81,7 @@ enum err_code secret_room(size_t n, struct secret **out, char **room, struct err
 enum err_code secret_new(struct str value, struct secret **out, struct err *err)
 {
     enum err_code rc = secret_check(value, err);
-    char *room;
+    char *room = NULL;
 
     if (rc == ERR_OK)
         rc = secret_room(value.n, out, &room, err);
@@ -199,67 +196,4 @@ struct str secret_value(const struct secret *s)
 void secret_free(struct secret *s)
 {
     sodium_free(s);
-}
-
-/* --- masking ---------------------------------------------------------------------- */
-
-/* Which secrets may begin with two given bytes: bit i % 8 of both tables for secret i. */
-struct starts {
-    uint8_t first[256], second[256];
-};
-
-static bool is_masked(const struct secret *s)
-{
-    return s && s->n >= LEAST_MASKED;
-}
-
-static bool find_starts(struct starts *t, struct secret *const *secrets, size_t n)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < n; i++)
-        if (is_masked(secrets[i])) {
-            uint8_t bit = (uint8_t)(1U << i % 8);
-
-            t->first[(unsigned char)secrets[i]->value[0]] |= bit;
-            t->second[(unsigned char)secrets[i]->value[1]] |= bit;
-            any = true;
-        }
-    return any;
-}
-
-/* Bytes of the longest secret that stands at the start of text; counts all that do. */
-static size_t match(struct str text, struct secret *const *secrets, size_t n, size_t *found)
-{
-    size_t longest = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        const struct secret *s = secrets[i];
-
-        if (is_masked(s) && s->n <= text.n && memcmp(text.p, s->value, s->n) == 0) {
-            (*found)++;
-            longest = s->n > longest ? s->n : longest;
-        }
-    }
-    return longest;
-}
-
-/* A byte is overwritten only once the search is past it: secrets may overlap. */
-size_t secret_mask(char *text, size_t n, struct secret *const *secrets, size_t n_secrets)
-{
-    struct starts t = {0};
-    size_t found = 0, mask_to = 0;
-
-    if (n < LEAST_MASKED || !find_starts(&t, secrets, n_secrets))
-        return 0;
-    for (size_t i = 0; i < n; i++) {
-        if (i + 1 < n && (t.first[(unsigned char)text[i]] & t.second[(unsigned char)text[i + 1]])) {
-            size_t len = match((struct str){text + i, n - i}, secrets, n_secrets, &found);
-
-            mask_to = i + len > mask_to ? i + len : mask_to;
-        }
-        if (i < mask_to)
-            text[i] = '*';
-    }
-    return found;
 }

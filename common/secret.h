@@ -33,9 +33,4 @@ enum err_code secret_from_env(const char *name, struct secret **out, struct err 
 struct str secret_value(const struct secret *s); /* borrowed */
 void secret_free(struct secret *s);
 
-/* Overwrites each occurrence of the secrets in text by same-length filler
- * ('*'), so that lengths, quotes and offsets stay. Returns how many. Secrets
- * of fewer than 8 bytes are not looked for. */
-size_t secret_mask(char *text, size_t n, struct secret *const *secrets, size_t n_secrets);
-
 #endif

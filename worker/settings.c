@@ -82,6 +82,8 @@ static const struct opt rows[] = {
       "<key>", "The agents' credential, as an API key; not together with a token." },
     { "credentials", 0, OPT_STRING, AT(credentials), NULL, 1, 4096, 0, NULL,
       "<file>", "More credentials for the agents, one a line: name, oauth or api_key, pool or -, token; only its owner may read it." },
+    { "redact-patterns", 0, OPT_STRING, AT(redact_patterns), NULL, 1, 4096, 0, NULL,
+      "<file>", "More formats of keys to cut out of what agents print, one a line, as acme_[A-Za-z0-9]{20,}: behind a beginning of its own a class of bytes and how many." },
     { "claude-base-url", 0, OPT_STRING, AT(base_url), NULL, 0, 2048, 0, "ANTHROPIC_BASE_URL",
       "<url>", "Address of the model's API for the agents." },
     { "metrics-listen", 0, OPT_STRING, AT(metrics_listen), NULL, 1, 255, 0, NULL,

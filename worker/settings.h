@@ -20,7 +20,7 @@ struct settings {
     char *e2b_api_url, *e2b_sandbox_url, *e2b_domain;
     struct secret *e2b_api_key, *oauth_token, *api_key;
     double e2b_cpu_usd_hour, e2b_gib_usd_hour;
-    char *base_url, *credentials;
+    char *base_url, *credentials, *redact_patterns;
     char *local_files;
     char *artifacts, *s3_endpoint, *s3_region; /* artifacts NULL: none are kept */
     struct secret *s3_key_id, *s3_key, *s3_token;

@@ -208,7 +208,7 @@ enum err_code carry_file_start(const struct carry_file_want *want, carry_file_fn
                              .breath = timer_new(want->loop, on_breath, c),
                              .fn = fn,
                              .ctx = ctx};
-    sieve_init(&c->sieve, want->secrets, want->n_secrets);
+    sieve_init(&c->sieve, want->redactor, want->packed ? REDACT_KNOWN : 0);
     (void)crypto_hash_sha256_init(&c->sum);
     enum err_code rc = c->over && c->breath && (c->gzip || !want->packed)
                            ? ERR_OK

@@ -4,7 +4,7 @@
 #ifndef SANDFLEET_WORKER_CARRY_FILE_H
 #define SANDFLEET_WORKER_CARRY_FILE_H
 
-#include "common/secret.h"
+#include "common/redact.h"
 #include "worker/e2b/envd.h"
 #include "worker/store/store.h"
 
@@ -16,9 +16,9 @@ struct carry_file_want { /* path and key borrowed until return, the rest until t
     struct store *store;
     const char *path, *key;
     int64_t bytes; /* its size; another one is ERR_CONFLICT */
-    bool packed;   /* a tar.gz: one that holds a secret is ERR_INVALID. Else they are overwritten */
-    struct secret *const *secrets;
-    size_t n_secrets;
+    bool packed;   /* a tar.gz: one that holds a known secret is ERR_INVALID. Else all that is
+                    found is overwritten */
+    const struct redactor *redactor;
 };
 struct carry_file_done { /* borrowed for the call; of what is stored */
     const char *sha256;

@@ -206,8 +206,7 @@ static void carry(struct collect *c)
                                          .key = key.p,
                                          .bytes = c->bytes,
                                          .packed = packed,
-                                         .secrets = c->want.secrets,
-                                         .n_secrets = c->want.n_secrets};
+                                         .redactor = c->want.redactor};
     if (key.rc != ERR_OK)
         (void)err_set(&e, key.rc, "its key");
     if (e.code != ERR_OK || carry_file_start(&want, on_carried, c, &c->file, &e) != ERR_OK)

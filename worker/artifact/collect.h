@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an agent left, into the artifact store: what the request's globs name, as a tar.gz that is
  * made in the sandbox, and the agent's raw output. Both stream through the worker, in memory for a
- * few pieces, and past the known secrets: in the output they are overwritten; an archive with one
+ * few pieces, and past the redactor: in the output they are overwritten; an archive with one
  * in a file is not stored. Doing it again stores the same under the same keys. Single-threaded;
  * nothing here blocks. */
 #ifndef SANDFLEET_WORKER_COLLECT_H
@@ -39,8 +39,7 @@ struct collect_want {                  /* borrowed until the end */
     int64_t attempt, epoch;
     bool output;          /* the raw output, too… */
     int64_t output_bytes; /* …of this size */
-    struct secret *const *secrets;
-    size_t n_secrets;
+    const struct redactor *redactor;
 };
 
 /* store NULL: failed() says so for each of them. */

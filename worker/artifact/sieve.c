@@ -7,18 +7,15 @@
 
 enum { WINDOW_MAX_BYTES = 1 << 20 };
 
-void sieve_init(struct sieve *s, struct secret *const *secrets, size_t n_secrets)
+void sieve_init(struct sieve *s, const struct redactor *r, unsigned flags)
 {
-    *s = (struct sieve){.secrets = secrets,
-                        .n_secrets = n_secrets,
+    size_t longest = redactor_longest(r);
+
+    *s = (struct sieve){.redactor = r,
+                        .flags = flags,
+                        .keep = longest > 0 ? longest - 1 : 0,
                         .raw = BUF_INIT(WINDOW_MAX_BYTES),
                         .masked = BUF_INIT(WINDOW_MAX_BYTES)};
-    for (size_t i = 0; i < n_secrets; i++) {
-        size_t n = secrets[i] ? secret_value(secrets[i]).n : 0;
-
-        if (n > s->keep + 1)
-            s->keep = n - 1;
-    }
 }
 
 void sieve_release(struct sieve *s)
@@ -56,7 +53,7 @@ static enum err_code look(struct sieve *s)
     buf_addstr(&fresh, buf_str(&s->raw));
     if (fresh.rc != ERR_OK)
         return fresh.rc;
-    if (secret_mask(fresh.p, fresh.len, s->secrets, s->n_secrets) == 0)
+    if (redactor_cut(s->redactor, fresh.p, fresh.len, s->flags) == 0)
         return ERR_OK;
     s->any = true;
     for (size_t i = 0; i < fresh.len; i++)

@@ -27,8 +27,9 @@ struct capture; /* opaque */
 enum {
     CAPTURE_LINE_MAX_BYTES =
         8 << 20, /* a longer line reaches us cut, marked; the file has it all */
-    CAPTURE_LOG_MAX_BYTES = 100 << 20,  /* of an attempt; more ends it */
-    CAPTURE_STDERR_MAX_BYTES = 16 << 10 /* the tail that ended() gets */
+    CAPTURE_LOG_MAX_BYTES = 100 << 20,   /* of an attempt; more ends it */
+    CAPTURE_STDERR_MAX_BYTES = 32 << 10, /* the tail that ended() gets… */
+    CAPTURE_STDERR_KEPT_BYTES = 16 << 10 /* …and what is told of it */
 };
 
 struct capture_spec { /* borrowed until return */

@@ -139,16 +139,6 @@ static void name_worker(struct fleet *f)
              (unsigned)randombytes_random());
 }
 
-static void share_secrets(struct fleet *f)
-{
-    const struct credentials *c = &f->credentials;
-
-    f->secrets[f->host.n_secrets++] = (struct secret *)(uintptr_t)f->set->e2b_api_key;
-    for (size_t i = 0; i < c->n; i++)
-        if (c->items[i].secret)
-            f->secrets[f->host.n_secrets++] = c->items[i].secret;
-}
-
 static void share(struct fleet *f)
 {
     const struct settings *s = f->set;
@@ -174,13 +164,12 @@ static void share(struct fleet *f)
                                 .worker_id = f->worker_id,
                                 .credentials = &f->credentials,
                                 .base_url = s->base_url,
-                                .secrets = f->secrets,
+                                .redactor = f->redactor,
                                 .may_publish = fleet_may_publish,
                                 .refused = fleet_service_refused,
                                 .streams = fleet_run_streams,
                                 .gone = fleet_run_gone,
                                 .ctx = f};
-    share_secrets(f);
 }
 
 static enum err_code open_sandboxes(struct fleet *f, struct err *err)
@@ -312,6 +301,8 @@ static enum err_code open_all(struct fleet *f, struct err *err)
     if (rc == ERR_OK)
         rc = open_artifacts(f, err);
     if (rc == ERR_OK)
+        rc = fleet_open_redactor(f, err);
+    if (rc == ERR_OK)
         rc = fleet_open_credentials(f, err);
     if (rc == ERR_OK)
         rc = open_hub(f, err);
@@ -384,7 +375,7 @@ void fleet_free(struct fleet *f)
     lease_release(&f->lease);
     credentials_release(&f->credentials);
     buf_release(&f->credential_names);
-    free(f->secrets);
+    redactor_free(f->redactor);
     run_index_release(&f->index);
     free(f->runs);
     free(f);

@@ -40,12 +40,13 @@ enum err_code fleet_open_credentials(struct fleet *f, struct err *err)
         rc = add_default(f, err);
     if (rc != ERR_OK)
         return err_wrap(err, "credentials");
-    f->secrets = calloc(f->credentials.n + 1, sizeof(*f->secrets));
     f->credential_names = BUF_INIT(LIST_MAX_BYTES);
     add_names(&f->credentials, &f->credential_names);
-    return f->secrets && f->credential_names.rc == ERR_OK
-               ? ERR_OK
-               : err_set(err, ERR_NOMEM, "the credentials");
+    if (f->credential_names.rc != ERR_OK)
+        return err_set(err, ERR_NOMEM, "the credentials");
+    for (size_t i = 0; rc == ERR_OK && i < f->credentials.n; i++)
+        rc = redactor_know(f->redactor, secret_value(f->credentials.items[i].secret), err);
+    return rc;
 }
 
 /* Asked for again with the next connection; runs of a name nobody told of would end. */

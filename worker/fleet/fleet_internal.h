@@ -62,7 +62,7 @@ struct fleet {
     struct run_host host;
     struct credentials credentials;
     struct buf credential_names; /* "{a,b}" */
-    struct secret **secrets;     /* all that is cut out of the lines; borrowed */
+    struct redactor *redactor;   /* what is cut out of the lines */
 
     struct run **runs;
     size_t n_runs, cap_runs;
@@ -108,6 +108,9 @@ void fleet_become_ready(struct fleet *f); /* the ledger has our first beat */
 
 /* fleet_ledger.c */
 enum err_code fleet_open_ledger(struct fleet *f, struct err *err);
+
+/* fleet_redact.c */
+enum err_code fleet_open_redactor(struct fleet *f, struct err *err);
 
 /* fleet_credentials.c */
 enum err_code fleet_open_credentials(struct fleet *f, struct err *err);

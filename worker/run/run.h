@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/loop.h"
+#include "common/redact.h"
 #include "common/secret.h"
 #include "worker/run/credentials.h"
 #include "worker/ledger/ledger.h"
@@ -49,9 +50,8 @@ struct run_host { /* what all runs share; outlives them */
     const char *worker_id;
     const struct credentials *credentials; /* a claim names which of them */
     const char *base_url;                  /* ANTHROPIC_BASE_URL; NULL: the agent's default */
-    struct secret *const *secrets;         /* cut out of every line */
-    size_t n_secrets;
-    bool (*may_publish)(void *ctx); /* does our lease hold? */
+    struct redactor *redactor;             /* what it finds is cut out of every line */
+    bool (*may_publish)(void *ctx);        /* does our lease hold? */
     /* The sandbox service refuses our key: no run can go on here, and none is at fault. */
     void (*refused)(void *ctx, const struct err *e);
     void (*streams)(void *ctx);             /* its agent is at work, and its output is followed */

@@ -29,7 +29,7 @@ static void fill_failed(struct run *r, enum fill_end end, const struct err *e)
 {
     struct err masked = *e;
 
-    (void)secret_mask(masked.msg, strlen(masked.msg), r->host->secrets, r->host->n_secrets);
+    (void)redactor_cut(r->host->redactor, masked.msg, strlen(masked.msg), 0);
     log_event(LOG_WARN, "workspace.failed", LF("run", r->claim.run_id), LF_ERR(&masked));
     if (e->code == ERR_GONE && run_may_publish(r))
         run_say_sandbox(r, EVENT_SANDBOX_LOST, "gone");
@@ -106,7 +106,7 @@ static void on_no_artifact(void *ctx, const char *name, const struct err *e)
     struct err masked = *e;
     AUTO_BUF data = BUF_INIT(DATA_MAX_BYTES);
 
-    (void)secret_mask(masked.msg, strlen(masked.msg), r->host->secrets, r->host->n_secrets);
+    (void)redactor_cut(r->host->redactor, masked.msg, strlen(masked.msg), 0);
     log_event(LOG_WARN, "artifact.not_stored", LF("run", r->claim.run_id), LF("name", name),
               LF_ERR(&masked));
     buf_addc(&data, '{');
@@ -145,8 +145,7 @@ void run_enter_collecting(struct run *r)
                                       .epoch = r->claim.epoch,
                                       .output = wants_output(r),
                                       .output_bytes = r->end.bytes,
-                                      .secrets = r->host->secrets,
-                                      .n_secrets = r->host->n_secrets};
+                                      .redactor = r->host->redactor};
     struct err err = ERR_INIT;
 
     buf_clear(&r->artifacts);

@@ -14,11 +14,8 @@ static struct carry_store carry_store(const struct run *r)
 {
     const struct run_host *h = r->host;
 
-    return (struct carry_store){.loop = h->loop,
-                                .store = h->store,
-                                .secrets = h->secrets,
-                                .n_secrets = h->n_secrets,
-                                .seal = h->store_key};
+    return (struct carry_store){
+        .loop = h->loop, .store = h->store, .redactor = h->redactor, .seal = h->store_key};
 }
 
 /* --- in ---------------------------------------------------------------------- */

@@ -237,8 +237,8 @@ static void on_line(void *ctx, const struct capture_line *line)
         on_started(r);
     if (!follows(r) || !run_may_publish(r))
         return;
-    size_t masked =
-        secret_mask(line->mutable_text, line->text.n, r->host->secrets, r->host->n_secrets);
+    size_t masked = redactor_cut(r->host->redactor, line->mutable_text, line->text.n,
+                                 line->true_bytes > (int64_t)line->text.n ? REDACT_OPEN : 0);
     stream_json_line(&r->stream, line->text, &kind);
     run_watch_line(r, &kind);
     r->read_bytes = line->end_offset;
@@ -267,11 +267,20 @@ void run_stream_moved(struct run *r)
 
 /* --- the end ----------------------------------------------------------------- */
 
-static char *masked_copy(const struct run *r, struct str s)
+/* What was cut off at its beginning may begin within a secret: more was read than is kept, and as
+ * much as one may have is dropped. */
+static char *masked_tail(const struct run *r, struct str s)
 {
+    size_t drop = s.n > CAPTURE_STDERR_KEPT_BYTES ? s.n - CAPTURE_STDERR_KEPT_BYTES : 0;
+    size_t longest = redactor_longest(r->host->redactor);
     char *copy = s.n ? str_dup(s) : NULL;
-    if (copy)
-        secret_mask(copy, s.n, r->host->secrets, r->host->n_secrets);
+
+    if (!copy)
+        return NULL;
+    (void)redactor_cut(r->host->redactor, copy, s.n, 0);
+    if (s.n >= CAPTURE_STDERR_MAX_BYTES && drop < longest)
+        drop = longest < s.n ? longest : s.n;
+    memmove(copy, copy + drop, s.n - drop + 1);
     return copy;
 }
 
@@ -331,7 +340,7 @@ static void on_ended(void *ctx, const struct capture_end *end)
     r->end.lines = end->lines;
     r->end.blank_lines = end->blank_lines;
     free(r->end.stderr_tail);
-    r->end.stderr_tail = masked_copy(r, end->stderr_tail);
+    r->end.stderr_tail = masked_tail(r, end->stderr_tail);
     run_apply(r, RUN_EV_ENDED);
 }
 

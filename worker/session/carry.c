@@ -185,7 +185,7 @@ static void on_got(void *ctx, const struct envd_answer *a, const struct err *e)
         return;
     }
     if (!c->s.seal)
-        (void)secret_mask(c->from.p, c->from.len, c->s.secrets, c->s.n_secrets);
+        (void)redactor_cut(c->s.redactor, c->from.p, c->from.len, 0);
     job_start(c, close_work, close_done);
 }
 

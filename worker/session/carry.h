@@ -4,6 +4,7 @@
 #ifndef SANDFLEET_WORKER_CARRY_H
 #define SANDFLEET_WORKER_CARRY_H
 
+#include "common/redact.h"
 #include "worker/e2b/sandbox.h"
 #include "worker/session/transcript.h"
 
@@ -14,9 +15,8 @@ enum { CARRY_MS = 120 * 1000 /* for all of it */ };
 struct carry_store { /* borrowed until return; what it points to, for the life of the call… */
     struct loop *loop;
     struct store *store;
-    struct secret *const *secrets; /* masked, unless it is sealed */
-    size_t n_secrets;
-    const struct secret *seal; /* …and this until the loop is freed; NULL: not sealed */
+    const struct redactor *redactor; /* what it finds is cut out, unless it is sealed */
+    const struct secret *seal;       /* …and this until the loop is freed; NULL: not sealed */
 };
 
 struct carry_done {   /* borrowed */

@@ -25,7 +25,7 @@ struct transcript_name {
 void transcript_key(const struct transcript_name *n, char out[STORE_KEY_MAX + 1]);
 
 /* From the text (left empty) to what is stored under `key`, and its hash. Without `seal` the
- * caller has masked it before (secret_mask). ERR_NOMEM. */
+ * caller has cut secrets out before (redactor_cut). ERR_NOMEM. */
 enum err_code transcript_close(const struct secret *seal, const char *key, struct buf *text,
                                struct buf *out, char hash[TRANSCRIPT_HASH_TEXT],
                                struct err *err) MUST_USE;

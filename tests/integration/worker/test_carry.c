@@ -21,7 +21,8 @@ enum { FREE_MOMENTS = 40 };
 static struct {
     char path[512];
     struct store *store;
-    struct secret *seal, *other_seal, *hidden[1];
+    struct secret *seal, *other_seal;
+    struct redactor *redactor;
     struct carry *carry;
     int told;
     struct err err;
@@ -33,7 +34,7 @@ static struct {
 static struct carry_store place(const struct secret *seal)
 {
     return (struct carry_store){
-        .loop = fx.loop, .store = w.store, .secrets = w.hidden, .n_secrets = 1, .seal = seal};
+        .loop = fx.loop, .store = w.store, .redactor = w.redactor, .seal = seal};
 }
 
 static void on_done(void *ctx, const struct carry_done *d, const struct err *e)
@@ -227,7 +228,8 @@ static int up(void **state)
     assert_int_equal(secret_new(STR("a key of thirty-two letters, one"), &w.seal, &e), ERR_OK);
     assert_int_equal(secret_new(STR("another of thirty-two letters, 2"), &w.other_seal, &e),
                      ERR_OK);
-    assert_int_equal(secret_new(STR(SECRET), &w.hidden[0], &e), ERR_OK);
+    assert_int_equal(redactor_new(&w.redactor, &e), ERR_OK);
+    assert_int_equal(redactor_know(w.redactor, STR(SECRET), &e), ERR_OK);
     return 0;
 }
 
@@ -240,7 +242,7 @@ static int down(void **state)
     rc = fx_down(state);
     secret_free(w.seal);
     secret_free(w.other_seal);
-    secret_free(w.hidden[0]);
+    redactor_free(w.redactor);
     return rc;
 }
 

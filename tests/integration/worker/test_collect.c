@@ -7,6 +7,7 @@
 #include "s3.h"
 
 #include "schema/run_request.h"
+#include "common/redact.h"
 #include "worker/artifact/collect.h"
 
 #define ID    "018f2f6e-7b1c-7abc-8def-0123456789ab"
@@ -14,7 +15,7 @@
 
 static struct store *dir;
 static struct s3 s3;
-static struct secret *secrets[1];
+static struct redactor *redactor;
 
 struct collecting {
     struct run_request request;
@@ -81,8 +82,7 @@ static void begin_collecting(struct collecting *c, const struct world *w, struct
                                       .epoch = epoch,
                                       .output = run_wants_output(&c->request),
                                       .output_bytes = output_bytes,
-                                      .secrets = secrets,
-                                      .n_secrets = COUNTOF(secrets)};
+                                      .redactor = redactor};
     if (collect_start(store, w->sb, &want, &ev, c, &c->collect, &e) != ERR_OK)
         fail_msg("%s", e.msg);
 }
@@ -273,8 +273,8 @@ static int up(void **state)
         return -1;
     (void)snprintf(path, sizeof(path), "%s/store", fx.dir);
     s3 = s3_up(NULL);
-    return store_new(fx.loop, path, &dir, &e) == ERR_OK &&
-                   secret_new(STR(TOKEN), &secrets[0], &e) == ERR_OK
+    return store_new(fx.loop, path, &dir, &e) == ERR_OK && redactor_new(&redactor, &e) == ERR_OK &&
+                   redactor_know(redactor, STR(TOKEN), &e) == ERR_OK
                ? 0
                : -1;
 }
@@ -282,7 +282,7 @@ static int up(void **state)
 static int down(void **state)
 {
     store_free(dir);
-    secret_free(secrets[0]);
+    redactor_free(redactor);
     s3_down(&s3);
     return fx_down(state);
 }

@@ -10,6 +10,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/option.h"
+#include "common/redact.h"
 #include "tests/lib/heap.h"
 #include "tests/lib/table.h"
 
@@ -110,13 +111,29 @@ static enum err_code parse_options(struct err *err)
     return rc;
 }
 
+static enum err_code know_a_secret(struct err *err)
+{
+    struct redactor *r = NULL;
+    char text[] = "x unknown-0001";
+    enum err_code rc = redactor_new(&r, err);
+
+    for (int i = 0; rc == ERR_OK && i < 20; i++) {
+        text[13] = (char)('a' + i);
+        rc = redactor_know(r, (struct str){text + 2, 12}, err);
+    }
+    if (rc == ERR_OK)
+        assert_int_equal(redactor_cut(r, text, 14, 0), 1);
+    redactor_free(r);
+    return rc;
+}
+
 static struct row {
     const char *name;
     enum err_code (*run)(struct err *err);
 } rows[] = {
     {"buf", fill_a_buf},          {"str_dup", copy_a_view},        {"base64", decode_base64},
     {"json_parse", parse_a_tree}, {"strict", parse_strictly},      {"json_shorten", shorten},
-    {"json_unquote", unquote},    {"option_parse", parse_options},
+    {"json_unquote", unquote},    {"option_parse", parse_options}, {"redact", know_a_secret},
 };
 
 static void check(void **state)

@@ -984,13 +984,10 @@ static void on_refused(void *ctx, const struct err *e)
 
 static struct credential only = {.name = (char[]){"default"}, .kind = CREDENTIAL_OAUTH};
 static const struct credentials credentials = {.items = &only, .n = 1};
-static struct secret *secrets[1];
 static struct sandbox_sizes sizes;
 static struct run_host host = {.worker_id = "w1",
                                .life = {.ledger_id = "l1", .sizes = &sizes},
                                .credentials = &credentials,
-                               .secrets = secrets,
-                               .n_secrets = COUNTOF(secrets),
                                .may_publish = may_publish,
                                .refused = on_refused,
                                .streams = on_streams,
@@ -1919,8 +1916,8 @@ int main(void)
     struct err err = ERR_INIT;
     int failed;
 
-    if (secret_init(&err) != ERR_OK ||
-        secret_new(STR("canary-0123456789"), &secrets[0], &err) != ERR_OK)
+    if (secret_init(&err) != ERR_OK || redactor_new(&host.redactor, &err) != ERR_OK ||
+        redactor_know(host.redactor, STR("canary-0123456789"), &err) != ERR_OK)
         fail_msg("%s", err.msg);
     log_setup(LOG_ERROR, LOG_TEXT, 2);
     for (size_t i = 0; i < COUNTOF(rows); i++)
@@ -1928,6 +1925,6 @@ int main(void)
             .name = rows[i].name, .test_func = history, .initial_state = &rows[i]};
     failed = cmocka_run_group_tests_name("run", tests, NULL, NULL) +
              cmocka_run_group_tests_name("run, cut and read", others, NULL, NULL);
-    secret_free(secrets[0]);
+    redactor_free(host.redactor);
     return failed;
 }
