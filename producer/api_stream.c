@@ -16,6 +16,7 @@ enum {
     MESSAGE_MAX = 8 << 20,  /* an event's data is under a megabyte */
     SILENCE_MS = 45 * 1000, /* a comment comes every 15 s */
     BACKOFF_MS = 250,
+    YOUNG_MS = 60, /* a run that was submitted just now will be known in a moment */
     BACKOFF_CAP_MS = 10 * 1000,
     PATIENCE_MS = 120 * 1000
 };
@@ -104,7 +105,7 @@ static void on_data(void *ctx, struct str piece)
 
     s->contact_ms = loop_now_ms(api_client_loop(s->api));
     s->young = false;
-    backoff_reset(&s->backoff);
+    s->backoff = BACKOFF_INIT(BACKOFF_MS, BACKOFF_CAP_MS);
     while (!s->over && s->broken.code == ERR_OK)
         switch (sse_next(&s->sse, &piece, &m)) {
         case SSE_MORE:
@@ -212,7 +213,8 @@ enum err_code api_stream_start(struct api_client *a, const struct api_stream_opt
     *s = (struct api_stream){.api = a,
                              .ev = ev,
                              .ctx = ctx,
-                             .backoff = BACKOFF_INIT(BACKOFF_MS, BACKOFF_CAP_MS),
+                             .backoff =
+                                 BACKOFF_INIT(opts->young ? YOUNG_MS : BACKOFF_MS, BACKOFF_CAP_MS),
                              .sequence = opts->since,
                              .contact_ms = loop_now_ms(api_client_loop(a)),
                              .patience_ms = opts->patience_ms ? opts->patience_ms : PATIENCE_MS,

@@ -14,7 +14,7 @@
 #include "producer/submitter.h"
 #include "common/banned.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 10000, UNKNOWN_MS = 3000 /* a run may be unknown to the API so long */ };
 
 struct watcher { /* a run being followed */
     const struct client *client;
@@ -27,7 +27,7 @@ struct watcher { /* a run being followed */
     struct timer *patience, *wait;
     struct run_show show;
     char run_id[UUID_TEXT];
-    int64_t sequence; /* of the last event */
+    int64_t begun_ms; /* by the loop */
     char ended[32];   /* the state that the stream's end told */
     bool detached, waited, away;
     struct err failed;
@@ -41,7 +41,6 @@ static void on_event(void *ctx, const struct event_view *v, int64_t sequence, st
 
     timer_stop(w->patience);
     w->away = false;
-    w->sequence = sequence;
     if (sequence > w->client->since)
         run_show_event(&w->show, v, sequence, json);
 }
@@ -74,7 +73,8 @@ static void on_away(void *ctx, const struct err *e, int64_t retry_ms)
     struct watcher *w = ctx;
 
     (void)retry_ms;
-    if (w->away || w->client->quiet)
+    if (w->away || w->client->quiet ||
+        (e->code == ERR_NOT_FOUND && loop_now_ms(w->loop) - w->begun_ms < UNKNOWN_MS))
         return;
     w->away = true;
     run_show_settle(&w->show);
@@ -185,6 +185,7 @@ static enum err_code watch(struct watcher *w, const struct partition *at, bool y
         (void)!follow_start(w->loop, w->client, at, w->run_id, &follow_events, w, &w->follow, err);
     if (err->code != ERR_OK)
         return err->code;
+    w->begun_ms = loop_now_ms(w->loop);
     timer_start(w->patience, PATIENCE_MS);
     loop_run(w->loop);
     run_show_settle(&w->show);
