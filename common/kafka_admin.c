@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/banned.h"
+
+enum { SLICE_MS = 500 };
 
 struct kafka_admin {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     char *brokers;
-    enum err_code refused; /* why no broker lets us in; ERR_OK: it may only be away */
-    char reason[200];
+    struct err refused; /* why no broker lets us in; ERR_OK: it may only be away */
 };
 
 static void no_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
@@ -32,18 +34,32 @@ static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
     struct kafka_admin *a = opaque;
 
     (void)rk;
-    if (e != RD_KAFKA_RESP_ERR__SSL && e != RD_KAFKA_RESP_ERR__AUTHENTICATION)
-        return;
-    a->refused = e == RD_KAFKA_RESP_ERR__SSL ? ERR_CONFIG : ERR_UNAUTHORIZED;
-    (void)snprintf(a->reason, sizeof(a->reason), "%s", reason);
+    if (e == RD_KAFKA_RESP_ERR__SSL || e == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+        (void)kafka_refused(&a->refused, (rd_kafka_resp_err_t)e, a->brokers, reason);
+}
+
+static bool is_refused(struct kafka_admin *a)
+{
+    while (rd_kafka_poll(a->rk, 0) > 0)
+        ;
+    return a->refused.code != ERR_OK;
+}
+
+/* Whoever is not let in need not wait for the time-out: calls are made in slices. */
+static bool goes_on(struct kafka_admin *a, int64_t until_ms, int *slice_ms)
+{
+    int64_t left = until_ms - clock_boot_ms();
+
+    *slice_ms = left < SLICE_MS ? (int)left : SLICE_MS;
+    return left > 0 && !is_refused(a);
 }
 
 static enum err_code unreachable(struct kafka_admin *a, struct err *err)
 {
-    while (rd_kafka_poll(a->rk, 0) > 0)
-        ;
-    if (a->refused)
-        return err_set(err, a->refused, "kafka at %s: %s", a->brokers, a->reason);
+    if (is_refused(a)) {
+        *err = a->refused;
+        return err->code;
+    }
     return err_set(err, ERR_UNAVAILABLE,
                    "kafka at %s does not answer (is it running? ops/dev status)", a->brokers);
 }
@@ -85,6 +101,7 @@ enum err_code kafka_admin_new(const struct kafka_conf *conf, struct kafka_admin 
         kafka_admin_free(a);
         return rc;
     }
+    kafka_tokens_in_background(a->rk);
     a->queue = rd_kafka_queue_new(a->rk);
     *out = a;
     return ERR_OK;
@@ -130,7 +147,12 @@ static enum err_code wait_for(struct kafka_admin *a, const char *topic, int64_t 
                               rd_kafka_event_t **out, struct err *err)
 {
     enum { GRACE_MS = 500 }; /* librdkafka's own time-out says more */
-    *out = rd_kafka_queue_poll(a->queue, (int)timeout_ms + GRACE_MS);
+    int64_t until_ms = clock_boot_ms() + timeout_ms + GRACE_MS;
+    int ms;
+
+    *out = NULL;
+    while (!*out && goes_on(a, until_ms, &ms))
+        *out = rd_kafka_queue_poll(a->queue, ms);
     if (!*out)
         return unreachable(a, err);
     rd_kafka_resp_err_t e = rd_kafka_event_error(*out);
@@ -274,7 +296,12 @@ enum err_code kafka_admin_partitions(struct kafka_admin *a, const char *topic, i
     rd_kafka_topic_t *t = rd_kafka_topic_new(a->rk, topic, NULL);
     if (!t)
         return err_set(err, ERR_CONFIG, "'%s' is no topic name", topic);
-    rd_kafka_resp_err_t e = rd_kafka_metadata(a->rk, 0, t, &md, (int)timeout_ms);
+    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    int64_t until_ms = clock_boot_ms() + timeout_ms;
+    int ms;
+    while ((e == RD_KAFKA_RESP_ERR__TIMED_OUT || e == RD_KAFKA_RESP_ERR__TRANSPORT) &&
+           goes_on(a, until_ms, &ms))
+        e = rd_kafka_metadata(a->rk, 0, t, &md, ms);
     rd_kafka_topic_destroy(t);
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         return admin_error(a, e, NULL, topic, err);

@@ -39,11 +39,11 @@ static void tell_down(struct kafka_client *k)
  * itself as an outage does. */
 static void tell_distrust(struct kafka_client *k, const char *reason)
 {
+    struct err e = ERR_INIT;
+
+    (void)kafka_refused(&e, RD_KAFKA_RESP_ERR__SSL, k->brokers, reason);
     if (!k->distrusts)
-        log_event(LOG_ERROR, "kafka.tls_failed", LF("brokers", k->brokers), LF("text", reason),
-                  LF("next",
-                     "is the broker's certificate from the authority in ssl.ca.location, and "
-                     "for the name in --brokers?"));
+        log_event(LOG_ERROR, "kafka.tls_failed", LF_ERR(&e));
     k->distrusts = true;
 }
 
@@ -80,7 +80,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         tell_distrust(k, reason);
         break;
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-        kafka_error(&e, code, "kafka at %s", k->brokers);
+        kafka_refused(&e, code, k->brokers, reason);
         tell_dead(k, &e);
         break;
     default: /* librdkafka's enum: the rest passes by itself */
@@ -167,6 +167,7 @@ enum err_code kafka_client_open(struct kafka_client *k, struct loop *l, rd_kafka
             return err_set(err, ERR_NOMEM, "start kafka");
         return err_set(err, ERR_CONFIG, "start kafka: %s", text);
     }
+    kafka_tokens_in_background(k->rk);
     if (type == RD_KAFKA_CONSUMER)
         rd_kafka_poll_set_consumer(k->rk);
     rd_kafka_set_log_queue(k->rk, NULL);

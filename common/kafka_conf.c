@@ -165,9 +165,18 @@ enum err_code kafka_conf_new(const struct kafka_conf *conf, const struct kafka_p
         return err_set(err, ERR_CONFIG, "no Kafka brokers are given: --brokers host:port");
     rd_kafka_conf_t *c = rd_kafka_conf_new();
     enum err_code rc = fill(c, conf, props, n, err);
+    rd_kafka_conf_enable_sasl_queue(c, 1); /* for kafka_tokens_in_background() */
     if (rc == ERR_OK)
         *out = c;
     else
         rd_kafka_conf_destroy(c);
     return rc;
+}
+
+void kafka_tokens_in_background(rd_kafka_t *rk)
+{
+    rd_kafka_error_t *e = rd_kafka_sasl_background_callbacks_enable(rk);
+
+    if (e) /* there is no such mechanism: nothing to be fetched */
+        rd_kafka_error_destroy(e);
 }

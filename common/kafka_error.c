@@ -3,6 +3,7 @@
 #include "common/kafka_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/banned.h"
 
@@ -53,4 +54,38 @@ enum err_code kafka_error(struct err *err, rd_kafka_resp_err_t e, const char *fm
     }
     return err_set(err, code, "%s: %s%s%s%s", what, rd_kafka_err2str(e), next ? " (" : "",
                    next ? next : "", next ? ")" : "");
+}
+
+/* docs/adr/0024 */
+static bool scram_is_hopeless(const char *reason)
+{
+    enum { FIXED = 0x02060100 };
+
+    return strstr(reason, "SCRAM") && rd_kafka_version() < FIXED;
+}
+
+/* "…/bootstrap: " and "(after 3ms in state …)" are for who debugs librdkafka. */
+static struct str plain_reason(const char *reason)
+{
+    const char *from = strstr(reason, "/bootstrap: "), *to = strstr(reason, " (after ");
+
+    from = from ? from + strlen("/bootstrap: ") : reason;
+    return (struct str){from, to && to > from ? (size_t)(to - from) : strlen(from)};
+}
+
+enum err_code kafka_refused(struct err *err, rd_kafka_resp_err_t e, const char *brokers,
+                            const char *reason)
+{
+    bool tls = e == RD_KAFKA_RESP_ERR__SSL;
+    struct str why = plain_reason(reason);
+    const char *next =
+        tls ? "is the broker's certificate from the authority in ssl.ca.location, and "
+              "for the name in --brokers?"
+        : scram_is_hopeless(reason)
+            ? "librdkafka before 2.6.1 cannot do SCRAM with Kafka 3.9 and later: "
+              "use PLAIN over TLS, OAUTHBEARER or a newer librdkafka"
+            : "are sasl.username and sasl.password in --kafka-config right?";
+
+    return err_set(err, tls ? ERR_CONFIG : ERR_UNAUTHORIZED, "kafka at %.60s: %.*s (%s)", brokers,
+                   (int)(why.n < 100 ? why.n : 100), why.p, next);
 }

@@ -21,6 +21,9 @@ struct kafka_prop {
 enum err_code kafka_conf_new(const struct kafka_conf *conf, const struct kafka_prop *props,
                              size_t n, rd_kafka_conf_t **out, struct err *err) MUST_USE;
 
+/* OAUTHBEARER's tokens are fetched and renewed on a thread of librdkafka's, whoever polls what. */
+void kafka_tokens_in_background(rd_kafka_t *rk);
+
 /* --- a librdkafka handle in the loop (kafka_client.c) --- */
 
 struct kafka_client {
@@ -53,6 +56,11 @@ void kafka_client_free(struct kafka_client *k);  /* calls release now, or when n
 void kafka_client_alive(struct kafka_client *k);
 
 /* --- errors (kafka_error.c) --- */
+
+/* No broker lets us in, by librdkafka's reason: ERR_UNAUTHORIZED, or ERR_CONFIG where one of the
+ * certificates is not trusted. */
+enum err_code kafka_refused(struct err *err, rd_kafka_resp_err_t e, const char *brokers,
+                            const char *reason);
 
 /* Fills err: code by the table, "<what>: <librdkafka's text>" and a next step. */
 enum err_code kafka_error(struct err *err, rd_kafka_resp_err_t e, const char *fmt, ...)

@@ -40,6 +40,7 @@ fleet_environ() {
     local sandboxd=http://127.0.0.1:${PORT[sandboxd]:-1}
     unset E2B_DOMAIN # the caller's own account is none of our business
     export SANDFLEET_BROKERS=127.0.0.1:${PORT[kafka]:-1} SANDFLEET_PREFIX=$PREFIX
+    if [ "$TLS" = yes ]; then export SANDFLEET_KAFKA_CONFIG=$DIR/tls/kafka.conf; else unset SANDFLEET_KAFKA_CONFIG; fi
     export E2B_API_URL=$sandboxd E2B_SANDBOX_URL=$sandboxd
     export SANDFLEET_STORE=${SANDFLEET_STORE-$DIR/store}
     # `down` shall not wait long for runs that go on: the next `up` takes them up where they are.

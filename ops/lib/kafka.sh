@@ -29,16 +29,17 @@ kafka_fetch() {
 }
 
 kafka_configure() {
-    local here=127.0.0.1
-    write_file 644 "$DIR/kafka.properties" <<END
+    local here=127.0.0.1 client=PLAINTEXT
+    if [ "$TLS" = yes ]; then client=SASL_SSL; fi
+    write_file 600 "$DIR/kafka.properties" <<END
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@$here:${PORT[kafka_controller]}
 controller.listener.names=CONTROLLER
-listeners=CLIENT://$here:${PORT[kafka]},CONTROLLER://$here:${PORT[kafka_controller]}
-advertised.listeners=CLIENT://$here:${PORT[kafka]}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=CLIENT
+listeners=CLIENT://$here:${PORT[kafka]},INNER://$here:${PORT[kafka_inner]},CONTROLLER://$here:${PORT[kafka_controller]}
+advertised.listeners=CLIENT://$here:${PORT[kafka]},INNER://$here:${PORT[kafka_inner]}
+listener.security.protocol.map=CLIENT:$client,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=INNER
 log.dirs=$(data_dir)/kafka
 auto.create.topics.enable=false
 # One node: every internal topic has one copy.
@@ -58,6 +59,7 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 # A bench that measures from the broker's own time asks for LogAppendTime.
 log.message.timestamp.type=${SANDFLEET_KAFKA_TIMESTAMP:-CreateTime}
+$(tls_kafka_properties)
 END
 }
 
@@ -68,15 +70,19 @@ KAFKA_JAVA=(java -Xms64m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "
 
 kafka_format() {
     local id
+    local -a user
     [ ! -f "$(data_dir)/kafka/meta.properties" ] || return 0
     id=c$(head -c 15 /dev/urandom | base64 | tr '+/' '-_')w # 22 letters, never a leading "-"
+    mapfile -t user < <(tls_kafka_user)
     quietly "$(log_file kafka-format)" "${KAFKA_JAVA[@]}" kafka.tools.StorageTool format -t "$id" \
-        -c "$DIR/kafka.properties" --ignore-formatted
+        -c "$DIR/kafka.properties" --ignore-formatted "${user[@]}"
 }
 
 kafka_prepare() {
     kafka_fetch
-    ports_need kafka kafka kafka_controller
+    ports_need kafka kafka kafka_controller kafka_inner
+    tls_make
+    tls_kafka_client
     kafka_configure
 }
 

@@ -18,8 +18,10 @@ postgres_configure() {
         echo "max_connections = 200"
         echo "log_line_prefix = '%m [%p] '"
         echo "log_min_messages = warning"
+        tls_postgres_settings
     } | write_file 600 "$data/sandfleet.conf"
     chown "$(postgres_user)" "$data/sandfleet.conf"
+    tls_postgres_install "$data" "$(postgres_user)"
 }
 
 # initdb into a folder beside, renamed at the end: a failed or interrupted one is not half
@@ -42,6 +44,7 @@ postgres_init() {
 
 postgres_prepare() {
     ports_need postgres postgres
+    tls_make
     quietly "$(log_file postgres-init)" postgres_init ||
         die "the Postgres cluster could not be made" "is there room for 50 MB in $(data_dir)?"
     postgres_configure
@@ -72,10 +75,10 @@ postgres_ready() {
 
 # postgres_sql DATABASE SQL
 postgres_sql() {
-    PGPASSWORD=$(secret_of postgres) PGCONNECT_TIMEOUT=5 "$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 \
-        -h 127.0.0.1 -p "${PORT[postgres]}" -U sandfleet -d "$1" -c "$2"
+    PGCONNECT_TIMEOUT=5 "$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 \
+        -d "$(postgres_conninfo) dbname=$1" -c "$2"
 }
 
 postgres_conninfo() {
-    echo "host=127.0.0.1 port=${PORT[postgres]:-1} dbname=sandfleet user=sandfleet password=$(secret_of postgres)"
+    echo "host=127.0.0.1 port=${PORT[postgres]:-1} dbname=sandfleet user=sandfleet password=$(secret_of postgres)$(tls_postgres_words)"
 }

@@ -146,6 +146,7 @@ env_write() {
         env_line SANDFLEET_BROKERS "127.0.0.1:${PORT[kafka]:-}"
         env_line SANDFLEET_DATABASE "$(postgres_conninfo)"
         env_line SANDFLEET_PREFIX "$PREFIX"
+        if [ "$TLS" = yes ]; then env_line SANDFLEET_KAFKA_CONFIG "$DIR/tls/kafka.conf"; fi
         if [ -n "${PORT[sandboxd]:-}" ]; then
             env_line E2B_API_URL "http://127.0.0.1:${PORT[sandboxd]}"
             env_line E2B_SANDBOX_URL "http://127.0.0.1:${PORT[sandboxd]}"

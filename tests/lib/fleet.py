@@ -30,17 +30,18 @@ class Stack:
     claude   the program that sandboxes find as `claude`; None: the simulated one
     only     names of the parts to start; None: all
     env      further variables for every part, such as a worker's SANDFLEET_LEASE
+    tls      Kafka by SASL over TLS, Postgres by verified TLS
     """
 
     # for tests whose agents leave something on this machine, as a count of their starts
     NOT_ISOLATED = {"SANDFLEET_SANDBOXD_ISOLATION": "none"}
 
-    def __init__(self, name, claude=None, workers=1, only=None, env=None):
+    def __init__(self, name, claude=None, workers=1, only=None, env=None, tls=False):
         home = os.environ.get("SANDFLEET_TEST_DIR", ROOT / ".test" / f"run-{os.getpid()}")
         # one per build: a second run of a test must not find the first one's runs
         self.dir = pathlib.Path(home) / f"{name}-{programs().parent.name}"
         self.claude = str(claude or programs() / "claude-simulated")
-        self.workers, self.only = workers, only
+        self.workers, self.only, self.tls = workers, only, tls
         self.extra = dict(env or {})
         self.env = None  # what DIR/env exports, on top of ours; there after up()
 
@@ -61,6 +62,8 @@ class Stack:
         words = ["up", "--claude", self.claude, "--workers", str(self.workers)]
         if self.only:
             words += ["--only", ",".join(self.only)]
+        if self.tls:
+            words.append("--tls")
         self.dev(*words)
         self.env = read_env(self.dir / "env")
         return self
