@@ -18,9 +18,8 @@ enum { LOOK_EVERY_MS = 100, IDS_MAX_BYTES = CANCEL_RUNS_MAX * (UUID_TEXT + 1) + 
 /* What a statement here returns of a run: its id, the claim's state, the terminal's type. */
 enum column { COL_RUN, COL_STATE, COL_TYPE };
 
-/* $1 tenant $2 run ids $3 batch or NULL $4 force $5 who asks or NULL $6 payload. A batch has one
- * row for all its runs, also for those that are not claimed yet. */
-static const char ask_sql[] =
+/* A batch has one row for all its runs, also for those that are not claimed yet. */
+const char cancel_sql[] =
     "WITH asked AS (SELECT unnest($2::uuid[]) AS run_id UNION SELECT c.run_id FROM ledger.claims c"
     " WHERE c.tenant = $1 AND c.batch_id = $3 AND c.state <> 'ended'),"
     " found AS (SELECT a.run_id, c.state, c.terminal FROM asked a LEFT JOIN ledger.claims c"
@@ -34,6 +33,15 @@ static const char ask_sql[] =
     " ON CONFLICT (tenant, batch_id) DO UPDATE SET force = x.force OR excluded.force)"
     " SELECT run_id, state, terminal::json ->> 'type', (SELECT pg_notify('" CANCEL_CHANNEL "', $6))"
     " FROM found ORDER BY run_id";
+
+const char cancel_batch_sql[] =
+    "WITH batch AS (INSERT INTO ledger.cancellations AS x (tenant, batch_id, force, requested_by)"
+    " VALUES ($1, $2, $3::bool, $4)"
+    " ON CONFLICT (tenant, batch_id) DO UPDATE SET force = x.force OR excluded.force)"
+    " SELECT greatest((SELECT count(*) FROM ledger.claims WHERE tenant = $1 AND batch_id = $2"
+    " AND state <> 'ended'), (SELECT runs - completed - failed - timed_out - cancelled - expired"
+    " FROM fleet.batches WHERE tenant = $1 AND batch_id = $2)),"
+    " pg_notify('" CANCEL_CHANNEL "', '')";
 
 /* $1 tenant $2 run ids */
 static const char look_sql[] = "SELECT run_id, state, terminal::json ->> 'type' FROM ledger.claims"
@@ -87,7 +95,7 @@ static enum err_code connect_to(const char *conninfo, PGconn **out, struct err *
 
 /* --- rows --------------------------------------------------------------------- */
 
-static void read_run(const PGresult *res, int row, struct cancel_run *out)
+void cancel_run_read(const PGresult *res, int row, struct cancel_run *out)
 {
     static const char prefix[] = "sandfleet.run.";
     const char *id = pg_text(res, row, COL_RUN), *state = pg_text(res, row, COL_STATE);
@@ -130,14 +138,14 @@ enum err_code cancel_ask(const struct cancel_want *w, struct cancel_run **out, s
     const char *const v[] = {w->tenant,       ids.p,
                              w->batch_id,     w->force ? "true" : "false",
                              w->requested_by, w->n_runs == 1 && !w->batch_id ? w->run_ids[0] : ""};
-    if (query(conn, ask_sql, COUNTOF(v), v, &res, err) != ERR_OK)
+    if (query(conn, cancel_sql, COUNTOF(v), v, &res, err) != ERR_OK)
         return err->code;
     *n = (size_t)PQntuples(res);
     *out = calloc(*n + 1, sizeof(**out));
     if (!*out)
         return err_set(err, ERR_NOMEM, "%zu runs", *n);
     for (size_t i = 0; i < *n; i++)
-        read_run(res, (int)i, &(*out)[i]);
+        cancel_run_read(res, (int)i, &(*out)[i]);
     return ERR_OK;
 }
 
@@ -155,7 +163,7 @@ static void learn(const PGresult *res, int row, struct cancel_run *r)
 {
     struct cancel_run now;
 
-    read_run(res, row, &now);
+    cancel_run_read(res, row, &now);
     if (strcmp(r->run_id, now.run_id) != 0)
         return;
     r->ended = now.ended;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How one asks for the end of runs: rows in ledger.cancellations, and a notification to the
- * workers. A run need not be known yet, and may be asked for again. For commands: it blocks. */
+ * workers. A run need not be known yet, and may be asked for again. */
 #ifndef SANDFLEET_SCHEMA_CANCEL_H
 #define SANDFLEET_SCHEMA_CANCEL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <libpq-fe.h>
 
 #include "common/err.h"
 #include "common/uuid.h"
@@ -42,6 +44,16 @@ struct cancel_want { /* borrowed */
     const char *requested_by; /* NULL: not told */
     bool force;
 };
+
+/* For those who do not block. $1 tenant $2 run ids $3 batch or NULL $4 force $5 who asks or NULL
+ * $6 the notification's payload; a row a run, for cancel_run_read(). */
+extern const char cancel_sql[];
+/* A batch alone, however large. $1 tenant $2 batch $3 force $4 who asks or NULL: how many of its
+ * runs have not ended, as far as workers and sink know. */
+extern const char cancel_batch_sql[];
+void cancel_run_read(const PGresult *res, int row, struct cancel_run *out);
+
+/* --- for commands: these block --- */
 
 /* Asks. *out is yours (free()): the runs named and, of the batch, those that have not ended; each
  * once. All rows are written in one transaction. UNAVAILABLE, CONFIG. */

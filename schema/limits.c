@@ -6,7 +6,6 @@
 
 #include "common/json.h"
 #include "common/pg_once.h"
-#include "schema/run_request.h"
 #include "common/banned.h"
 
 /* --- what there is ------------------------------------------------------------ */
@@ -108,21 +107,32 @@ static int64_t row_value(const struct limit_change *c)
                : -1;
 }
 
-enum err_code limits_set(const char *conninfo, const struct limit_change *c, struct err *err)
+void limits_command(const struct limit_change *c, struct limit_command *out)
 {
-    char name[RUN_NAME_MAX_BYTES + 1] = "", number[24];
     int64_t value = row_value(c);
     bool unset = c->to == LIMIT_TO_DEFAULT && value < 0;
-    const char *const v[] = {c->scope, name, c->setting, value < 0 ? NULL : number};
+
+    (void)snprintf(out->name, sizeof(out->name), STR_FMT, STR_ARG(c->name));
+    (void)snprintf(out->value, sizeof(out->value), "%" PRId64, value);
+    out->sql = unset ? unset_sql : set_sql;
+    out->n = unset ? 3 : 4;
+    out->v[0] = c->scope;
+    out->v[1] = out->name;
+    out->v[2] = c->setting;
+    out->v[3] = value < 0 ? NULL : out->value;
+}
+
+enum err_code limits_set(const char *conninfo, const struct limit_change *c, struct err *err)
+{
+    struct limit_command cmd;
     AUTO_CONN *conn = NULL;
     AUTO_RES *res = NULL;
 
-    memcpy(name, c->name.p, c->name.n < RUN_NAME_MAX_BYTES ? c->name.n : RUN_NAME_MAX_BYTES);
-    snprintf(number, sizeof(number), "%" PRId64, value);
+    limits_command(c, &cmd);
     enum err_code rc = pg_once_open(conninfo, "sandfleet limits", &conn, err);
     if (rc != ERR_OK)
         return rc;
-    return pg_once(conn, unset ? unset_sql : set_sql, unset ? 3 : 4, v, &res, err);
+    return pg_once(conn, cmd.sql, cmd.n, cmd.v, &res, err);
 }
 
 static void add_text(const PGresult *res, int row, struct buf *out)

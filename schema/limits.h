@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "schema/run_request.h"
 
 enum {
     LIMIT_MAX = 1000 * 1000, /* of a number of runs; 0: none starts */
@@ -31,6 +32,15 @@ struct limit_change {
  * number, "none" or "default". ERR_USAGE says what is allowed. Pure. */
 enum err_code limits_parse(const char *who, const char *setting, const char *to,
                            struct limit_change *out, struct err *err) MUST_USE;
+
+/* The change as a statement, for those who do not block. */
+struct limit_command {
+    const char *sql;
+    int n;
+    const char *v[4]; /* of constants and of what is below: not to be moved */
+    char name[RUN_NAME_MAX_BYTES + 1], value[24];
+};
+void limits_command(const struct limit_change *c, struct limit_command *out);
 
 /* Both block; for commands. ERR_CONFIG: the database lacks the table, or the right to it. */
 enum err_code limits_set(const char *conninfo, const struct limit_change *c,
