@@ -15,6 +15,7 @@ const struct route api_routes[] = {
     ROUTE("POST", "/v1/runs/{}/cancel", SUBMIT, run_cancel, .body_max = API_BODY_MAX),
     ROUTE("POST", "/v1/runs/{}/retry", SUBMIT, run_retry),
     ROUTE("POST", "/v1/batches/{}/cancel", SUBMIT, batch_cancel, .body_max = API_BODY_MAX),
+    ROUTE("POST", "/v1/batches/{}/retry", SUBMIT, batch_retry, .body_max = API_BODY_MAX, .flags = ROUTE_LASTS),
     ROUTE("DELETE", "/v1/sessions/{}", SUBMIT, session_delete),
     ROUTE("PUT", "/v1/limits", ADMIN, limit_set, .body_max = API_BODY_MAX),
     ROUTE("POST", "/v1/batches", SUBMIT, batch_create, .body_max = API_BODY_MAX),

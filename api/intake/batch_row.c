@@ -5,21 +5,23 @@
 #include <stdio.h>
 
 #include "api/api_internal.h"
-#include "api/intake/doc.h"
 #include "common/clock.h"
 #include "common/percent.h"
 #include "common/banned.h"
 
 /* $1 tenant $2 batch $3 defaults $4 metadata $5 retry_of $6 created, Unix ms $7 key $8 who asks
- * $9 location $10 answer */
+ * $9 location $10 answer or NULL. One that retries the same as this may have been
+ * begun before. */
 static const char insert_sql[] =
     "WITH made AS (INSERT INTO door.batches (tenant, batch_id, defaults, metadata, retry_of,"
     " created_at) SELECT $1, $2, $3, $4::json, $5, to_timestamp($6::bigint / 1000.0)"
     " WHERE NOT EXISTS (SELECT FROM fleet.batches WHERE tenant = $1 AND batch_id = $2)"
     " ON CONFLICT DO NOTHING RETURNING true AS yes),"
     " told AS (UPDATE door.idempotency i SET answer = $10, location = $9, holder = NULL,"
-    " locked_until = NULL FROM made WHERE i.tenant = $1 AND i.key = $7 AND i.holder = $8::uuid)"
-    " SELECT yes FROM made";
+    " locked_until = NULL FROM made WHERE i.tenant = $1 AND i.key = $7 AND i.holder = $8::uuid"
+    " AND $10::text IS NOT NULL)"
+    " SELECT yes FROM made UNION ALL SELECT true FROM door.batches WHERE tenant = $1"
+    " AND batch_id = $2 AND retry_of = $5";
 
 static void make_name(const struct call *c, struct batch_row *b)
 {
@@ -44,12 +46,6 @@ void batch_row_begin(struct call *c, const char *batch_id)
         make_name(c, b);
     percent_encode(str_of(b->batch_id), &name);
     (void)snprintf(b->location, sizeof(b->location), "/v1/batches/%s", name.p ? name.p : "");
-    doc_batch(&(struct doc_batch){.batch_id = b->batch_id,
-                                  .tenant = c->who.tenant,
-                                  .retry_of = b->retry_of,
-                                  .metadata = b->metadata,
-                                  .created_ms = b->created_ms},
-              &b->answer);
 }
 
 static void on_inserted(void *ctx, PGresult *res, const struct err *e)

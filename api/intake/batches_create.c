@@ -108,6 +108,11 @@ void batch_create(struct call *c)
     b->row.defaults = b->defaults.p;
     b->row.metadata = b->metadata.p;
     batch_row_begin(c, batch_id);
+    doc_batch(&(struct doc_batch){.batch_id = b->row.batch_id,
+                                  .tenant = c->who.tenant,
+                                  .metadata = b->row.metadata,
+                                  .created_ms = b->row.created_ms},
+              &b->row.answer);
     idem_work(&b->row.idem, "POST /v1/batches", body.p, body.len);
     idem_begin(c, NULL, NULL, insert);
 }

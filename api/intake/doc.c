@@ -63,35 +63,37 @@ void doc_run(const struct run_request *r, enum run_lane lane, struct buf *out)
     buf_adds(out, "}\n");
 }
 
-static void put_counts(struct buf *out)
+static void put_counts(struct buf *out, int64_t queued)
 {
-    static const char *const states[] = {"queued",    "held",       "starting",  "running",
-                                         "retrying",  "cancelling", "completed", "failed",
-                                         "timed_out", "cancelled",  "expired"};
+    static const char *const others[] = {"held",       "starting",  "running", "retrying",
+                                         "cancelling", "completed", "failed",  "timed_out",
+                                         "cancelled",  "expired"};
 
     json_key(out, "counts");
     buf_addc(out, '{');
-    for (size_t i = 0; i < COUNTOF(states); i++)
-        json_kv_int(out, states[i], 0);
+    json_kv_int(out, "queued", queued);
+    for (size_t i = 0; i < COUNTOF(others); i++)
+        json_kv_int(out, others[i], 0);
     buf_addc(out, '}');
 }
 
 void doc_batch(const struct doc_batch *b, struct buf *out)
 {
-    static const char *const never[] = {"sealed_at", "started_at", "ended_at", NULL};
+    static const char *const never[] = {"started_at", "ended_at", NULL};
 
     buf_addc(out, '{');
     put(out, "batch_id", b->batch_id);
     put(out, "tenant", b->tenant);
-    put(out, "state", "open");
+    put(out, "state", b->sealed_ms ? "in_progress" : "open");
     put(out, "retry_of", b->retry_of);
     json_kv_raw(out, "metadata", b->metadata ? str_of(b->metadata) : STR("null"));
-    json_kv_int(out, "runs", 0);
-    put_counts(out);
+    json_kv_int(out, "runs", b->runs);
+    put_counts(out, b->runs);
     json_kv_raw(out, "usage", str_of(tokens));
     json_kv_int(out, "cost_usd", 0);
     json_kv_int(out, "sandbox_cost_usd", 0);
     put_time(out, "created_at", b->created_ms);
+    put_time(out, "sealed_at", b->sealed_ms);
     put_nulls(out, never);
     buf_adds(out, "}\n");
 }

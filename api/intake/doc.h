@@ -15,8 +15,10 @@ struct doc_batch {
     const char *batch_id, *tenant;
     const char *retry_of, *metadata; /* JSON; NULL: none */
     int64_t created_ms;
+    int64_t sealed_ms; /* 0: it is open */
+    int64_t runs;      /* all of them queued */
 };
-/* Appends the contract's Batch, open and without runs. */
+/* Appends the contract's Batch. */
 void doc_batch(const struct doc_batch *b, struct buf *out);
 
 #endif

@@ -10,6 +10,7 @@ void run_cancel(struct call *c);
 void run_retry(struct call *c);
 void batch_create(struct call *c);
 void batch_cancel(struct call *c);
+void batch_retry(struct call *c);
 void session_delete(struct call *c);
 void limit_set(struct call *c);
 

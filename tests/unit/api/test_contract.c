@@ -33,7 +33,6 @@ static const char *const to_come[] = {
     "GET /v1/batches/{}",
     "POST /v1/batches/{}/seal",
     "GET /v1/batches/{}/results",
-    "POST /v1/batches/{}/retry",
     "GET /v1/sessions",
     "GET /v1/sessions/{}",
     "GET /v1/sandboxes",
