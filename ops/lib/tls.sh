@@ -9,7 +9,7 @@ TLS_USER=sandfleet
 tls_make() {
     local tls=$DIR/tls
     if [ "$TLS" != yes ] || [ -f "$tls/server.pem" ]; then return 0; fi
-    mkdir -p -m 700 "$tls"
+    install -d -m 700 "$tls"
     quietly "$DIR/log/tls.log" tls_certify "$tls" || die "the certificates could not be made" "is openssl installed? ops/install"
 }
 
