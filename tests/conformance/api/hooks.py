@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For Schemathesis: what it cannot know of the API. CONTRACT_SEEDS names a file with things that are
+there, by the parameter of the path that names them."""
+import json
+import os
+import pathlib
+import random
+import uuid
+
+import schemathesis
+from schemathesis.core.parameters import ParameterLocation
+
+SEEDS = json.loads(pathlib.Path(os.environ["CONTRACT_SEEDS"]).read_text())
+LINES = [{"custom_id": "a", "prompt": "Say a."}, {"custom_id": "b", "prompt": "Say b.", "model": "opus", "timeout_s": 60},
+         {"custom_id": "c"}, {"prompt": "no name"}, [], "text", {"custom_id": "d", "prompt": "x", "nonsense": 1}]
+dice = random.Random(1)
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(_, value):
+    if isinstance(value, bytes):
+        return {"data": value}
+    return {"data": value.encode(errors="replace") if isinstance(value, str) else json.dumps(value).encode()}
+
+
+def is_good(case, location):
+    """That part of the request was made to be right."""
+    if case.meta is None:
+        return True
+    part = case.meta.components.get(location)
+    return part is None or part.mode.is_positive
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    # most of what is made up names nothing: half of the time, name something that is there
+    if case.path_parameters and is_good(case, ParameterLocation.PATH) and dice.random() < 0.8:
+        for name in case.path_parameters:
+            there = SEEDS.get(f"{name} {case.operation.definition.raw['operationId']}") or SEEDS.get(name)
+            if there:
+                case.path_parameters[name] = dice.choice(there)
+    # the tenant in which these are
+    if case.query and isinstance(case.query.get("tenant"), str) and is_good(case, ParameterLocation.QUERY):
+        if dice.random() < 0.9:
+            del case.query["tenant"]
+    # nobody waits for a minute, and what waits here does so for nothing
+    if case.query and case.query.get("wait") not in (None, 0, "0") and is_good(case, ParameterLocation.QUERY):
+        case.query["wait"] = 1
+    # a cursor cannot be made up: that one is refused is no finding (400)
+    if case.query and "cursor" in case.query and is_good(case, ParameterLocation.QUERY):
+        del case.query["cursor"]
+    # the same key with another body would be refused, rightly (422)
+    if case.headers and "Idempotency-Key" in case.headers and is_good(case, ParameterLocation.HEADER):
+        case.headers["Idempotency-Key"] = str(uuid.UUID(int=dice.getrandbits(128)))
+    # lines that are some, which a schema of OpenAPI 3.1 cannot say
+    if case.operation.definition.raw.get("operationId") == "addBatchItems" and is_good(case, ParameterLocation.BODY):
+        if dice.random() < 0.7 and isinstance(case.body, (str, bytes)):
+            case.body = "\n".join(json.dumps(dice.choice(LINES)) for _ in range(dice.randrange(6)))
