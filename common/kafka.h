@@ -40,7 +40,7 @@ struct kafka_record { /* borrowed */
     struct kafka_message *message; /* NULL: not consumed, or kept */
 };
 
-enum { KAFKA_HEADERS_MAX = 64 }; /* of a record; more are not handed out */
+enum { KAFKA_HEADERS_MAX = 80 }; /* of a record; more are not handed out */
 
 /* The headers of a consumed record, which are decoded when somebody asks: it costs more than
  * the rest of the record. Views into *m. Returns how many. */

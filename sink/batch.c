@@ -2,6 +2,7 @@
 #include "sink/batch.h"
 
 #include <stdalign.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 
 /* --- memory: blocks that never move, so that views stay valid ------------------ */
 
-enum { BLOCK_BYTES = 1 << 20 };
+enum { BLOCK_BYTES = 1 << 20, LETTER_REASON_MAX = 64, LETTER_DETAIL_MAX = 512 };
 
 struct batch_block {
     struct batch_block *next;
@@ -91,7 +92,7 @@ bool batch_full(const struct batch *b)
 
 bool batch_knows(const struct batch *b, const char *topic, enum topic *out)
 {
-    for (size_t t = 0; t < TOPIC_DLQ; t++) {
+    for (size_t t = 0; t < TOPICS; t++) {
         if (strcmp(b->topics->name[t], topic) == 0) {
             *out = (enum topic)t;
             return true;
@@ -173,6 +174,36 @@ static enum err_code decode_request(struct batch *b, struct batch_item *item, st
     return ERR_OK;
 }
 
+/* A header's value; the last one of that name, which is the worker's and not the record's own. */
+static struct str header_of(const struct kafka_header *all, size_t n, const char *name)
+{
+    while (n-- > 0)
+        if (strcmp(all[n].name, name) == 0)
+            return all[n].value;
+    return (struct str){0};
+}
+
+static bool is_word(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != '_' && (s.p[i] < 'a' || s.p[i] > 'z'))
+            return false;
+    return s.n > 0 && s.n <= LETTER_REASON_MAX;
+}
+
+/* Written by anybody: what the table cannot hold is not taken over. */
+static enum err_code decode_letter(struct batch *b, struct batch_item *item, struct err *err)
+{
+    struct kafka_header all[KAFKA_HEADERS_MAX];
+    size_t n = item->record.message ? kafka_headers_read(item->record.message, all) : 0;
+    struct str reason = header_of(all, n, "dlq.reason"), detail = header_of(all, n, "dlq.detail");
+    char text[LETTER_DETAIL_MAX];
+
+    (void)snprintf(text, sizeof(text), STR_FMT, STR_ARG(detail));
+    return batch_poison(b, (size_t)(item - b->items), is_word(reason) ? reason : STR("unspecified"),
+                        text, err);
+}
+
 static bool room_for_one(struct batch *b)
 {
     struct batch_item *bigger;
@@ -199,7 +230,9 @@ enum err_code batch_add(struct batch *b, enum topic topic, struct kafka_record *
     item = &b->items[b->n];
     *item = (struct batch_item){.topic = topic, .from = from, .record = *r};
     item->record.topic = b->topics->name[topic];
-    rc = topic == TOPIC_EVENTS ? decode_event(b, item, err) : decode_request(b, item, err);
+    rc = topic == TOPIC_EVENTS ? decode_event(b, item, err)
+         : topic == TOPIC_DLQ  ? decode_letter(b, item, err)
+                               : decode_request(b, item, err);
     if (rc != ERR_OK)
         return rc;
     (void)!kafka_message_take(r);

@@ -20,7 +20,7 @@ enum item_kind {
     ITEM_EVENT,
     ITEM_REQUEST,
     ITEM_REFUSED, /* a request that the worker dead-letters: passed over, counted */
-    ITEM_POISON   /* goes to fleet.quarantine */
+    ITEM_POISON   /* goes to fleet.quarantine: of no use here, or a letter of runs.dlq */
 };
 
 struct batch_item {

@@ -19,7 +19,7 @@ void offsets_release(struct offsets *o)
 
 static bool topic_of(const struct offsets *o, const char *name, enum topic *out)
 {
-    for (size_t t = 0; t < TOPIC_DLQ; t++) {
+    for (size_t t = 0; t < TOPICS; t++) {
         if (strcmp(o->topics->name[t], name) == 0) {
             *out = (enum topic)t;
             return true;
@@ -71,7 +71,7 @@ const char offsets_load_sql[] = "SELECT topic, partition, next FROM sink_offsets
 void offsets_topics(const struct offsets *o, struct buf *out)
 {
     buf_addc(out, '{');
-    for (size_t t = 0; t < TOPIC_DLQ; t++)
+    for (size_t t = 0; t < TOPICS; t++)
         buf_addf(out, "%s%s", t ? "," : "", o->topics->name[t]);
     buf_addc(out, '}');
 }

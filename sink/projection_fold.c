@@ -187,6 +187,7 @@ static void fold_terminal(const struct fold *f)
     text(f->data, "claude_session", &run->session);
     text(f->data, "output_tail", &run->output_tail);
     fold_result(f);
+    (void)json_get_bool(f->data, "structured", &run->structured);
     if (json_get_number(f->data, "cost_usd", &cost) && cost >= 0)
         run->cost_usd = cost;
     for (size_t i = 0; i < TOKENS; i++)

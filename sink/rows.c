@@ -129,6 +129,7 @@ static void request_fields(struct buf *b, const struct run_row *run)
     json_kv(b, "lane", run_lane_name(run->lane));
     json_kv(b, "template", r->template);
     json_kv(b, "credential", r->credential);
+    json_kv(b, "fairness_key", r->fairness_key);
     json_kv(b, "prompt", r->prompt);
     metadata(b, r->metadata);
     kv_time(b, "created_at", run->created_ms);
@@ -146,6 +147,8 @@ static void event_fields(struct buf *b, const struct run_row *run)
     kv(b, "sandbox_id", run->sandbox);
     kv(b, "claude_session", run->session);
     kv(b, "result", run->result);
+    if (run->structured)
+        json_kv_bool(b, "structured", true);
     kv(b, "output_tail", run->output_tail);
     kv_time(b, "started_at", run->started_ms);
     kv_time(b, "ended_at", run->ended_ms);

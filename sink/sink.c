@@ -51,7 +51,7 @@ static enum err_code subscribe(struct sink *s, const struct kafka_conf *conf, st
     bool alone = s->rebuild != NULL;
     char group[160];
     const char *const topics[] = {s->topics.name[TOPIC_INTERACTIVE], s->topics.name[TOPIC_BATCH],
-                                  s->topics.name[TOPIC_EVENTS]};
+                                  s->topics.name[TOPIC_EVENTS], s->topics.name[TOPIC_DLQ]};
 
     snprintf(group, sizeof(group), "%ssink", s->settings->prefix);
     return consumer_new(s->loop, conf,

@@ -51,7 +51,11 @@ void rebuild_free(struct rebuild *r)
 /* --- the tables ------------------------------------------------------------------------------ */
 
 static const char *const kinds[] = {
-    [TOPIC_INTERACTIVE] = "interactive", [TOPIC_BATCH] = "batch", [TOPIC_EVENTS] = "events"};
+    [TOPIC_INTERACTIVE] = "interactive",
+    [TOPIC_BATCH] = "batch",
+    [TOPIC_EVENTS] = "events",
+    [TOPIC_DLQ] = "dlq",
+};
 
 struct starts { /* kinds, topics, partitions, where each log begins and ends: array literals */
     struct buf v[5];
@@ -101,7 +105,7 @@ static enum err_code find_starts(struct sink *s, struct starts *out, struct err 
     struct kafka_admin *admin;
     enum err_code rc = kafka_admin_new(&conf, &admin, err);
 
-    for (int t = 0; rc == ERR_OK && t < TOPIC_DLQ; t++)
+    for (int t = 0; rc == ERR_OK && t < TOPICS; t++)
         rc = add_topic(s, admin, (enum topic)t, out, err);
     kafka_admin_free(admin);
     for (size_t i = 0; rc == ERR_OK && i < COUNTOF(out->v); i++) {
@@ -163,10 +167,10 @@ void rebuild_begin(struct sink *s)
 static enum err_code list_partitions(struct sink *s, struct kafka_admin *admin,
                                      struct partition **ps, size_t *n, struct err *err)
 {
-    int32_t count[TOPIC_DLQ] = {0};
+    int32_t count[TOPICS] = {0};
     size_t total = 0;
 
-    for (int t = 0; t < TOPIC_DLQ; t++) {
+    for (int t = 0; t < TOPICS; t++) {
         if (kafka_admin_partitions(admin, s->topics.name[t], ASK_MS, &count[t], err) != ERR_OK)
             return err->code;
         total += (size_t)count[t];
@@ -174,7 +178,7 @@ static enum err_code list_partitions(struct sink *s, struct kafka_admin *admin,
     *ps = calloc(total ? total : 1, sizeof(**ps));
     if (!*ps)
         return err_set(err, ERR_NOMEM, "an assignment");
-    for (int t = 0; t < TOPIC_DLQ; t++)
+    for (int t = 0; t < TOPICS; t++)
         for (int32_t id = 0; id < count[t]; id++)
             (*ps)[(*n)++] = (struct partition){.topic = s->topics.name[t], .id = id};
     return ERR_OK;

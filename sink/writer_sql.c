@@ -168,7 +168,10 @@ const char sql_copy_events[] = COPY_IN("events", EVENT_COLUMNS);
 const char sql_copy_gaps[] = COPY_IN("gaps", GAP_COLUMNS);
 const char sql_copy_quarantine[] = COPY_IN("sink_quarantine", QUARANTINE_COLUMNS);
 
-/* Set back by hand, the same record may come again. */
+/* Set back by hand, the same record may come again; one that was settled does not come back. */
 const char sql_merge_quarantine[] =
     "INSERT INTO quarantine (" QUARANTINE_COLUMNS ") SELECT " QUARANTINE_COLUMNS
-    " FROM sink_quarantine ON CONFLICT DO NOTHING";
+    " FROM sink_quarantine AS q WHERE NOT EXISTS (SELECT FROM door.settled_letters AS s"
+    " WHERE (s.topic, s.partition, s.\"offset\", s.at) = (q.topic, q.partition, q.\"offset\", "
+    "q.at))"
+    " ON CONFLICT DO NOTHING";

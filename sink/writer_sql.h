@@ -23,6 +23,7 @@
     X(lane, REQUEST)                                                                               \
     X(template, REQUEST)                                                                           \
     X(credential, REQUEST)                                                                         \
+    X(fairness_key, REQUEST)                                                                       \
     X(prompt, REQUEST)                                                                             \
     X(metadata, REQUEST)                                                                           \
     X(created_at, REQUEST)                                                                         \
@@ -38,6 +39,7 @@
     X(sandbox_id, LAST)                                                                            \
     X(claude_session, LAST)                                                                        \
     X(result, LAST)                                                                                \
+    X(structured, LAST)                                                                            \
     X(output_tail, LAST)                                                                           \
     X(started_at, FIRST)                                                                           \
     X(ended_at, LAST)                                                                              \

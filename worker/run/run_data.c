@@ -103,6 +103,8 @@ void run_data_terminal(const struct run *r, struct buf *b)
         json_kv_str(b, "result", head(&r->result, RUN_RESULT_MAX_BYTES));
     if (r->result.len > RUN_RESULT_MAX_BYTES)
         json_kv_bool(b, "result_truncated", true);
+    else if (r->stream.schema_asked && e->outcome == OUTCOME_SUCCESS)
+        json_kv_bool(b, "structured", true); /* the result is JSON that follows the schema */
     if (r->artifacts.len > 0) {
         json_key(b, "artifacts");
         buf_addf(b, "[" STR_FMT "]", STR_ARG(buf_str(&r->artifacts)));

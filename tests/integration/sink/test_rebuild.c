@@ -92,6 +92,21 @@ static void send_noise(struct lab *lab, uint32_t *x, unsigned run, unsigned grow
 }
 
 /* Runs `from` to `to`: requests and events in between each other, poison among them. */
+/* As a worker writes one, and as nobody should. */
+static void send_letters(struct lab *lab)
+{
+    struct kafka_header worker[] = {{"dlq.reason", STR("the record's own")},
+                                    {"dlq.reason", STR("unknown_field")},
+                                    {"dlq.detail", STR("unknown_field: 'colour'")},
+                                    {"dlq.topic", STR("runs.batch")}},
+                        hostile[] = {{"dlq.reason", STR("no\0word \xff")},
+                                     {"dlq.detail", STR("cut \xff here")}};
+
+    lab_send(lab, TOPIC_DLQ, STR("talk-1"), STR("{\"colour\":1}"), worker, COUNTOF(worker));
+    lab_send(lab, TOPIC_DLQ, STR("talk-1"), STR("\0\xff"), hostile, COUNTOF(hostile));
+    lab_send(lab, TOPIC_DLQ, (struct str){0}, (struct str){0}, NULL, 0);
+}
+
 static void tell(struct lab *lab, unsigned from, unsigned to)
 {
     uint32_t x = 20261121 + from;
@@ -104,6 +119,7 @@ static void tell(struct lab *lab, unsigned from, unsigned to)
         if (i % 500 == 7)
             lab_send(lab, TOPIC_EVENTS, str_of(lab_run(from, id)), STR("no event"), NULL, 0);
     }
+    send_letters(lab);
     lab_flush(lab);
 }
 
@@ -114,7 +130,7 @@ static void await_all(struct lab *lab)
     char sql[512];
 
     MUST(kafka_admin_new(&(struct kafka_conf){.brokers = lab->brokers}, &admin, &err));
-    for (int t = 0; t < TOPIC_DLQ; t++)
+    for (int t = 0; t < TOPICS; t++)
         for (int32_t id = 0; id < LAB_PARTITIONS; id++) {
             int64_t low, high;
 
@@ -330,6 +346,32 @@ static void another_topic(void **state)
     assert_string_equal(first, behind);
 }
 
+#define LETTERS " FROM fleet.quarantine WHERE topic LIKE '%runs.dlq'"
+
+static void letters(void **state)
+{
+    struct lab *lab = *state;
+    char first[LAB_PRINT];
+
+    tell(lab, 0, RUNS);
+    project(lab, first);
+    lab_expect(lab,
+               "SELECT string_agg(reason || ':' || detail, ' ' ORDER BY reason, detail)" LETTERS,
+               "unknown_field:unknown_field: 'colour' unspecified: unspecified:cut ");
+    lab_expect(lab,
+               "SELECT convert_from(key, 'UTF8') || convert_from(value, 'UTF8') ||"
+               " (headers ->> 'dlq.topic')" LETTERS " AND reason = 'unknown_field'",
+               "talk-1{\"colour\":1}runs.batch");
+    lab_do(lab,
+           "WITH gone AS (DELETE" LETTERS " AND reason = 'unknown_field' RETURNING *)"
+           " INSERT INTO door.settled_letters SELECT topic, partition, \"offset\", at, 'purged'"
+           " FROM gone");
+    lab_fingerprint(lab, first);
+    LAB_SINK(lab, REBUILD, "rebuild");
+    assert_int_equal(lab_wait(lab, REBUILD), 0);
+    rebuilt_as(lab, first); /* it does not come back */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {LAB_TEST(whatever_the_tables_had_become),
@@ -338,6 +380,7 @@ int main(void)
                                        LAB_TEST(left_by_another_build),
                                        LAB_TEST(older_than_the_topics),
                                        LAB_TEST(a_reader_who_stays),
-                                       LAB_TEST(another_topic)};
+                                       LAB_TEST(another_topic),
+                                       LAB_TEST(letters)};
     return cmocka_run_group_tests_name("sink rebuild", tests, NULL, NULL);
 }

@@ -150,6 +150,17 @@ static void details_are_whole_characters(void **state)
     assert_true(str_is(b->items[0].reason, "why"));
 }
 
+/* What its headers say is looked at by test_rebuild.c, with a broker. */
+static void letters(void **state)
+{
+    struct batch *b = *state;
+
+    add_request(b, TOPIC_DLQ, RUN_A, REQUEST(RUN_A, ""));
+    assert_int_equal(b->items[0].kind, ITEM_POISON);
+    assert_true(str_is(b->items[0].reason, "unspecified"));
+    assert_int_equal(b->refused, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +168,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(events, setup, teardown),
         cmocka_unit_test_setup_teardown(poison, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(letters, setup, teardown),
         cmocka_unit_test_setup_teardown(details_are_whole_characters, setup, teardown)};
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }
