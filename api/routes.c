@@ -11,6 +11,7 @@ const struct route api_routes[] = {
     ROUTE("GET", "/healthz", PUBLIC, health_get),
     ROUTE("GET", "/readyz", PUBLIC, ready_get),
     ROUTE("GET", "/openapi.yaml", PUBLIC, contract_get),
+    ROUTE("GET", "/v1/runs", READ, runs_list),
     ROUTE("POST", "/v1/runs", SUBMIT, run_create, .body_max = API_BODY_MAX),
     ROUTE("POST", "/v1/runs/{}/cancel", SUBMIT, run_cancel, .body_max = API_BODY_MAX),
     ROUTE("POST", "/v1/runs/{}/retry", SUBMIT, run_retry),
@@ -23,6 +24,9 @@ const struct route api_routes[] = {
     ROUTE("GET", "/v1/runs/{}", READ, run_get),
     ROUTE("POST", "/v1/runs/{}/read-token", READ, read_token_post, .body_max = API_BODY_MAX),
     ROUTE("GET", "/v1/runs/{}/events", READ, events_get, .flags = ROUTE_READ_TOKEN),
+    ROUTE("GET", "/v1/runs/{}/result", READ, run_result),
+    ROUTE("GET", "/v1/runs/{}/attempts", READ, run_attempts),
+    ROUTE("GET", "/v1/runs/{}/usage", READ, run_usage),
 };
 // clang-format on
 const size_t api_routes_n = COUNTOF(api_routes);

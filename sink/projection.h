@@ -76,7 +76,7 @@ struct run_row {
     bool has_request, has_model; /* the table's row has them */
     /* what this batch says */
     bool by_event;
-    bool structured; /* its result is what a json_schema asked for */
+    bool structured;                   /* its result is what a json_schema asked for */
     bool known;                        /* what the table has was there without asking it */
     const struct run_request *request; /* borrowed; the first one, unless has_request */
     int64_t created_ms;
