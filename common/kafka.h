@@ -20,7 +20,12 @@ struct kafka_conf {      /* borrowed until the _new call returns */
     const char *file; /* of settings for librdkafka, "name=value" a line, lines that begin with #
                        * left out, closed to others: where passwords are; NULL: none */
     const struct opt_list *props; /* "-X name=value", behind the file's; NULL: none */
+    size_t n_closed; /* of props, the first ones: from a file that is closed to others, so that
+                      * they may be passwords */
 };
+
+/* A setting of librdkafka's whose value is a secret. */
+bool kafka_setting_is_secret(struct str name);
 
 struct kafka_header {
     const char *name;

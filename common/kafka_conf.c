@@ -97,16 +97,23 @@ static enum err_code set_custom(rd_kafka_conf_t *conf, const char *from, struct 
     return rc;
 }
 
+bool kafka_setting_is_secret(struct str name)
+{
+    for (size_t i = 0; i < COUNTOF(secrets); i++)
+        if (str_is(name, secrets[i]))
+            return true;
+    return false;
+}
+
 static enum err_code set_option(rd_kafka_conf_t *conf, const char *item, struct err *err)
 {
-    for (size_t i = 0; i < COUNTOF(secrets); i++) {
-        size_t n = strlen(secrets[i]);
-        if (strncmp(item, secrets[i], n) == 0 && item[n] == '=')
-            return err_set(err, ERR_CONFIG,
-                           "-X %s: a secret, and all can read a command line: write it to a file "
-                           "for --kafka-config",
-                           secrets[i]);
-    }
+    size_t n = strcspn(item, "=");
+
+    if (item[n] && kafka_setting_is_secret((struct str){item, n}))
+        return err_set(err, ERR_CONFIG,
+                       "-X %.*s: a secret, and all can read a command line: write it to a file "
+                       "for --kafka-config",
+                       (int)n, item);
     return set_custom(conf, "-X", str_of(item), err);
 }
 
@@ -154,7 +161,9 @@ static enum err_code fill(rd_kafka_conf_t *c, const struct kafka_conf *conf,
     if (rc == ERR_OK && conf->file)
         rc = set_file(c, conf->file, err);
     for (size_t i = 0; rc == ERR_OK && conf->props && i < conf->props->n; i++)
-        rc = set_option(c, conf->props->items[i], err);
+        rc = i < conf->n_closed
+                 ? set_custom(c, "the configuration", str_of(conf->props->items[i]), err)
+                 : set_option(c, conf->props->items[i], err);
     return rc;
 }
 

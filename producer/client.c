@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "producer/command.h"
+#include "producer/config.h"
 #include "common/banned.h"
 
 enum { CONNECT_MS = 10000 };
@@ -68,7 +70,8 @@ struct kafka_conf client_kafka(const struct client *c)
     return (struct kafka_conf){.brokers = c->brokers,
                                .client_id = "sandfleet",
                                .file = c->kafka_config,
-                               .props = &c->props};
+                               .props = &c->props,
+                               .n_closed = c->call ? config_n_props(c->call->config) : 0};
 }
 
 enum err_code client_connect(const struct client *c, struct topics *topics,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "producer/config.h"
+#include "producer/config_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,28 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/ini.h"
 #include "common/nearest.h"
-#include "common/option_value.h"
 #include "common/secret.h"
-#include "producer/command.h"
 #include "producer/mask.h"
 #include "common/banned.h"
-
-enum { SHOWN_MAX = 160 };
-
-static const char kafka_prefix[] = "kafka.", file_suffix[] = "-file", profile_key[] = "profile";
-
-struct config {
-    struct opt_source source;
-    char *path;            /* NULL: no file */
-    char shown[SHOWN_MAX]; /* the path, short enough for a message */
-    bool open_to_others;
-    struct ini ini;
-    size_t profile; /* a section, 0: none */
-    char where[OPT_WHERE_MAX];
-    struct buf value; /* one that had to be made */
-};
 
 /* --- the place ---------------------------------------------------------------------- */
 
@@ -61,23 +43,10 @@ static void show_path(struct config *c)
 
     path += at_home ? n : 0;
     len = strlen(path);
-    if (len > SHOWN_MAX - 8)
-        (void)snprintf(c->shown, sizeof c->shown, "…%s", path + len - (SHOWN_MAX - 8));
+    if (len > CONFIG_SHOWN_MAX - 8)
+        (void)snprintf(c->shown, sizeof c->shown, "…%s", path + len - (CONFIG_SHOWN_MAX - 8));
     else
         (void)snprintf(c->shown, sizeof c->shown, "%s%s", at_home ? "~" : "", path);
-}
-
-static enum err_code fault(const struct config *c, int line, struct err *err, const char *fmt, ...)
-    PRINTF(4, 5);
-static enum err_code fault(const struct config *c, int line, struct err *err, const char *fmt, ...)
-{
-    char text[sizeof err->msg];
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    return err_set(err, ERR_CONFIG, "%s:%d: %s", c->shown, line, text);
 }
 
 /* --- the bytes ---------------------------------------------------------------------- */
@@ -124,115 +93,6 @@ static enum err_code read_file(struct config *c, bool may_be_missing, struct buf
     return rc;
 }
 
-/* --- the names ---------------------------------------------------------------------- */
-
-bool config_has(const struct opt *row)
-{
-    static const char *const never[] = {"config", "profile"}; /* they say which file it is */
-
-    for (size_t i = 0; i < COUNTOF(never); i++)
-        if (strcmp(row->name, never[i]) == 0)
-            return false;
-    return !(row->flags & OPT_NO_ENV) || (row->flags & OPT_CONFIG);
-}
-
-static bool ends_in(const char *text, const char *suffix)
-{
-    size_t n = strlen(text), m = strlen(suffix);
-
-    return n > m && strcmp(text + n - m, suffix) == 0;
-}
-
-/* Is it this key? A secret has two: its own and the one with "-file". */
-static bool is_key(const struct opt *row, const char *key, bool *is_file)
-{
-    size_t n = strlen(row->name);
-
-    *is_file = false;
-    if (strncmp(key, kafka_prefix, sizeof kafka_prefix - 1) == 0)
-        return strcmp(row->name, "kafka-prop") == 0;
-    if (strcmp(key, row->name) == 0)
-        return true;
-    *is_file = (row->flags & OPT_SECRET) && strncmp(key, row->name, n) == 0 &&
-               strcmp(key + n, file_suffix) == 0;
-    return *is_file;
-}
-
-static enum err_code unknown_key(const struct config *c, const struct ini_entry *e,
-                                 const struct opt *rows, size_t n, struct err *err)
-{
-    struct nearest near = nearest_of(str_of(e->key));
-    char room[OPTION_FLAG_MAX];
-
-    for (size_t i = 0; i < n; i++)
-        if (config_has(&rows[i])) {
-            nearest_try(&near, rows[i].name);
-            nearest_try(&near, option_flag(&rows[i], room));
-        }
-    if (near.name[0])
-        return fault(c, e->line, err, "unknown key '%s': did you mean '%s'?", e->key, near.name);
-    return fault(c, e->line, err, "unknown key '%s': options' names and kafka.* are known", e->key);
-}
-
-/* Does the value itself hold a secret, rather than say where it is? */
-static bool holds_secret(const struct opt *row, const struct ini_entry *e, bool is_file)
-{
-    if (row->flags & OPT_SECRET)
-        return !is_file;
-    if (strcmp(row->name, "database") == 0)
-        return mask_conninfo_has_secret(e->value);
-    if (strncmp(e->key, kafka_prefix, sizeof kafka_prefix - 1) == 0)
-        return mask_is_secret_prop(str_of(e->key)) && !ends_in(e->key, file_suffix);
-    if (strcmp(row->name, "kafka-prop") == 0)
-        return mask_is_secret_prop((struct str){e->value, strcspn(e->value, "=")});
-    return false;
-}
-
-static enum err_code check_once(const struct config *c, const struct ini_entry *e, struct err *err)
-{
-    for (const struct ini_entry *o = c->ini.entries; o < e; o++)
-        if (o->section == e->section && strcmp(o->key, e->key) == 0)
-            return fault(c, e->line, err, "'%s' stands in line %d already", e->key, o->line);
-    return ERR_OK;
-}
-
-static enum err_code check_entry(const struct config *c, const struct ini_entry *e,
-                                 const struct opt *rows, size_t n, struct err *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        bool is_file;
-
-        if (!config_has(&rows[i]) || !is_key(&rows[i], e->key, &is_file))
-            continue;
-        if (c->open_to_others && holds_secret(&rows[i], e, is_file))
-            return fault(c, e->line, err,
-                         "others may read this file, and '%s' holds a secret: chmod 600 it%s",
-                         e->key, (rows[i].flags & OPT_SECRET) ? ", or name a file: …-file" : "");
-        return rows[i].type == OPT_LIST ? ERR_OK : check_once(c, e, err);
-    }
-    return unknown_key(c, e, rows, n, err);
-}
-
-static enum err_code check_names(struct config *c, struct err *err)
-{
-    size_t n;
-    struct opt *rows = command_all_rows(&n);
-    enum err_code rc = rows ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
-
-    for (size_t i = 0; rc == ERR_OK && i < c->ini.n_entries; i++) {
-        struct ini_entry *e = &c->ini.entries[i];
-
-        for (char *p = e->key; *p && strncmp(e->key, kafka_prefix, 6) != 0; p++)
-            *p = *p == '_' ? '-' : *p; /* as in variables */
-        if (e->section == 0 && strcmp(e->key, profile_key) == 0)
-            rc = check_once(c, e, err);
-        else
-            rc = check_entry(c, e, rows, n, err);
-    }
-    free(rows);
-    return rc;
-}
-
 /* --- the profile -------------------------------------------------------------------- */
 
 static enum err_code no_profile(const struct config *c, const char *name, int line, struct err *err)
@@ -252,7 +112,7 @@ static enum err_code choose(struct config *c, const char *name, struct err *err)
     int line = 0;
 
     for (size_t i = 0; !name && i < c->ini.n_entries; i++)
-        if (c->ini.entries[i].section == 0 && strcmp(c->ini.entries[i].key, profile_key) == 0) {
+        if (c->ini.entries[i].section == 0 && strcmp(c->ini.entries[i].key, CONFIG_PROFILE) == 0) {
             name = c->ini.entries[i].value;
             line = c->ini.entries[i].line;
         }
@@ -263,6 +123,8 @@ static enum err_code choose(struct config *c, const char *name, struct err *err)
             c->profile = i;
     return c->profile ? ERR_OK : no_profile(c, name, line, err);
 }
+
+static const struct opt prop_row = {.name = "kafka-prop", .type = OPT_LIST};
 
 /* --- the values --------------------------------------------------------------------- */
 
@@ -283,9 +145,9 @@ static void put_path(const struct config *c, const char *value, struct buf *out)
 /* "kafka.sasl.password-file = x" gives "sasl.password=<what is in x>". */
 static enum err_code put_prop(struct config *c, const struct ini_entry *e, struct err *err)
 {
-    const char *name = e->key + sizeof kafka_prefix - 1;
-    bool from_file = ends_in(name, file_suffix) && mask_is_secret_prop(str_of(name));
-    size_t n = strlen(name) - (from_file ? sizeof file_suffix - 1 : 0);
+    const char *name = e->key + CONFIG_KAFKA_LEN;
+    bool from_file = config_ends_in(name, CONFIG_FILE) && mask_is_secret_prop(str_of(name));
+    size_t n = strlen(name) - (from_file ? CONFIG_FILE_LEN : 0);
     AUTO_BUF path = BUF_INIT(4096);
     struct secret *s = NULL;
 
@@ -297,22 +159,29 @@ static enum err_code put_prop(struct config *c, const struct ini_entry *e, struc
     }
     put_path(c, e->value, &path);
     if (path.rc != ERR_OK || secret_from_file(path.p, &s, err) != ERR_OK)
-        return path.rc != ERR_OK ? fault(c, e->line, err, "%s: too long", e->key)
+        return path.rc != ERR_OK ? config_fault(c, e->line, err, "%s: too long", e->key)
                                  : err_wrap(err, "%s:%d: %s", c->shown, e->line, e->key);
     buf_addstr(&c->value, secret_value(s));
     secret_free(s);
     return ERR_OK;
 }
 
-static enum err_code give(struct config *c, const struct ini_entry *e, bool is_file,
-                          struct opt_found *out, struct err *err)
+/* Of a secret the file's name; of others, what is a path by its argument's name. */
+static bool is_path(const struct opt *row, bool is_file)
+{
+    return is_file ||
+           (row->arg && (strcmp(row->arg, "<path>") == 0 || strcmp(row->arg, "<file>") == 0));
+}
+
+static enum err_code give(struct config *c, const struct opt *row, const struct ini_entry *e,
+                          bool is_file, struct opt_found *out, struct err *err)
 {
     enum err_code rc = ERR_OK;
 
     buf_clear(&c->value);
-    if (is_file)
+    if (is_path(row, is_file))
         put_path(c, e->value, &c->value);
-    else if (strncmp(e->key, kafka_prefix, sizeof kafka_prefix - 1) == 0)
+    else if (strncmp(e->key, CONFIG_KAFKA, CONFIG_KAFKA_LEN) == 0)
         rc = put_prop(c, e, err);
     else
         buf_adds(&c->value, e->value);
@@ -338,13 +207,14 @@ static enum err_code value_of(void *ctx, const struct opt *row, size_t i, struct
     *out = (struct opt_found){0};
     for (size_t k = 0; k < c->ini.n_entries; k++)
         own = own || (c->profile && c->ini.entries[k].section == c->profile &&
-                      is_key(row, c->ini.entries[k].key, &is_file));
+                      config_is_key(row, c->ini.entries[k].key, &is_file));
     for (size_t pass = own && !(row->flags & OPT_MERGE); pass < (c->profile ? 2 : 1); pass++)
         for (size_t k = 0; k < c->ini.n_entries; k++) {
             const struct ini_entry *e = &c->ini.entries[k];
 
-            if (e->section == (pass ? c->profile : 0) && is_key(row, e->key, &is_file) && i-- == 0)
-                return give(c, e, is_file, out, err);
+            if (e->section == (pass ? c->profile : 0) && config_is_key(row, e->key, &is_file) &&
+                i-- == 0)
+                return give(c, row, e, is_file, out, err);
         }
     return ERR_OK;
 }
@@ -366,7 +236,7 @@ static enum err_code load(struct config *c, bool may_be_missing, const char *pro
     if (text.p)
         sodium_memzero(text.p, text.cap);
     if (rc == ERR_OK)
-        rc = check_names(c, err);
+        rc = config_check(c, err);
     return rc == ERR_OK ? choose(c, profile, err) : rc;
 }
 
@@ -400,6 +270,20 @@ void config_free(struct config *c)
     ini_release(&c->ini);
     free(c->path);
     free(c);
+}
+
+size_t config_n_props(struct config *c)
+{
+    size_t n = 0;
+    bool is_file;
+
+    for (size_t k = 0; c && k < c->ini.n_entries; k++) {
+        const struct ini_entry *e = &c->ini.entries[k];
+
+        n += (e->section == 0 || e->section == c->profile) &&
+             config_is_key(&prop_row, e->key, &is_file);
+    }
+    return n;
 }
 
 const struct opt_source *config_source(struct config *c)

@@ -32,6 +32,10 @@ const char *config_path(const struct config *c);                 /* NULL: no fil
 const char *config_profile(const struct config *c);              /* NULL: none is chosen */
 const char *config_profile_at(const struct config *c, size_t i); /* all of them; NULL: no more */
 
+/* How many settings it has for librdkafka: they are the first ones of --kafka-prop's list, and may
+ * be passwords. c NULL: none. */
+size_t config_n_props(struct config *c);
+
 /* Where the file is looked for; NULL: no such place, as neither variable is set. free() it. */
 char *config_default_path(void);
 

@@ -6,6 +6,7 @@
 
 #include <libpq-fe.h>
 
+#include "common/kafka.h"
 #include "common/banned.h"
 
 bool mask_is_secret_prop(struct str name)
@@ -15,7 +16,7 @@ bool mask_is_secret_prop(struct str name)
     for (size_t i = 0; i < COUNTOF(parts); i++)
         if (memmem(name.p, name.n, parts[i], strlen(parts[i])))
             return true;
-    return false;
+    return kafka_setting_is_secret(name);
 }
 
 void mask_prop(struct buf *out, const char *prop)

@@ -85,6 +85,18 @@ class Settings(Client):
                 self.configure("[x]\nkafka.sandfleet.no.such = 1\n")
                 self.assertIn("sandfleet.no.such", self.call("--profile", "x", *call, status=78).stderr)
 
+    def test_a_password_comes_from_the_profile_and_not_from_the_command_line(self):
+        # no broker is there: what was refused ends at once, what was taken waits for one
+        good = "[x]\nbrokers = 127.0.0.1:1\nkafka.security.protocol = SASL_PLAINTEXT\nkafka.sasl.mechanism = PLAIN\n" \
+               "kafka.sasl.username = u\nkafka.sasl.password = hushhush\n"
+        self.configure(good)
+        self.assertNotIn("hush", self.call("--profile", "x", "topics", "apply", status=75).stderr)
+        told = self.call("--profile", "x", "topics", "apply", "-X", "sasl.password=hushhush", status=78).stderr
+        self.assertIn("sasl.password", told)
+        self.assertNotIn("hush", told)
+        self.configure(good, mode=0o644)
+        self.assertIn("chmod 600", self.call("--profile", "x", "topics", "apply", status=78).stderr)
+
     def test_show_tells_where_each_value_comes_from(self):
         self.configure("profile = a\n[a]\nbrokers = file:1\ntenant = t\nkafka.sasl.password = hushhush\n")
         told = self.call("config", "show", SANDFLEET_TENANT="env").stdout

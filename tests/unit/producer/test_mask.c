@@ -14,6 +14,7 @@ static struct row {
     {"ssl.key.password=hush=hush", "ssl.key.password=***", true},
     {"ssl.key.pem=hush", "ssl.key.pem=***", true},
     {"sasl.oauthbearer.client.secret=hush", "sasl.oauthbearer.client.secret=***", true},
+    {"sasl.oauthbearer.config=hush", "sasl.oauthbearer.config=***", true},
     {"sasl.username=password", "sasl.username=password", true},
     {"no equals", "no equals", true},
 
