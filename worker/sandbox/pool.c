@@ -10,6 +10,7 @@
 #include "common/backoff.h"
 #include "common/log.h"
 #include "worker/run/claude_update.h"
+#include "schema/sandbox_ask.h"
 #include "worker/sandbox/sandbox_row.h"
 #include "worker/sandbox/sandbox_sql.h"
 #include "common/banned.h"
@@ -173,8 +174,11 @@ static void maker_of(const struct pool *p, char out[160])
     snprintf(out, 160, "%s/%" PRId64, p->opts.worker_id, p->term);
 }
 
-static bool wanted(const struct pool *p, const char *template)
+/* What the settings say; and what somebody asked for, whatever they say. */
+static bool wanted(const struct pool *p, const char *key, const char *template)
 {
+    if (strncmp(key, SANDBOX_ASKED_PREFIX, sizeof(SANDBOX_ASKED_PREFIX) - 1) == 0)
+        return true;
     for (int i = 0; i < p->opts.targets.n; i++)
         if (strcmp(p->opts.targets.of[i].template, template) == 0)
             return true;
@@ -201,7 +205,7 @@ static void on_refill(void *ctx, PGresult *res, const struct err *e)
     maker_of(p, maker);
     for (int row = 0; row < PQntuples(res); row++) {
         const char *key = pg_text(res, row, 0), *template = pg_text(res, row, 1);
-        if (wanted(p, template))
+        if (wanted(p, key, template))
             make(p, key, template, maker);
         else
             (void)sandbox_row_unmade(p->opts.ledger, key, maker, ignore, NULL);

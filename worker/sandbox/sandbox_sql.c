@@ -82,14 +82,17 @@ const char sandbox_sql_freed[] =
 /* --- the warm pool ----------------------------------------------------------- */
 
 /* $1 maker $2 templates[] $3 how many of each[] $4 at most so many new ones of each $5 ms of
- * calm after an eviction. Rows of an earlier maker are taken over: the same key gives the
- * same sandbox. None are added while runs are held for want of room. */
+ * calm after an eviction. Rows of an earlier maker are taken over, as many: the same key gives the
+ * same sandbox; so are those that somebody asked for. None are added while runs are held for want
+ * of room. */
 const char sandbox_sql_refill[] =
     "WITH calm AS (SELECT FROM ledger.installation WHERE (evicted_at IS NULL"
     " OR evicted_at < clock_timestamp() - $5::bigint * interval '1 ms') AND NOT EXISTS (SELECT"
     " FROM ledger.claims WHERE state = 'waiting' AND hold_reason = 'sandbox_capacity')),"
-    " adopted AS (UPDATE ledger.sandboxes SET maker = $1 WHERE state = 'creating'"
-    " AND run_id IS NULL AND maker IS DISTINCT FROM $1 RETURNING key, template),"
+    " adopted AS (UPDATE ledger.sandboxes SET maker = $1 WHERE key IN (SELECT key"
+    " FROM ledger.sandboxes WHERE state = 'creating' AND run_id IS NULL"
+    " AND maker IS DISTINCT FROM $1 ORDER BY created_at LIMIT $4::int FOR UPDATE SKIP LOCKED)"
+    " RETURNING key, template),"
     " made AS (INSERT INTO ledger.sandboxes (key, state, template, maker)"
     " SELECT 'warm-' || gen_random_uuid(), 'creating', w.template, $1"
     " FROM calm, unnest($2::text[], $3::int[]) AS w(template, target)"

@@ -115,6 +115,20 @@ static void the_next_leader_goes_on_with_the_same_sandbox(void **state)
     assert_int_equal(kp_list(), 1);
 }
 
+/* A row that the API put there: of a template that no setting names. */
+static void what_was_asked_for_is_made_once(void **state)
+{
+    (void)state;
+    open_pools("claude=0", false);
+    run_sql(db.conn, "INSERT INTO ledger.sandboxes (key, state, template)"
+                     " SELECT 'asked-' || n, 'creating', 'base' FROM generate_series(1, 6) AS n");
+    pool_lead(pt.a, true);
+    pool_lead(pt.b, true);
+    kp_until(READY(6));
+    assert_int_equal(kp_list(), 6);
+    kp_until("SELECT count(*) = 6 FROM ledger.sandboxes WHERE key LIKE 'asked-%'");
+}
+
 static void size_and_price_stand_in_the_row(void **state)
 {
     (void)state;
@@ -190,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(two_leaders_fill_it_once),
         TEST(the_next_leader_goes_on_with_the_same_sandbox),
+        TEST(what_was_asked_for_is_made_once),
         TEST(size_and_price_stand_in_the_row),
         TEST(claude_is_updated_once_and_a_failure_is_no_harm),
         TEST(a_template_that_is_not_there_leaves_no_row_behind),
