@@ -27,7 +27,7 @@ struct api_client {
     struct http *http;
     struct buf url;           /* without a slash at its end */
     struct buf authorization; /* the whole header; empty: no key */
-    struct buf tenant;        /* the same */
+    const char *tenant;       /* NULL: the key's */
 };
 
 /* --- the client ----------------------------------------------------------------- */
@@ -45,8 +45,7 @@ static enum err_code set_up(struct api_client *a, const struct client *c, struct
     buf_addstr(&a->url, url);
     if (key.n)
         buf_addf(&a->authorization, "Authorization: Bearer " STR_FMT, STR_ARG(key));
-    if (c->tenant)
-        buf_addf(&a->tenant, "Sandfleet-Tenant: %s", c->tenant);
+    a->tenant = c->tenant;
     if (a->url.rc != ERR_OK || a->authorization.rc != ERR_OK)
         return err_set(err, ERR_USAGE, "--api-url or the key is too long");
     if (loop_new(&a->loop, err) != ERR_OK || http_new(a->loop, &opts, &a->http, err) != ERR_OK)
@@ -62,7 +61,6 @@ enum err_code api_client_new(const struct client *c, struct api_client **out, st
         return err_set(err, ERR_NOMEM, "out of memory");
     a->url = BUF_INIT(URL_MAX);
     a->authorization = BUF_INIT(HEADER_MAX);
-    a->tenant = BUF_INIT(HEADER_MAX);
     if (set_up(a, c, err) != ERR_OK) {
         api_client_free(a);
         return err->code;
@@ -83,7 +81,6 @@ void api_client_free(struct api_client *a)
         sodium_memzero(a->authorization.p, a->authorization.cap);
     buf_release(&a->authorization);
     buf_release(&a->url);
-    buf_release(&a->tenant);
     free(a);
 }
 
@@ -126,6 +123,7 @@ enum err_code api_request_make(struct api_client *a, const struct api_call *call
     *out = (struct api_request){
         .url = BUF_INIT(URL_MAX), .accept = BUF_INIT(256), .key = BUF_INIT(HEADER_MAX)};
     buf_addf(&out->url, "%s%s", a->url.p, call->path);
+    api_query(&out->url, "tenant", a->tenant);
     buf_addf(&out->accept, "Accept: %s", call->accept ? call->accept : "application/json");
     if (call->idempotency_key)
         buf_addf(&out->key, "Idempotency-Key: %s", call->idempotency_key);
@@ -142,7 +140,6 @@ enum err_code api_request_make(struct api_client *a, const struct api_call *call
                                    .once = call->once};
     add_header(out, out->accept.p);
     add_header(out, a->authorization.p);
-    add_header(out, a->tenant.p);
     add_header(out, out->key.p);
     add_header(out, call->body.p ? "Content-Type: application/json" : NULL);
     return ERR_OK;

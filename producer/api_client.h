@@ -14,7 +14,8 @@
 
 struct api_client; /* opaque */
 
-/* By c's --api-url, --api-key, --api-ca-file, --tenant. ERR_USAGE: the URL is none. */
+/* By c's --api-url, --api-key, --api-ca-file, --tenant, which outlive it. ERR_USAGE: the URL is
+ * none. */
 enum err_code api_client_new(const struct client *c, struct api_client **out,
                              struct err *err) MUST_USE;
 void api_client_free(struct api_client *a); /* NULL is fine */
