@@ -68,5 +68,6 @@ void events_get(struct call *c);
 void run_result(struct call *c);
 void run_attempts(struct call *c);
 void run_usage(struct call *c);
+void sandboxes_ask(struct call *c);
 
 #endif

@@ -27,6 +27,7 @@ const struct route api_routes[] = {
     ROUTE("GET", "/v1/runs/{}/result", READ, run_result),
     ROUTE("GET", "/v1/runs/{}/attempts", READ, run_attempts),
     ROUTE("GET", "/v1/runs/{}/usage", READ, run_usage),
+    ROUTE("POST", "/v1/sandboxes", ADMIN, sandboxes_ask, .body_max = API_BODY_MAX),
 };
 // clang-format on
 const size_t api_routes_n = COUNTOF(api_routes);

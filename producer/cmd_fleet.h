@@ -9,12 +9,14 @@ struct fleet_client {
     struct client c;
     char *states, *reason;
     bool all, fleet;
+    int64_t count;
 };
 
 int command_sessions_list(struct client *c, int n, char **words);
 int command_sessions_get(struct client *c, int n, char **words);
 int command_sessions_end(struct client *c, int n, char **words);
 int command_sandbox_list(struct client *c, int n, char **words);
+int command_sandbox_create(struct client *c, int n, char **words);
 int command_sandbox_status(struct client *c, int n, char **words);
 int command_sandbox_logs(struct client *c, int n, char **words);
 int command_sandbox_cost(struct client *c, int n, char **words);

@@ -143,6 +143,39 @@ int command_sandbox_list(struct client *c, int n, char **words)
     return list(c, path.p, sandbox_list, COUNTOF(sandbox_list), "sandboxes");
 }
 
+static enum err_code tell_asked(const struct client *c, const cJSON *doc, struct err *err)
+{
+    int64_t asked = 0;
+    AUTO_BUF line = BUF_INIT(1024);
+
+    if (c->output != OUTPUT_TEXT)
+        return api_show_doc(c, doc, NULL, 0, err);
+    json_get_int(doc, "asked", &asked);
+    buf_addf(&line, "%lld of template %s will be made; the first runs that come have %s\n",
+             (long long)asked, json_get_string(doc, "template"), asked == 1 ? "it" : "them");
+    return api_show_put(buf_str(&line), err);
+}
+
+int command_sandbox_create(struct client *c, int n, char **words)
+{
+    struct api_client *a = NULL;
+    struct err err = ERR_INIT;
+    AUTO_BUF body = BUF_INIT(1024), out = BUF_INIT(OUT_MAX);
+    AUTO_JSON *doc = NULL;
+
+    buf_addc(&body, '{');
+    json_kv(&body, "template", n > 0 ? words[0] : NULL);
+    json_kv_int(&body, "count", ((const struct fleet_client *)c)->count);
+    buf_addc(&body, '}');
+    const struct api_call call = {
+        .method = "POST", .path = "/v1/sandboxes", .body = buf_str(&body), .once = true};
+    if (api_client_new(c, &a, &err) == ERR_OK && api_call(a, &call, &out, NULL, &err) == ERR_OK &&
+        json_parse(buf_str(&out), 0, &doc, &err) == ERR_OK)
+        (void)!tell_asked(c, doc, &err);
+    api_client_free(a);
+    return err.code == ERR_OK ? EXIT_OK : api_fail(&err);
+}
+
 int command_sandbox_status(struct client *c, int n, char **words)
 {
     return get(c, "/v1/sandboxes/", n, words, sandbox_get, COUNTOF(sandbox_get));

@@ -5,6 +5,7 @@
 #include "producer/cmd_fleet.h"
 #include "producer/cmd_runs.h"
 #include "producer/commands.h"
+#include "schema/sandbox_ask.h"
 
 #define AT(member)    offsetof(struct client, member)
 #define FLEET(member) offsetof(struct fleet_client, member)
@@ -20,6 +21,10 @@ static const struct opt limit_rows[] = {
 static const struct opt sandboxes_rows[] = {
     {"state", 0, OPT_STRING, FLEET(states), NULL, 1, 128, OPT_NO_ENV, NULL, "<state,…>", "Only in one of these: busy, parked, paused, ended, evicted, lost."},
     {"limit", 0, OPT_INT, AT(limit), "50", 0, INT64_MAX, OPT_NO_ENV, NULL, "<n>", "At most so many; 0: all."},
+};
+
+static const struct opt create_rows[] = {
+    {"count", 'n', OPT_INT, FLEET(count), "1", 1, SANDBOX_ASK_MAX, OPT_NO_ENV, NULL, "<n>", "How many."},
 };
 
 static const struct opt logs_rows[] = {
@@ -44,6 +49,7 @@ static const struct opt stats_rows[] = {
 
 static const struct option_set of_limit = OPTION_SET("Which", limit_rows);
 static const struct option_set of_sandboxes = OPTION_SET("Which", sandboxes_rows);
+static const struct option_set of_create = OPTION_SET("How many", create_rows);
 static const struct option_set of_logs = OPTION_SET("Which", logs_rows);
 static const struct option_set of_letters = OPTION_SET("Which", letters_rows);
 static const struct option_set of_selection = OPTION_SET("Which", selection_rows);
@@ -76,6 +82,20 @@ static const struct command sessions[] = {
 };
 
 static const struct command sandboxes[] = {
+    {.name = "sandbox create",
+     .args = "[TEMPLATE]",
+     .help = "Has sandboxes made ahead of need; the first runs that come have them at once.",
+     .scope = SCOPE_ADMIN,
+     .options = OPTIONS(&options_answer, &of_create, BY_API),
+     .size = sizeof(struct fleet_client),
+     .max_words = 1,
+     .run = command_sandbox_create,
+     .more =
+         "Sandboxes belong to the fleet: a run gets one, a session keeps its own, and nobody else "
+         "is let\n"
+         "in. So what can be asked for is that some are there before the runs are: of the "
+         "template\n"
+         "claude, or another one. One that nobody comes for ends after the workers' --warm-age."},
     {.name = "sandbox list",
      .args = "",
      .help = "Lists the sandboxes that runs had, the most recently used first.",

@@ -5,14 +5,14 @@
 #ifndef SANDFLEET_SCHEMA_SANDBOX_ASK_H
 #define SANDFLEET_SCHEMA_SANDBOX_ASK_H
 
-#define SANDBOX_ASKED_PREFIX "asked-" /* what the row's key begins with */
+#define SANDBOX_ASKED_PREFIX "warm-asked-" /* what the key begins with; "warm-": a pool's */
 
 enum { SANDBOX_ASK_MAX = 100 /* by one request */ };
 
-/* $1 template $2 how many; a row each: key */
+/* $1 template $2 how many; a row each: key, template */
 #define SANDBOX_ASK_SQL                                                                            \
     "INSERT INTO ledger.sandboxes (key, state, template)"                                          \
     " SELECT '" SANDBOX_ASKED_PREFIX "' || gen_random_uuid(), 'creating', $1"                      \
-    " FROM generate_series(1, $2::int) RETURNING key"
+    " FROM generate_series(1, $2::int) RETURNING key, template"
 
 #endif

@@ -120,13 +120,14 @@ static void what_was_asked_for_is_made_once(void **state)
 {
     (void)state;
     open_pools("claude=0", false);
-    run_sql(db.conn, "INSERT INTO ledger.sandboxes (key, state, template)"
-                     " SELECT 'asked-' || n, 'creating', 'base' FROM generate_series(1, 6) AS n");
+    run_sql(db.conn,
+            "INSERT INTO ledger.sandboxes (key, state, template)"
+            " SELECT 'warm-asked-' || n, 'creating', 'base' FROM generate_series(1, 6) AS n");
     pool_lead(pt.a, true);
     pool_lead(pt.b, true);
     kp_until(READY(6));
     assert_int_equal(kp_list(), 6);
-    kp_until("SELECT count(*) = 6 FROM ledger.sandboxes WHERE key LIKE 'asked-%'");
+    kp_until("SELECT count(*) = 6 FROM ledger.sandboxes WHERE key LIKE 'warm-asked-%'");
 }
 
 static void size_and_price_stand_in_the_row(void **state)
