@@ -119,7 +119,8 @@ int command_cred_add(struct client *c, int n, char **words)
     if (rc == ERR_OK && w.kind != CREDENTIAL_NONE)
         rc = read_and_seal(s, &w, &sealed, &err);
     if (rc == ERR_OK)
-        rc = credential_rows_add(conn, &w, pool, w.kind == CREDENTIAL_NONE ? NULL : &sealed, &err);
+        rc = credential_rows_add(conn, &w, pool, w.kind == CREDENTIAL_NONE ? NULL : &sealed,
+                                 s->replace, &err);
     return rc == ERR_OK ? 0 : client_fail(&err);
 }
 

@@ -10,7 +10,7 @@ struct cred { /* what the cred commands have of their own */
     struct client client;
     char *kind, *pool, *base_url, *secret_file;
     char *key_file, *key_command;
-    bool offline;
+    bool offline, replace;
 };
 
 int command_cred_add(struct client *c, int n, char **words);

@@ -24,6 +24,7 @@ static const struct opt add_rows[] = {
     {"pool", 0, OPT_STRING, OWN(pool), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Pool it belongs to: a run that names the pool gets a free member."},
     {"base-url", 0, OPT_STRING, OWN(base_url), NULL, 1, CREDENTIAL_URL_MAX_BYTES, OPT_NO_ENV, NULL, "<url>", "Where the agents' requests go with it (ANTHROPIC_BASE_URL)."},
     {"tenant", 0, OPT_STRING, AT(tenant), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Whose runs may have it; everybody's when not given."},
+    {"replace", 0, OPT_BOOL, OWN(replace), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Takes the place of one of that name, whatever that is; for scripts."},
 };
 
 static const struct opt test_rows[] = {
@@ -32,7 +33,7 @@ static const struct opt test_rows[] = {
 };
 
 static const struct opt rm_rows[] = {
-    {"force", 0, OPT_BOOL, AT(force), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Also while runs use it: they go on, but cannot be started anew."},
+    {"force", 0, OPT_BOOL, AT(force), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Also while runs use it: they go on, but fail where another worker takes them over."},
 };
 
 static const struct opt rewrap_rows[] = {

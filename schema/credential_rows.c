@@ -122,7 +122,7 @@ void credential_row_release(struct credential_row *r)
 
 /* --- changes ------------------------------------------------------------------ */
 
-/* $1 name $2 tenant $3 kind $4 base_url $5 pool $6 key_id $7 wrapped $8 sealed */
+/* $1 name $2 tenant $3 kind $4 base_url $5 pool $6 key_id $7 wrapped $8 sealed $9 replace */
 static const char add_sql[] =
     "WITH changed AS (INSERT INTO ledger.credentials AS c"
     " (name, tenant, kind, base_url, pool, key_id, wrapped, sealed)"
@@ -132,10 +132,11 @@ static const char add_sql[] =
     " base_url = EXCLUDED.base_url, pool = EXCLUDED.pool, key_id = EXCLUDED.key_id,"
     " wrapped = EXCLUDED.wrapped, sealed = EXCLUDED.sealed, generation = c.generation + 1,"
     " hold_until = NULL, hold_reason = NULL, created_at = now(), rotated_at = NULL, windows = '{}'"
-    " WHERE c.name = '" CREDENTIAL_DEFAULT "' AND c.kind = 'none' RETURNING name)" AND_TELL;
+    " WHERE $9::bool OR (c.name = '" CREDENTIAL_DEFAULT "' AND c.kind = 'none')"
+    " RETURNING name)" AND_TELL;
 
 enum err_code credential_rows_add(PGconn *conn, const struct credential_what *w, struct str pool,
-                                  const struct sealed *sealed, struct err *err)
+                                  const struct sealed *sealed, bool replace, struct err *err)
 {
     char name[RUN_NAME_MAX_BYTES + 1], tenant[RUN_NAME_MAX_BYTES + 1];
     char pool_text[RUN_NAME_MAX_BYTES + 1], url[CREDENTIAL_URL_MAX_BYTES + 1];
@@ -151,7 +152,8 @@ enum err_code credential_rows_add(PGconn *conn, const struct credential_what *w,
                              pool.n > 0 ? text_of(pool, pool_text) : NULL,
                              sealed ? sealed->key_id : NULL,
                              sealed ? hex.wrapped : NULL,
-                             hex.box.p};
+                             hex.box.p,
+                             replace ? "true" : "false"};
     if (rc == ERR_OK && pool.n > 0 && str_eq(pool, w->name))
         rc = err_set(err, ERR_CONFLICT, "'%s' cannot be a credential and its pool", name);
     if (rc == ERR_OK)

@@ -28,9 +28,11 @@ enum err_code credential_rows_find(PGconn *conn, const char *name, struct creden
 void credential_row_release(struct credential_row *r);
 
 /* A new one; sealed NULL: kind none. It takes the place of the "default" without a secret that each
- * installation begins with. ERR_CONFLICT: the name is there already, or is a pool's. */
+ * installation begins with, and with `replace` of any of its name. ERR_CONFLICT: the name is there
+ * already, or is a pool's. */
 enum err_code credential_rows_add(PGconn *conn, const struct credential_what *w, struct str pool,
-                                  const struct sealed *sealed, struct err *err) MUST_USE;
+                                  const struct sealed *sealed, bool replace,
+                                  struct err *err) MUST_USE;
 
 /* Another secret, and with it another generation; holds that the old one brought about are over.
  * Runs under way keep what they have. ERR_CONFLICT: somebody else changed the row since it was

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "common/keyring.h"
 #include "worker/sandbox/pool.h"
 #include "common/banned.h"
 
@@ -76,16 +77,14 @@ static const struct opt rows[] = {
       "<duration>", "How often the sandboxes that the service lists are compared with the ledger." },
     { "janitor-grace", 0, OPT_MS, AT(janitor_grace_ms), "30s", 0, 3600000, 0, NULL,
       "<duration>", "How long a sandbox must have been seen without an owner before it is killed." },
-    { "claude-oauth-token", 0, OPT_STRING, AT(oauth_token), NULL, 1, 4096, OPT_SECRET, "CLAUDE_CODE_OAUTH_TOKEN",
-      "<token>", "The agents' credential, from `claude setup-token`; it is the one named \"default\"." },
-    { "claude-api-key", 0, OPT_STRING, AT(api_key), NULL, 1, 4096, OPT_SECRET, "ANTHROPIC_API_KEY",
-      "<key>", "The agents' credential, as an API key; not together with a token." },
-    { "credentials", 0, OPT_STRING, AT(credentials), NULL, 1, 4096, 0, NULL,
-      "<file>", "More credentials for the agents, one a line: name, oauth or api_key, pool or -, token; only its owner may read it." },
+    { "master-key-file", 0, OPT_STRING, AT(key_file), NULL, 1, 4096, 0, NULL,
+      "<file>", "Master keys that open the credentials of `sandfleet cred`, a line of 64 hex digits each; only its owner may read it. By default " KEYRING_CREDENTIAL " in $CREDENTIALS_DIRECTORY (systemd)." },
+    { "master-key-command", 0, OPT_STRING, AT(key_command), NULL, 1, 4096, 0, NULL,
+      "<command>", "A shell command that prints them instead, such as one that asks a key manager." },
     { "redact-patterns", 0, OPT_STRING, AT(redact_patterns), NULL, 1, 4096, 0, NULL,
       "<file>", "More formats of keys to cut out of what agents print, one a line, as acme_[A-Za-z0-9]{20,}: behind a beginning of its own a class of bytes and how many." },
     { "claude-base-url", 0, OPT_STRING, AT(base_url), NULL, 0, 2048, 0, "ANTHROPIC_BASE_URL",
-      "<url>", "Address of the model's API for the agents." },
+      "<url>", "Address of the model's API for the agents whose credential has none of its own." },
     { "metrics-listen", 0, OPT_STRING, AT(metrics_listen), NULL, 1, 255, 0, NULL,
       "<address:port>", "Where /metrics (for Prometheus), /healthz and /readyz are answered, as 127.0.0.1:9464; by default nowhere. They have no password: no public address." },
     { "artifacts", 0, OPT_STRING, AT(artifacts), NULL, 0, 1024, 0, NULL,
@@ -184,10 +183,6 @@ enum err_code settings_parse(struct settings *s, int argc, char **argv, struct e
         rc = check_store(s, err);
     if (rc == ERR_OK)
         rc = check_local_files(s, err);
-    if (rc == ERR_OK && s->oauth_token && s->api_key)
-        rc = err_set(err, ERR_CONFIG,
-                     "CLAUDE_CODE_OAUTH_TOKEN and ANTHROPIC_API_KEY are both set: the key would "
-                     "silently win; unset one");
     return rc;
 }
 

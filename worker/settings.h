@@ -18,9 +18,10 @@ struct settings {
     int64_t drain_delay_ms;
     char *ca_file;
     char *e2b_api_url, *e2b_sandbox_url, *e2b_domain;
-    struct secret *e2b_api_key, *oauth_token, *api_key;
+    struct secret *e2b_api_key;
     double e2b_cpu_usd_hour, e2b_gib_usd_hour;
-    char *base_url, *credentials, *redact_patterns;
+    char *base_url, *redact_patterns;
+    char *key_file, *key_command; /* of the master keys */
     char *local_files;
     char *artifacts, *s3_endpoint, *s3_region; /* artifacts NULL: none are kept */
     struct secret *s3_key_id, *s3_key, *s3_token;

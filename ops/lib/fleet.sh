@@ -15,7 +15,23 @@ fleet_setup() {
     fleet_run topics apply
     fleet_run migrate
     fleet_limits
+    fleet_credential
     FLEET_SET_UP=yes
+}
+
+# The caller's credential, sealed in the ledger: no part of ours has it in its environment. Again only
+# when it is another one.
+fleet_credential() {
+    local kind=api_key stamp=$DIR/credential now
+    credential_given || return 0
+    if [ -n "${CLAUDE_CODE_OAUTH_TOKEN:-}" ]; then kind=oauth; fi
+    now=$(printf '%s\n' "$kind" "${CLAUDE_CODE_OAUTH_TOKEN:-$ANTHROPIC_API_KEY}" | digest)
+    [ "$now" != "$(cat "$stamp" 2>/dev/null)" ] || return 0
+    # by a file: an argument list can be read by everybody
+    printf %s "${CLAUDE_CODE_OAUTH_TOKEN:-$ANTHROPIC_API_KEY}" | write_file 600 "$DIR/secret/credential"
+    fleet_run cred add default --replace --kind "$kind" --secret-file "$DIR/secret/credential"
+    rm -f "$DIR/secret/credential"
+    echo "$now" >"$stamp"
 }
 
 # The ledger's limits are those of a plan of E2B's; here nobody counts. Once, so that what is set
@@ -47,6 +63,8 @@ fleet_environ() {
     export SANDFLEET_DRAIN=${SANDFLEET_DRAIN:-3s}
     SANDFLEET_DATABASE=$(postgres_conninfo)
     E2B_API_KEY=$(secret_of e2b)
+    secret_of master >/dev/null
+    export SANDFLEET_MASTER_KEY_FILE=$DIR/secret/master
     export SANDFLEET_DATABASE E2B_API_KEY
 }
 
@@ -144,7 +162,7 @@ api_start() {
 
 api_ready() { fleet_ready api "$1" api; }
 
-# --- worker-N: the only parts that get Claude's credential --------------------
+# --- worker-N -------------------------------------------------------------
 
 worker_prepare() {
     fleet_setup
@@ -155,12 +173,12 @@ worker_words() { WORDS=("$BIN/sandfleet-worker" --metrics-listen "127.0.0.1:${PO
 
 worker_digest() {
     worker_words "$1"
-    KEEP_CREDENTIALS=yes fleet_digest "${WORDS[@]}"
+    KEEP_BASE_URL=yes fleet_digest "${WORDS[@]}"
 }
 
 worker_start() {
     worker_words "$2"
-    KEEP_CREDENTIALS=yes fleet_start "$2" "$1" "${WORDS[@]}"
+    KEEP_BASE_URL=yes fleet_start "$2" "$1" "${WORDS[@]}"
 }
 
 worker_ready() { fleet_ready "$2" "$1" worker; }

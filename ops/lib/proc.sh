@@ -57,17 +57,15 @@ drop_descriptors() {
     done
 }
 
-# What a server may see of the caller's environment: nothing but this. Claude's credential
-# only where KEEP_CREDENTIALS says so.
+# What a server may see of the caller's environment: nothing but this. Where Claude's API is, only
+# where KEEP_BASE_URL says so; a credential, never.
 environ_clean() {
-    local name keep=${KEEP_CREDENTIALS:-}
+    local name keep=${KEEP_BASE_URL:-}
     for name in $(compgen -e); do
         case $name in
         PATH | HOME | USER | LOGNAME | TMPDIR | TZ | LANG | LC_*) ;;
         SANDFLEET_* | E2B_* | JAVA_HOME | SSL_CERT_* | *SAN_OPTIONS) ;;
-        CLAUDE_CODE_OAUTH_TOKEN | ANTHROPIC_API_KEY | ANTHROPIC_BASE_URL)
-            [ -n "$keep" ] || unset "$name"
-            ;;
+        ANTHROPIC_BASE_URL) [ -n "$keep" ] || unset "$name" ;;
         *) unset "$name" 2>/dev/null || export -n "${name?}" ;;
         esac
     done

@@ -68,8 +68,12 @@ secret_of() {
 }
 
 secret_make() {
-    if [ "$1" = e2b ]; then printf 'e2b_'; fi
-    head -c 20 /dev/urandom | od -An -v -tx1 | tr -d ' \n'
+    local bytes=20
+    case $1 in
+    e2b) printf 'e2b_' ;;
+    master) bytes=32 ;;
+    esac
+    head -c "$bytes" /dev/urandom | od -An -v -tx1 | tr -d ' \n'
 }
 
 part_start() {
@@ -147,6 +151,7 @@ env_write() {
         env_line SANDFLEET_DATABASE "$(postgres_conninfo)"
         env_line SANDFLEET_PREFIX "$PREFIX"
         if [ "$TLS" = yes ]; then env_line SANDFLEET_KAFKA_CONFIG "$DIR/tls/kafka.conf"; fi
+        env_line SANDFLEET_MASTER_KEY_FILE "$DIR/secret/master"
         if [ -n "${PORT[sandboxd]:-}" ]; then
             env_line E2B_API_URL "http://127.0.0.1:${PORT[sandboxd]}"
             env_line E2B_SANDBOX_URL "http://127.0.0.1:${PORT[sandboxd]}"

@@ -6,10 +6,8 @@ Proof: a fleet with room for one run, whose limits are changed under way."""
 
 import datetime
 import json
-import pathlib
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
@@ -26,13 +24,9 @@ def in_seconds(seconds):
 class Waiting(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        credentials = folder / "credentials"
-        credentials.touch(mode=0o600)
-        credentials.write_text("one oauth team first-token-of-this-test\n"
-                               "two oauth team second-token-of-this-test\n")
-        cls.stack = cls.enterClassContext(Stack("waiting", workers=2, env={
-            "SANDFLEET_CREDENTIALS": str(credentials), "SANDFLEET_LEASE": "3s"}))
+        cls.stack = cls.enterClassContext(Stack("waiting", workers=2, env={"SANDFLEET_LEASE": "3s"}))
+        for name in ("one", "two"):
+            cls.stack.sandfleet("cred", "add", name, "--kind", "oauth", "--pool", "team", stdin=f"{name}-token-of-this-test")
 
     def setUp(self):
         self.limit("fleet", "concurrency", "1")

@@ -162,7 +162,7 @@ static void share(struct fleet *f)
                                 .artifacts = f->artifacts,
                                 .fetch = &f->fetch,
                                 .worker_id = f->worker_id,
-                                .credentials = &f->credentials,
+                                .keys = f->keys,
                                 .base_url = s->base_url,
                                 .redactor = f->redactor,
                                 .may_publish = fleet_may_publish,
@@ -237,6 +237,22 @@ static enum err_code open_artifacts(struct fleet *f, struct err *err)
                                      : store_new(f->loop, s->artifacts, &f->artifacts, err);
 }
 
+/* Without any, this worker gets the runs that need no credential. */
+static enum err_code open_keys(struct fleet *f, struct err *err)
+{
+    struct keyring_source from = {.file = f->set->key_file, .command = f->set->key_command};
+    enum err_code rc = keyring_open(&from, &f->keys, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    f->key_ids = BUF_INIT(KEYRING_MAX * (KEY_ID_TEXT + 3) + 3);
+    ledger_array_open(&f->key_ids);
+    for (size_t i = 0; i < keyring_size(f->keys); i++)
+        ledger_array_text(&f->key_ids, keyring_id(f->keys, i));
+    ledger_array_close(&f->key_ids);
+    return f->key_ids.rc == ERR_OK ? ERR_OK : err_set(err, f->key_ids.rc, "the master keys");
+}
+
 static enum err_code open_hub(struct fleet *f, struct err *err)
 {
     struct publish_opts opts = {.kafka = f->kafka,
@@ -303,7 +319,7 @@ static enum err_code open_all(struct fleet *f, struct err *err)
     if (rc == ERR_OK)
         rc = fleet_open_redactor(f, err);
     if (rc == ERR_OK)
-        rc = fleet_open_credentials(f, err);
+        rc = open_keys(f, err);
     if (rc == ERR_OK)
         rc = open_hub(f, err);
     if (rc == ERR_OK)
@@ -373,8 +389,8 @@ void fleet_free(struct fleet *f)
     timer_free(f->keep);
     timer_free(f->tell);
     lease_release(&f->lease);
-    credentials_release(&f->credentials);
-    buf_release(&f->credential_names);
+    keyring_free(f->keys);
+    buf_release(&f->key_ids);
     redactor_free(f->redactor);
     run_index_release(&f->index);
     free(f->runs);

@@ -60,9 +60,9 @@ struct fleet {
     struct sweep *sweep;
     bool leads, asked_to_lead;
     struct run_host host;
-    struct credentials credentials;
-    struct buf credential_names; /* "{a,b}" */
-    struct redactor *redactor;   /* what is cut out of the lines */
+    struct keyring *keys;      /* open the credentials; NULL: none */
+    struct buf key_ids;        /* "{a,b}" */
+    struct redactor *redactor; /* what is cut out of the lines */
 
     struct run **runs;
     size_t n_runs, cap_runs;
@@ -111,10 +111,6 @@ enum err_code fleet_open_ledger(struct fleet *f, struct err *err);
 
 /* fleet_redact.c */
 enum err_code fleet_open_redactor(struct fleet *f, struct err *err);
-
-/* fleet_credentials.c */
-enum err_code fleet_open_credentials(struct fleet *f, struct err *err);
-void fleet_tell_credentials(struct fleet *f); /* their names to the ledger */
 
 /* fleet_runs.c */
 void fleet_add_run(struct fleet *f, struct claim *claim, bool resumed); /* takes *claim */

@@ -129,13 +129,15 @@ static void on_beat(void *ctx, PGresult *res, const struct err *e)
 
 void fleet_beat(struct fleet *f)
 {
+    struct ledger_worker w = {
+        .host = f->host_name, .pid = f->pid, .slots = f->slots.total, .keys = f->key_ids.p};
     struct err err = ERR_INIT;
 
     timer_start(f->beat, lease_beat_every_ms(&f->lease));
     if (!f->judged || f->finishing || f->beat_sent_ms)
         return;
     f->beat_sent_ms = clock_boot_ms();
-    if (ledger_beat(f->ledger, f->host_name, f->pid, f->slots.total, on_beat, f, &err) != ERR_OK)
+    if (ledger_beat(f->ledger, &w, on_beat, f, &err) != ERR_OK)
         f->beat_sent_ms = 0;
 }
 

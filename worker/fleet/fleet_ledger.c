@@ -33,7 +33,6 @@ static void on_installation(void *ctx, PGresult *res, const struct err *e)
     snprintf(f->ledger_id, sizeof(f->ledger_id), "%s", pg_text(res, 0, 0));
     f->judged = true;
     f->reconcile = f->ready;
-    fleet_tell_credentials(f);
     fleet_beat(f);
 }
 

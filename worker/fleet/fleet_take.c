@@ -182,7 +182,7 @@ void fleet_take(struct fleet *f)
     if (!t)
         return;
     memcpy(t->lanes, take, sizeof(take));
-    end_unless_sent(t, ledger_take(f->ledger, take, f->credential_names.p, on_taken, t, &err));
+    end_unless_sent(t, ledger_take(f->ledger, take, f->key_ids.p, on_taken, t, &err));
 }
 
 void fleet_adopt(struct fleet *f)

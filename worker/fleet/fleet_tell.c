@@ -43,8 +43,6 @@ void fleet_tell(struct fleet *f)
     if (!f->ready || f->stopping)
         return;
     bool tidy = ++f->tell_turns % TIDY_EVERY == 0;
-    if (tidy)
-        fleet_tell_credentials(f);
     if (!f->leads)
         return;
     look(f);

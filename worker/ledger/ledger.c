@@ -155,12 +155,14 @@ struct ledger_op *ledger_set_told(struct ledger *l, struct ledger_run r, const c
     return ledger_op_start(l, &cmd, fn, ctx);
 }
 
-struct ledger_op *ledger_hold_credential(struct ledger *l, const char *name, int64_t hold_ms,
-                                         const char *reason, ledger_fn fn, void *ctx)
+struct ledger_op *ledger_hold_credential(struct ledger *l, const struct claim_credential *c,
+                                         int64_t hold_ms, const char *reason, ledger_fn fn,
+                                         void *ctx)
 {
-    struct number ms;
-    struct pg_cmd cmd = {
-        .sql = ledger_sql_hold_credential, .n = 3, .v = {name, num(hold_ms, &ms), reason}};
+    struct number n[2];
+    struct pg_cmd cmd = {.sql = ledger_sql_hold_credential,
+                         .n = 4,
+                         .v = {c->name, num(hold_ms, &n[0]), reason, num(c->generation, &n[1])}};
     return ledger_op_start(l, &cmd, fn, ctx);
 }
 
@@ -209,8 +211,8 @@ enum err_code ledger_send(struct ledger *l, const struct pg_cmd *cmd, pg_fn fn, 
     return pg_send(l->pg, cmd, fn, ctx, err);
 }
 
-enum err_code ledger_take(struct ledger *l, const int64_t limit[LANES], const char *credentials,
-                          pg_fn fn, void *ctx, struct err *err)
+enum err_code ledger_take(struct ledger *l, const int64_t limit[LANES], const char *keys, pg_fn fn,
+                          void *ctx, struct err *err)
 {
     struct number n[LANES];
     struct pg_cmd cmd = {.before = ledger_sql_take_lock,
@@ -218,7 +220,7 @@ enum err_code ledger_take(struct ledger *l, const int64_t limit[LANES], const ch
                          .keep = true,
                          .n = 4,
                          .v = {l->worker_id, num(limit[LANE_INTERACTIVE], &n[0]),
-                               num(limit[LANE_BATCH], &n[1]), credentials}};
+                               num(limit[LANE_BATCH], &n[1]), keys}};
     return pg_send(l->pg, &cmd, fn, ctx, err);
 }
 
@@ -263,13 +265,14 @@ enum err_code ledger_backlog(struct ledger *l, int64_t limit, pg_fn fn, void *ct
     return pg_send(l->pg, &cmd, fn, ctx, err);
 }
 
-enum err_code ledger_beat(struct ledger *l, const char *host, int64_t pid, int64_t slots, pg_fn fn,
-                          void *ctx, struct err *err)
+enum err_code ledger_beat(struct ledger *l, const struct ledger_worker *w, pg_fn fn, void *ctx,
+                          struct err *err)
 {
     struct number n[2];
     struct pg_cmd cmd = {.sql = ledger_sql_beat,
-                         .n = 5,
-                         .v = {l->worker_id, host, num(pid, &n[0]), SF_VERSION, num(slots, &n[1])}};
+                         .n = 6,
+                         .v = {l->worker_id, w->host, num(w->pid, &n[0]), SF_VERSION,
+                               num(w->slots, &n[1]), w->keys}};
     return pg_send(l->heart, &cmd, fn, ctx, err);
 }
 
@@ -295,13 +298,6 @@ enum err_code ledger_tell(struct ledger *l, int64_t limit, int64_t least_ms, int
 enum err_code ledger_tidy(struct ledger *l, pg_fn fn, void *ctx, struct err *err)
 {
     struct pg_cmd cmd = {.sql = ledger_sql_tidy};
-    return pg_send(l->pg, &cmd, fn, ctx, err);
-}
-
-enum err_code ledger_have_credentials(struct ledger *l, const char *names, const char *pools,
-                                      const char *kinds, pg_fn fn, void *ctx, struct err *err)
-{
-    struct pg_cmd cmd = {.sql = ledger_sql_have_credentials, .n = 3, .v = {names, pools, kinds}};
     return pg_send(l->pg, &cmd, fn, ctx, err);
 }
 

@@ -12,6 +12,7 @@
 #include "common/pg.h"
 #include "common/uuid.h"
 #include "schema/run_request.h"
+#include "worker/ledger/claim_credential.h"
 
 struct ledger;    /* opaque */
 struct ledger_op; /* opaque: one statement that is repeated until it is answered */
@@ -39,8 +40,8 @@ void usage_add(struct usage *sum, const struct usage *more);
 struct claim { /* a row as a taking returned it */
     char run_id[UUID_TEXT];
     enum run_lane lane;
-    char *request;    /* the record's value as it came */
-    char *credential; /* the one to run with; NULL: there is none of the name that was asked for */
+    char *request;                       /* the record's value as it came */
+    struct claim_credential *credential; /* NULL: there is none of the name that was asked for */
     int64_t attempt, failures, uncounted, epoch;
     int64_t tellings; /* epochs that were raised only to tell why it waits */
     bool started, expired;
@@ -95,16 +96,17 @@ struct ledger_op *ledger_set_told(struct ledger *l, struct ledger_run r, const c
 struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_fn fn, void *ctx);
 /* No run gets this credential for hold_ms (> 0) from now on, by the database's clock; those that
  * name its pool get another one. An earlier hold that lasts longer stays. reason: usage_limit,
- * auth, …; held is false where the ledger knows no such credential. */
-struct ledger_op *ledger_hold_credential(struct ledger *l, const char *name, int64_t hold_ms,
-                                         const char *reason, ledger_fn fn, void *ctx);
+ * auth, …; held is false where the ledger knows no such credential, or has another secret of it. */
+struct ledger_op *ledger_hold_credential(struct ledger *l, const struct claim_credential *c,
+                                         int64_t hold_ms, const char *reason, ledger_fn fn,
+                                         void *ctx);
 void ledger_cancel(struct ledger_op *op); /* fn is not called; it may still take effect; NULL ok */
 
 /* --- once: the caller's timer repeats it; fn as in common/pg.h --------------- */
-/* At most limit[] of each lane, and no more than the fleet's limits allow; credentials: "{a,b}",
- * those that this worker can open. */
-enum err_code ledger_take(struct ledger *l, const int64_t limit[LANES], const char *credentials,
-                          pg_fn fn, void *ctx, struct err *err) MUST_USE;
+/* At most limit[] of each lane, and no more than the fleet's limits allow; keys: "{a,b}", the
+ * master keys of this worker. */
+enum err_code ledger_take(struct ledger *l, const int64_t limit[LANES], const char *keys, pg_fn fn,
+                          void *ctx, struct err *err) MUST_USE;
 enum err_code ledger_take_over(struct ledger *l, const char *dead_worker, int64_t counter,
                                int64_t limit, pg_fn fn, void *ctx, struct err *err) MUST_USE;
 enum err_code ledger_adopt(struct ledger *l, int64_t limit, pg_fn fn, void *ctx,
@@ -116,8 +118,13 @@ enum err_code ledger_backlog(struct ledger *l, int64_t limit, pg_fn fn, void *ct
 enum err_code ledger_cancelled(struct ledger *l, pg_fn fn, void *ctx, struct err *err) MUST_USE;
 enum err_code ledger_end_waiting(struct ledger *l, int64_t limit, pg_fn fn, void *ctx,
                                  struct err *err) MUST_USE;
-enum err_code ledger_beat(struct ledger *l, const char *host, int64_t pid, int64_t slots, pg_fn fn,
-                          void *ctx, struct err *err) MUST_USE;
+struct ledger_worker { /* what its row says; borrowed */
+    const char *host;
+    int64_t pid, slots;
+    const char *keys; /* as above */
+};
+enum err_code ledger_beat(struct ledger *l, const struct ledger_worker *w, pg_fn fn, void *ctx,
+                          struct err *err) MUST_USE;
 enum err_code ledger_peers(struct ledger *l, pg_fn fn, void *ctx, struct err *err) MUST_USE;
 enum err_code ledger_bury(struct ledger *l, const char *dead_worker, int64_t counter, pg_fn fn,
                           void *ctx, struct err *err) MUST_USE;
@@ -130,10 +137,6 @@ enum err_code ledger_disown(struct ledger *l, const char *known, pg_fn fn, void 
 enum err_code ledger_tell(struct ledger *l, int64_t limit, int64_t least_ms, int64_t again_ms,
                           pg_fn fn, void *ctx, struct err *err) MUST_USE;
 enum err_code ledger_tidy(struct ledger *l, pg_fn fn, void *ctx, struct err *err) MUST_USE;
-/* Arrays, one element a credential that this worker can open: name, pool or NULL, kind. */
-enum err_code ledger_have_credentials(struct ledger *l, const char *names, const char *pools,
-                                      const char *kinds, pg_fn fn, void *ctx,
-                                      struct err *err) MUST_USE;
 enum err_code ledger_leave(struct ledger *l, pg_fn fn, void *ctx, struct err *err) MUST_USE;
 /* Any statement, as pg_send. */
 enum err_code ledger_send(struct ledger *l, const struct pg_cmd *cmd, pg_fn fn, void *ctx,

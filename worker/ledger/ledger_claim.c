@@ -12,7 +12,6 @@ enum column {
     COL_RUN,
     COL_LANE,
     COL_REQUEST,
-    COL_CREDENTIAL,
     COL_ATTEMPT,
     COL_FAILURES,
     COL_UNCOUNTED,
@@ -32,7 +31,8 @@ enum column {
     COL_EXPIRED,
     COL_AGE,
     COL_CREATED_AGE,
-    COLUMNS
+    COL_CREDENTIAL, /* and those behind it */
+    COLUMNS = COL_CREDENTIAL + CLAIM_CREDENTIAL_COLUMNS
 };
 
 static void text(const PGresult *res, int row, enum column col, char *out, size_t size)
@@ -75,7 +75,6 @@ enum err_code ledger_claim_read(const PGresult *res, int row, struct claim *out,
         return err_set(err, ERR_PROTOCOL, "a claim has %d columns", PQnfields(res));
 
     const char *lane = pg_text(res, row, COL_LANE), *terminal = pg_text(res, row, COL_TERMINAL);
-    const char *credential = pg_text(res, row, COL_CREDENTIAL);
     text(res, row, COL_RUN, out->run_id, sizeof(out->run_id));
     out->lane =
         lane && strcmp(lane, run_lane_name(LANE_BATCH)) == 0 ? LANE_BATCH : LANE_INTERACTIVE;
@@ -95,11 +94,14 @@ enum err_code ledger_claim_read(const PGresult *res, int row, struct claim *out,
     out->request = str_dup(str_of(pg_text(res, row, COL_REQUEST)));
     if (terminal)
         out->terminal = str_dup(str_of(terminal));
-    if (credential)
-        out->credential = str_dup(str_of(credential));
-    if (!out->request || (terminal && !out->terminal) || (credential && !out->credential)) {
+    if (!out->request || (terminal && !out->terminal)) {
         claim_release(out);
         return err_set(err, ERR_NOMEM, "claim of run %s", out->run_id);
+    }
+    enum err_code rc = claim_credential_read(res, row, COL_CREDENTIAL, &out->credential, err);
+    if (rc != ERR_OK) {
+        claim_release(out);
+        return err_wrap(err, "claim of run %s", out->run_id);
     }
     return ERR_OK;
 }
@@ -108,8 +110,9 @@ void claim_release(struct claim *c)
 {
     free(c->request);
     free(c->terminal);
-    free(c->credential);
-    c->request = c->terminal = c->credential = NULL;
+    claim_credential_free(c->credential);
+    c->request = c->terminal = NULL;
+    c->credential = NULL;
 }
 
 void usage_add(struct usage *sum, const struct usage *more)

@@ -113,25 +113,19 @@ const char ledger_sql_hand_out[] =
     "UPDATE ledger.claims SET worker_id = NULL WHERE run_id = $1 AND epoch = $2::int"
     " AND state = 'ended' RETURNING run_id";
 
-/* Arrays, one element a credential that a worker has: $1 name $2 pool $3 kind */
-const char ledger_sql_have_credentials[] =
-    "INSERT INTO ledger.credentials AS c (name, pool, kind)"
-    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[])"
-    " ON CONFLICT (name) DO UPDATE SET pool = EXCLUDED.pool, kind = EXCLUDED.kind, seen_at = now()"
-    " RETURNING name";
-
-/* $1 name $2 ms from now on $3 reason. The longer of two holds stays. */
+/* $1 name $2 ms from now on $3 reason $4 generation. The longer of two holds stays, and what an
+ * earlier secret met is not held against this one. */
 const char ledger_sql_hold_credential[] =
     "UPDATE ledger.credentials SET"
     " hold_reason = CASE WHEN hold_until > now() + $2::bigint * interval '1 ms' THEN hold_reason"
     " ELSE $3 END,"
     " hold_until = greatest(hold_until, now() + $2::bigint * interval '1 ms')"
-    " WHERE name = $1 RETURNING name";
+    " WHERE name = $1 AND generation = $4::int RETURNING name";
 
-/* $1 worker $2 host $3 pid $4 version $5 slots */
+/* $1 worker $2 host $3 pid $4 version $5 slots $6 master keys[] */
 const char ledger_sql_beat[] =
-    "INSERT INTO ledger.workers (worker_id, host, pid, version, slots)"
-    " VALUES ($1, $2, $3::int, $4, $5::int)"
+    "INSERT INTO ledger.workers (worker_id, host, pid, version, slots, key_ids)"
+    " VALUES ($1, $2, $3::int, $4, $5::int, $6::text[])"
     " ON CONFLICT (worker_id) DO UPDATE SET counter = ledger.workers.counter + 1,"
     " beat_at = now() RETURNING counter";
 

@@ -28,7 +28,6 @@ extern const char ledger_sql_close[];
 extern const char ledger_sql_published[];
 extern const char ledger_sql_hand_out[];
 /* credentials */
-extern const char ledger_sql_have_credentials[];
 extern const char ledger_sql_hold_credential[];
 /* cancels; the second returns claims as the takings do */
 extern const char ledger_sql_cancelled[];

@@ -26,14 +26,20 @@
 /* Nothing but a limit keeps it from starting. */
 #define DUE DUE_NOW " AND " SESSION_FREE
 
+/* What claim_credential_read() reads, of row m of ledger.credentials. */
+#define CLAIM_CREDENTIAL                                                                           \
+    "m.name, m.tenant, m.pool, m.base_url, m.kind, m.generation, m.key_id,"                        \
+    " encode(m.wrapped, 'hex'), encode(m.sealed, 'hex')"
+
 /* What ledger_claim_read() reads. Ages are by the database's clock alone. */
 #define CLAIM                                                                                      \
-    "t.run_id, t.lane, t.request, t.credential_used, t.attempt, t.failures, t.uncounted,"          \
+    "t.run_id, t.lane, t.request, t.attempt, t.failures, t.uncounted,"                             \
     " t.epoch, t.tellings, t.started, t.log_line, t.cost_usd, t.input_tokens, t.output_tokens,"    \
     " t.cache_read_tokens, t.cache_write_tokens, t.sandbox_ms, t.sandbox_usd, t.terminal,"         \
     " t.published, coalesce(t.expires_at <= now(), false),"                                        \
     " (extract(epoch FROM clock_timestamp() - t.started_at) * 1000)::bigint,"                      \
-    " (extract(epoch FROM clock_timestamp() - t.created_at) * 1000)::bigint FROM taken t"
+    " (extract(epoch FROM clock_timestamp() - t.created_at) * 1000)::bigint, " CLAIM_CREDENTIAL    \
+    " FROM taken t LEFT JOIN ledger.credentials m ON m.name = t.credential_used"
 
 /* The limit of one; NULL: none. A row of its own goes before that of all. */
 #define LIMIT_OF(scope, name, setting)                                                             \
@@ -77,12 +83,15 @@
 
 /* member: the credentials, how many runs each has, and how many more it may have. */
 #define MEMBERS                                                                                    \
-    " member AS MATERIALIZED (SELECT m.name, m.pool, m.hold_until, m.hold_reason, b.n AS busy, "   \
+    " member AS MATERIALIZED (SELECT m.name, m.tenant, m.pool, m.key_id, m.hold_until,"            \
+    " m.hold_reason, b.n AS busy, "                                                                \
     LIMIT_OF("credential", "m.name", "concurrency") " - b.n AS n FROM ledger.credentials m"        \
     " CROSS JOIN LATERAL (SELECT coalesce(sum(r.n), 0) AS n FROM running r"                        \
     " WHERE r.credential = m.name) b)"
-/* Of member m. */
-#define SERVES(wanted) "(m.name = " wanted " OR m.pool = " wanted ")"
+/* Of member m, and of w: a credential or a pool that a tenant of this name wants; tenant '*' has what
+ * everybody may have. */
+#define SERVES(tenant)                                                                             \
+    "((m.name = w.credential OR m.pool = w.credential) AND m.tenant IN ('*', " tenant "))"
 #define NOT_HELD "(m.hold_until IS NULL OR m.hold_until <= now())"
 
 // clang-format on

@@ -35,26 +35,32 @@ const char ledger_sql_take_lock[] =
 #define LANE_ROOM "CASE lane WHEN 'interactive' THEN $2::bigint ELSE $3::bigint END"
 
 /* A seat is one more run for a credential; nth counts those of what is wanted, a credential or a
- * pool. Where nobody knows the name, the run needs no seat: it is to end. */
+ * pool. Where nobody knows the name, the run needs no seat: it is to end. Tenants who have none of
+ * their own of that name want the same (whose '*'), and are served in one line. */
 #define SEATS                                                                                      \
-    " wanted AS (SELECT w.credential, EXISTS (SELECT FROM member m WHERE "                         \
-    SERVES("w.credential") ") AS known FROM (SELECT DISTINCT credential FROM queue) w),"           \
-    " seat AS MATERIALIZED (SELECT w.credential AS wanted, m.name,"                                \
-    " row_number() OVER (PARTITION BY w.credential ORDER BY m.busy + i.n, m.name) AS nth"          \
-    " FROM wanted w JOIN member m ON " SERVES("w.credential") " CROSS JOIN LATERAL"                \
+    " asked AS MATERIALIZED (SELECT w.*, CASE WHEN EXISTS (SELECT FROM member m"                   \
+    " WHERE m.tenant = w.tenant AND " SERVES("w.tenant") ") THEN w.tenant ELSE '*' END AS whose"   \
+    " FROM (SELECT DISTINCT tenant, credential FROM queue) w),"                                    \
+    " wanted AS (SELECT w.credential, w.whose, EXISTS (SELECT FROM member m WHERE "                \
+    SERVES("w.whose") ") AS known FROM (SELECT DISTINCT credential, whose FROM asked) w),"         \
+    " seat AS MATERIALIZED (SELECT w.credential AS wanted, w.whose, m.name,"                       \
+    " row_number() OVER (PARTITION BY w.credential, w.whose ORDER BY m.busy + i.n, m.name) AS nth" \
+    " FROM wanted w JOIN member m ON " SERVES("w.whose") " CROSS JOIN LATERAL"                     \
     " generate_series(1, least(m.n, (SELECT n FROM room))::int) i(n)"                              \
-    " WHERE m.name = ANY ($4::text[]) AND " NOT_HELD ")"
+    " WHERE (m.key_id IS NULL OR m.key_id = ANY ($4::text[])) AND " NOT_HELD ")"
 
 #define HEADS(columns, limit)                                                                      \
     "(SELECT " columns " FROM ledger.claims c WHERE " OF_QUEUE " AND " DUE                         \
     " ORDER BY c.hold_until LIMIT " limit ")"
 
 #define READY                                                                                      \
-    " ready AS MATERIALIZED (SELECT q.*, t.n AS tenant_room, w.known FROM queue q"                 \
-    " JOIN tenant_space t USING (tenant) JOIN wanted w USING (credential)"                         \
+    " ready AS MATERIALIZED (SELECT q.*, t.n AS tenant_room, w.whose, w.known FROM queue q"        \
+    " JOIN tenant_space t USING (tenant) JOIN asked a USING (tenant, credential)"                  \
+    " JOIN wanted w USING (credential, whose)"                                                     \
     " CROSS JOIN LATERAL " HEADS("", "1") " head"                                                  \
     " WHERE (t.n IS NULL OR t.n > 0) AND " LANE_ROOM " > 0"                                        \
-    " AND (NOT w.known OR EXISTS (SELECT FROM seat s WHERE s.wanted = q.credential)))"
+    " AND (NOT w.known OR EXISTS (SELECT FROM seat s WHERE s.wanted = q.credential"                \
+    " AND s.whose = w.whose)))"
 
 /* v is the virtual time among the lane's keys, lane_v among the lanes. No more keys than there
  * are starts: each has one at least. */
@@ -86,10 +92,10 @@ const char ledger_sql_take_lock[] =
 /* Each step counts only those whom the steps before let through. */
 #define CHOICE                                                                                     \
     " by_tenant AS (SELECT *, " NTH("tenant") " AS nth_of_tenant FROM tagged),"                    \
-    " by_wanted AS (SELECT *, " NTH("credential") " AS nth_of_wanted FROM by_tenant"               \
+    " by_wanted AS (SELECT *, " NTH("credential, whose") " AS nth_of_wanted FROM by_tenant"        \
     " WHERE tenant_room IS NULL OR nth_of_tenant <= tenant_room),"                                 \
     " seated AS (SELECT w.*, s.name AS credential_used FROM by_wanted w LEFT JOIN seat s"          \
-    " ON s.wanted = w.credential AND s.nth = w.nth_of_wanted"                                      \
+    " ON s.wanted = w.credential AND s.whose = w.whose AND s.nth = w.nth_of_wanted"                \
     " WHERE s.name IS NOT NULL OR NOT w.known),"                                                   \
     " by_member AS (SELECT *, " NTH("credential_used") " AS nth_of_member FROM seated),"           \
     " by_lane AS (SELECT b.*, " NTH("lane") " AS nth_of_lane FROM by_member b"                     \
@@ -124,8 +130,8 @@ const char ledger_sql_take_lock[] =
     " UNION ALL SELECT 'lane', '', max(lane_tag) FROM locked HAVING count(*) > 0"                  \
     " ON CONFLICT (of, name) DO UPDATE SET tag = EXCLUDED.tag)"
 
-/* $1 worker $2 $3 how many of the interactive and the batch lane at most $4 credentials[] that
- * the worker can open. Behind ledger_sql_take_lock in one transaction. */
+/* $1 worker $2 $3 how many of the interactive and the batch lane at most $4 master keys[] that the
+ * worker has. Behind ledger_sql_take_lock in one transaction. */
 const char ledger_sql_take[] =
     "WITH RECURSIVE" FLEET_SPACE "," ROOM "," QUEUES("(SELECT n FROM room) > 0") ","
     TENANT_SPACE("queue") "," MEMBERS "," SEATS "," READY "," TURNS "," CANDIDATES "," CHOICE ","

@@ -15,15 +15,20 @@
     " AND (c.told_at IS NULL OR c.told_at <= now() - $3::bigint * interval '1 ms')"                \
     " ORDER BY c.told_at NULLS FIRST, c.created_at LIMIT $1::bigint FOR UPDATE OF c SKIP LOCKED)"
 
-/* Of the credentials that would do: is there any, is one not held, has one of those room; when the
- * first of them is to be had again, and why it is not. */
+/* Of the credentials that would do: is there any, is one not held, can a worker open one of those, has
+ * one of those room; when the first of them is to be had again (never by itself: it was disabled),
+ * and why it is not. */
+#define OPENS                                                                                      \
+    "(m.key_id IS NULL OR EXISTS (SELECT FROM ledger.workers k WHERE m.key_id = ANY (k.key_ids)))"
 #define OPENINGS                                                                                   \
-    " opening AS (SELECT w.credential, count(m.name) > 0 AS known,"                                \
+    " opening AS (SELECT w.tenant, w.credential, count(m.name) > 0 AS known,"                      \
     " coalesce(bool_or(" NOT_HELD "), false) AS open,"                                             \
-    " coalesce(bool_or(" NOT_HELD " AND (m.n IS NULL OR m.n > 0)), false) AS room,"                \
-    " min(m.hold_until) AS until, (array_agg(m.hold_reason ORDER BY m.hold_until))[1] AS why"      \
-    " FROM (SELECT DISTINCT credential FROM looked) w"                                             \
-    " LEFT JOIN member m ON " SERVES("w.credential") " GROUP BY w.credential)"
+    " coalesce(bool_or(" NOT_HELD " AND " OPENS "), false) AS opens,"                              \
+    " coalesce(bool_or(" NOT_HELD " AND " OPENS " AND (m.n IS NULL OR m.n > 0)), false) AS room,"  \
+    " nullif(min(m.hold_until), 'infinity') AS until,"                                             \
+    " (array_agg(m.hold_reason ORDER BY m.hold_until))[1] AS why"                                  \
+    " FROM (SELECT DISTINCT tenant, credential FROM looked) w"                                     \
+    " LEFT JOIN member m ON " SERVES("w.tenant") " GROUP BY w.tenant, w.credential)"
 
 /* What concerns one goes before what concerns all. */
 #define JUDGED                                                                                     \
@@ -31,6 +36,7 @@
     " WHEN l.hold_until > now() THEN coalesce(l.hold_reason, 'scheduled')"                         \
     " WHEN NOT l.free THEN 'session_busy'"                                                         \
     " WHEN o.known AND NOT o.open THEN coalesce(o.why, 'usage_limit')"                             \
+    " WHEN o.known AND NOT o.opens THEN 'no_master_key'"                                           \
     " WHEN t.n <= 0 THEN 'tenant_limit'"                                                           \
     " WHEN o.known AND NOT o.room THEN 'credential_limit'"                                         \
     " WHEN s.slots <= 0 THEN 'fleet_full'"                                                         \
@@ -66,12 +72,9 @@ const char ledger_sql_told[] =
     "UPDATE ledger.claims SET told_reason = $3 WHERE run_id = $1 AND epoch = $2::int"
     " AND state = 'waiting' RETURNING run_id";
 
-/* A key that the virtual time has passed is as good as none, and so is a credential that no
- * worker has spoken of for an hour. */
+/* A key that the virtual time has passed is as good as none. */
 const char ledger_sql_tidy[] =
-    "WITH idle AS (DELETE FROM ledger.shares s USING ledger.shares v WHERE s.of <> 'lane'"
-    " AND s.name <> '' AND v.of = s.of AND v.name = '' AND s.tag <= v.tag)"
-    " DELETE FROM ledger.credentials WHERE seen_at < now() - interval '1 hour'"
-    " AND (hold_until IS NULL OR hold_until <= now())";
+    "DELETE FROM ledger.shares s USING ledger.shares v WHERE s.of <> 'lane'"
+    " AND s.name <> '' AND v.of = s.of AND v.name = '' AND s.tag <= v.tag";
 
 // clang-format on

@@ -113,7 +113,8 @@ void outbox_add(struct outbox *o, struct claim *claim)
     }
     *w = (struct owed){.box = o, .next = o->first, .claim = *claim};
     w->request = RUN_REQUEST_INIT;
-    claim->request = claim->terminal = claim->credential = NULL;
+    claim->request = claim->terminal = NULL;
+    claim->credential = NULL;
     o->first = w;
     o->size++;
     if (publish(w, &err) != ERR_OK)

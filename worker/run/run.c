@@ -119,7 +119,8 @@ enum err_code run_new(const struct run_host *host, struct claim *claim, bool res
     }
     r->claim = *claim;
     free(claim->request); /* parsed: the tree has what is needed */
-    r->claim.request = claim->request = claim->terminal = claim->credential = NULL;
+    r->claim.request = claim->request = claim->terminal = NULL;
+    claim->credential = NULL;
     r->sent_line = r->saved_line = r->claim.log_line;
     *out = r;
     return ERR_OK;

@@ -10,7 +10,6 @@
 #include "common/loop.h"
 #include "common/redact.h"
 #include "common/secret.h"
-#include "worker/run/credentials.h"
 #include "worker/ledger/ledger.h"
 #include "worker/publish/publish.h"
 #include "worker/run/run_state.h"
@@ -48,10 +47,10 @@ struct run_host { /* what all runs share; outlives them */
     struct store *artifacts;          /* NULL: none are kept */
     const struct fetch_policy *fetch; /* of what requests want in their working directories */
     const char *worker_id;
-    const struct credentials *credentials; /* a claim names which of them */
-    const char *base_url;                  /* ANTHROPIC_BASE_URL; NULL: the agent's default */
-    struct redactor *redactor;             /* what it finds is cut out of every line */
-    bool (*may_publish)(void *ctx);        /* does our lease hold? */
+    const struct keyring *keys; /* open the claims' credentials; NULL: none */
+    const char *base_url;       /* ANTHROPIC_BASE_URL where a credential has none; NULL: neither */
+    struct redactor *redactor;  /* what it finds is cut out of every line */
+    bool (*may_publish)(void *ctx); /* does our lease hold? */
     /* The sandbox service refuses our key: no run can go on here, and none is at fault. */
     void (*refused)(void *ctx, const struct err *e);
     void (*streams)(void *ctx);             /* its agent is at work, and its output is followed */

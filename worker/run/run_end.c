@@ -55,8 +55,8 @@ static struct outcome_plan plan(const struct run *r)
                              .uncounted = r->claim.uncounted,
                              .max_attempts = r->request.max_attempts,
                              .hold_ms = r->end.hold_ms,
-                             .pooled = r->credential &&
-                                       strcmp(r->credential->name, r->request.credential) != 0};
+                             .pooled = r->claim.credential && strcmp(r->claim.credential->name,
+                                                                     r->request.credential) != 0};
 
     return outcome_plan(r->end.outcome, &c, randombytes_random());
 }
@@ -70,7 +70,7 @@ static void on_credential_held(void *ctx, bool held, const struct err *e)
     r->credential_op = NULL;
     if (!held)
         log_event(LOG_ERROR, "credential.not_held", LF("run", r->claim.run_id),
-                  LF("credential", r->credential->name), LF_ERR(e));
+                  LF("credential", r->claim.credential->name), LF_ERR(e));
     if (r->state == RUN_SETTLING)
         run_settle(r);
 }
@@ -83,12 +83,12 @@ static void say_credential_held(struct run *r)
     clock_rfc3339(clock_wall_ms() + r->plan.credential_ms, until);
     log_event(r->plan.alert ? LOG_ERROR : LOG_WARN,
               r->plan.alert ? "credential.refused" : "credential.held",
-              LF("credential", r->credential->name), LF("run", r->claim.run_id),
+              LF("credential", r->claim.credential->name), LF("run", r->claim.run_id),
               LF("outcome", outcome_name(r->end.outcome)), LF("reason", r->end.reason),
               LF("until", until));
     buf_addc(&data, '{');
-    json_kv(&data, "credential", r->credential->name);
-    json_kv(&data, "pool", r->credential->pool);
+    json_kv(&data, "credential", r->claim.credential->name);
+    json_kv(&data, "pool", r->claim.credential->pool);
     json_kv(&data, "outcome", outcome_name(r->end.outcome));
     json_kv(&data, "reason", r->end.reason[0] ? r->end.reason : NULL);
     json_kv(&data, "until", until);
@@ -100,15 +100,16 @@ static void say_credential_held(struct run *r)
 /* Before the run can be taken again, by this worker or another one: run_settle() waits for it. */
 static void hold_credential(struct run *r)
 {
-    if (r->plan.credential_ms <= 0 || !r->credential || r->credential->kind == CREDENTIAL_NONE)
+    if (r->plan.credential_ms <= 0 || !r->claim.credential ||
+        r->claim.credential->kind == CREDENTIAL_NONE)
         return; /* one that is none is not at fault */
     say_credential_held(r);
     r->credential_op =
-        ledger_hold_credential(r->host->ledger, r->credential->name, r->plan.credential_ms,
+        ledger_hold_credential(r->host->ledger, r->claim.credential, r->plan.credential_ms,
                                outcome_name(r->end.outcome), on_credential_held, r);
     if (!r->credential_op)
         log_event(LOG_ERROR, "credential.not_held", LF("run", r->claim.run_id),
-                  LF("credential", r->credential->name), LF("why", "out of memory"));
+                  LF("credential", r->claim.credential->name), LF("why", "out of memory"));
 }
 
 /* --- the verdict ------------------------------------------------------------- */
@@ -124,6 +125,18 @@ static void count(const struct run *r, const struct usage *used)
     seen_add(SEEN_TOKENS, SEEN_CACHE_WRITE, (double)used->cache_write_tokens);
 }
 
+/* No attempt began. One whose credential does not open may have another of its pool; those behind
+ * it wait instead of coming to the same end. */
+static void refuse_credential(struct run *r)
+{
+    if (r->end.outcome != OUTCOME_CREDENTIAL_UNREADABLE)
+        return;
+    r->plan = plan(r);
+    hold_credential(r);
+    if (r->plan.retry)
+        say_retry(r);
+}
+
 /* Decides what follows, once, and says how the attempt ended. */
 static void report(struct run *r)
 {
@@ -131,8 +144,10 @@ static void report(struct run *r)
     struct usage used = run_attempt_usage(r);
 
     usage_add(&r->claim.used, &used);
-    if (r->refused)
+    if (r->refused) {
+        refuse_credential(r);
         return;
+    }
     count(r, &used);
     log_event(LOG_INFO, "attempt.ended", LF("run", r->claim.run_id),
               LF_INT("attempt", r->claim.attempt), LF("outcome", outcome_name(r->end.outcome)),

@@ -52,7 +52,6 @@ struct run {
     struct claim claim;
     struct run_request request;
     struct event_run about;
-    const struct credential *credential; /* borrowed from the host; NULL: not found */
     enum run_state state;
     bool resumed;  /* from another worker */
     bool reattach; /* the supervisor may be running */

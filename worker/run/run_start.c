@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "worker/run/attempt_facts.h"
 #include "worker/run/claude_args.h"
+#include "worker/run/credential.h"
 #include "worker/run/run_internal.h"
 #include "common/banned.h"
 
@@ -24,12 +25,16 @@ static bool refuse(struct run *r, enum outcome o, const char *reason)
 static bool refused(struct run *r)
 {
     const struct run_request *q = &r->request;
+    struct err err = ERR_INIT;
 
     if (!r->claim.started && r->claim.expired)
         return refuse(r, OUTCOME_EXPIRED, "expires_at has passed");
-    r->credential = credentials_find(r->host->credentials, r->claim.credential);
-    if (!r->credential)
+    if (!r->claim.credential)
         return refuse(r, OUTCOME_CREDENTIAL_NOT_FOUND, "this fleet has no such credential");
+    if (credential_learn(r->claim.credential, r->host->keys, r->host->redactor, NULL, &err) !=
+        ERR_OK)
+        return refuse(r, err.code == ERR_NOMEM ? OUTCOME_INTERNAL : OUTCOME_CREDENTIAL_UNREADABLE,
+                      err.msg);
     if (r->claim.failures >= q->max_attempts)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: no worker got as far as its start");
     if (r->claim.epoch - r->claim.attempt - r->claim.tellings > TAKEOVERS_MAX)
@@ -49,7 +54,7 @@ static void say_starting(struct run *r)
         json_kv(&data, "lane", run_lane_name(r->claim.lane));
         json_kv(&data, "template", r->request.template);
         json_kv(&data, "model", r->request.model);
-        json_kv(&data, "credential", r->credential->name);
+        json_kv(&data, "credential", r->claim.credential->name);
     }
     buf_addc(&data, '}');
     run_say(r, r->resumed ? EVENT_RUN_RESUMED : EVENT_ATTEMPT_STARTING, &data);
@@ -83,15 +88,19 @@ static void keep_facts(struct run *r, const struct claude_args *a)
 static enum err_code start_capture(struct run *r, struct err *err)
 {
     const struct run_host *h = r->host;
+    const struct claim_credential *c = r->claim.credential;
     struct claude_want want = {.request = &r->request,
                                .attempt = r->claim.attempt,
                                .resume = run_conversation(r),
-                               .base_url = h->base_url};
+                               .base_url = c->base_url ? c->base_url : h->base_url};
     AUTO(claude_args_release) struct claude_args a = {0};
     enum err_code rc = claude_args_make(&want, &a, err);
+    struct secret *plain = NULL;
+
+    if (rc == ERR_OK)
+        rc = credential_learn(c, h->keys, h->redactor, &plain, err);
     if (rc != ERR_OK)
         return rc;
-
     keep_facts(r, &a);
 
     /* Always from the file's beginning: what earlier lines told (cost, verdict, tail) is
@@ -101,14 +110,16 @@ static enum err_code start_capture(struct run *r, struct err *err)
                                 .prompt = str_of(r->request.prompt),
                                 .args = (const char *const *)a.args,
                                 .env = (const char *const *)a.env,
-                                .credential_env = credential_kind_env(r->credential->kind),
-                                .credential = r->credential->secret,
+                                .credential_env = credential_descriptor(c->kind),
+                                .credential = plain,
                                 .transcript = buf_str(&r->transcript),
                                 .claude_session = run_conversation(r),
                                 .working_dir = r->request.working_dir,
                                 .timeout_s = r->request.timeout_s,
                                 .resume = r->reattach};
-    return capture_start(r->sandbox, &spec, &run_capture_events, r, &r->capture, err);
+    rc = capture_start(r->sandbox, &spec, &run_capture_events, r, &r->capture, err);
+    secret_free(plain); /* the capture has a copy, until the upload is done */
+    return rc;
 }
 
 bool run_follow(struct run *r)

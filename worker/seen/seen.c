@@ -30,7 +30,8 @@ static const char *const holds[] = {"other",        "none",
                                     "scheduled",    "unreadable",
                                     "tenant_limit", "credential_limit",
                                     "fleet_full",   "starts_per_minute",
-                                    "no_slot"};
+                                    "no_slot",      "no_master_key",
+                                    "disabled"};
 enum { HOLD_KINDS = COUNTOF(holds) + OUTCOMES };
 
 static const char *hold_name(size_t i)

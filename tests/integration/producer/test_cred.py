@@ -173,6 +173,9 @@ class Cred(unittest.TestCase):
         self.cred("add", "default", stdin=TOKEN)
         self.assertEqual(self.rows()["default"]["kind"], "oauth")
         self.cred("add", "default", stdin=OTHER, status=5, says="cred rotate")
+        self.cred("add", "default", "--replace", stdin=KEY)
+        self.assertEqual((self.rows()["default"]["kind"], self.rows()["default"]["generation"]), ("api_key", 3))
+        self.cred("test", "default", "--offline")
 
     def test_asked_about(self):
         self.cred("add", "o", stdin=TOKEN)

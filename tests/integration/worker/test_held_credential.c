@@ -5,6 +5,8 @@
  * the ledger. */
 #include "cell.h"
 
+#include "schema/credential_rows.h"
+
 #include "common/banned.h"
 
 static const struct row {
@@ -24,14 +26,34 @@ static const struct row {
      "{\"type\":\"result\",\"is_error\":true,\"api_error_status\":401,\"k\":3}", "a auth 0"},
 };
 
-static void write_credentials(char path[96])
+#define KEYS "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+
+static void write_keys(char path[96])
 {
-    static const char text[] = "a oauth p sk-ant-oat01-aaaaaaaa\nb oauth p sk-ant-oat01-bbbbbbbb\n";
     int fd;
 
-    (void)snprintf(path, 96, "%s/credentials", fx.dir);
+    (void)snprintf(path, 96, "%s/keys", fx.dir);
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_true(fd >= 0 && write(fd, text, sizeof(text) - 1) > 0 && close(fd) == 0);
+    assert_true(fd >= 0 && write(fd, KEYS, sizeof(KEYS) - 1) > 0 && close(fd) == 0);
+}
+
+static void add_credential(const struct cell *c, const char *name, const char *token)
+{
+    const struct credential_what what = {
+        .tenant = STR("*"), .name = str_of(name), .kind = CREDENTIAL_OAUTH};
+    struct keyring *keys = NULL;
+    struct secret *plain = NULL;
+    struct sealed sealed = {0};
+    struct err e = ERR_INIT;
+
+    if (keyring_parse(STR(KEYS), &keys, &e) != ERR_OK ||
+        secret_new(str_of(token), &plain, &e) != ERR_OK ||
+        credential_seal(keys, &what, plain, &sealed, &e) != ERR_OK ||
+        credential_rows_add(c->pg, &what, STR("p"), &sealed, false, &e) != ERR_OK)
+        fail_msg("%s", e.msg);
+    sealed_release(&sealed);
+    secret_free(plain);
+    keyring_free(keys);
 }
 
 static void write_agent(const struct cell *c, const struct row *row, struct buf *out)
@@ -54,11 +76,13 @@ static void another_one_goes_on(void **state)
     char path[96];
     int64_t until = clock_boot_ms() + CELL_WAIT_MS;
 
-    write_credentials(path);
+    write_keys(path);
     cell_open(&c, row->name, (unsigned)(row - rows));
+    add_credential(&c, "a", "sk-ant-oat01-aaaaaaaa");
+    add_credential(&c, "b", "sk-ant-oat01-bbbbbbbb");
     write_agent(&c, row, &agent);
     cell_submit(&c, agent.p, ",\"credential\":\"p\",\"max_attempts\":1");
-    cell_worker(&c, 0, NULL, (const char *const[]){"--credentials", path, NULL});
+    cell_worker(&c, 0, NULL, (const char *const[]){"--master-key-file", path, NULL});
     while (strcmp(cell_ask(&c, over), "1") != 0) {
         if (clock_boot_ms() > until)
             fail_msg("%s: does not end; log: %s", c.name, c.log);

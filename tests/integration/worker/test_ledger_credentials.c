@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: a run gets the credential it names, or the free member of a pool that fewest runs
- * have; one that is held is passed over until its time, and a name that nobody has is told apart.
- * Proof: the statements against a real server. */
+ * have; one that is held, or another tenant's, is passed over, and a name that nobody has is told
+ * apart. Proof: the statements against a real server. */
 #include "tests/integration/worker/ledger_db.h"
 
 #include "common/banned.h"
@@ -9,15 +9,12 @@
 static int setup(void **state)
 {
     empty(state);
-    return ROWS(ledger_sql_have_credentials, "{solo,a,b}", "{NULL,p,p}", "{api_key,oauth,oauth}") ==
-                   3
-               ? 0
-               : -1;
+    return have_credentials("{solo,a,b}", "{NULL,p,p}") == 3 ? 0 : -1;
 }
 
 static int hold(const char *name, const char *ms)
 {
-    return ROWS(ledger_sql_hold_credential, name, ms, "usage_limit");
+    return ROWS(ledger_sql_hold_credential, name, ms, "usage_limit", "1");
 }
 
 /* The credential that the run is taken with; "-": none was of that name; "": it was not taken. */
@@ -66,24 +63,80 @@ static void the_longer_of_two_holds_stays(void **state)
 {
     (void)state;
     hold("a", "3600000");
-    ROWS(ledger_sql_hold_credential, "a", "1000", "auth");
+    ROWS(ledger_sql_hold_credential, "a", "1000", "auth", "1");
     assert_string_equal(value("SELECT hold_until > now() + interval '50 min' AND hold_reason = "
                               "'usage_limit' FROM ledger.credentials WHERE name = 'a'"),
                         "t");
-    ROWS(ledger_sql_hold_credential, "a", "7200000", "auth");
+    ROWS(ledger_sql_hold_credential, "a", "7200000", "auth", "1");
     assert_string_equal(value("SELECT hold_until > now() + interval '100 min' AND hold_reason = "
                               "'auth' FROM ledger.credentials WHERE name = 'a'"),
                         "t");
 }
 
-static void a_worker_that_comes_back_lifts_no_hold(void **state)
+static void the_next_secret_is_not_held_for_the_last(void **state)
 {
     (void)state;
-    hold("a", "3600000");
-    ROWS(ledger_sql_have_credentials, "{a}", "{q}", "{oauth}");
-    assert_string_equal(value("SELECT pool = 'q' AND hold_until > now() FROM ledger.credentials"
-                              " WHERE name = 'a'"),
-                        "t");
+    run_sql(db.conn, "UPDATE ledger.credentials SET generation = 2 WHERE name = 'a'");
+    assert_int_equal(hold("a", "3600000"), 0);
+    assert_int_equal(ROWS(ledger_sql_hold_credential, "a", "3600000", "auth", "2"), 1);
+}
+
+static void a_disabled_one_is_passed_over(void **state)
+{
+    (void)state;
+    run_sql(db.conn, "UPDATE ledger.credentials SET hold_until = 'infinity' WHERE name = 'a'");
+    assert_string_equal(used(RUN(1), "p"), "b");
+    assert_string_equal(used(RUN(2), "a"), "");
+    assert_int_equal(hold("a", "1000"), 1); /* and stays so */
+    assert_string_equal(value("SELECT hold_until FROM ledger.credentials WHERE name = 'a'"),
+                        "infinity");
+}
+
+/* --- tenants: the runs here are of tenant t ------------------------------------ */
+
+static void another_tenant_s_is_as_good_as_none(void **state)
+{
+    (void)state;
+    run_sql(db.conn, "UPDATE ledger.credentials SET tenant = 'other' WHERE name IN ('solo', 'a')");
+    assert_string_equal(used(RUN(1), "solo"), "-");
+    assert_string_equal(used(RUN(2), "a"), "-");
+    assert_string_equal(used(RUN(3), "p"), "b");
+    assert_string_equal(used(RUN(4), "p"), "b");
+}
+
+static void one_s_own_and_everybody_s_are_one_pool(void **state)
+{
+    (void)state;
+    run_sql(db.conn, "UPDATE ledger.credentials SET tenant = 't' WHERE name = 'a'");
+    assert_string_equal(used(RUN(1), "p"), "a");
+    assert_string_equal(used(RUN(2), "p"), "b");
+    assert_string_equal(used(RUN(3), "a"), "a");
+}
+
+/* Three tenants, one of which has a member of its own: all start, with what is theirs, and those
+ * who have the same to choose from share it as if they were one. */
+static void tenants_share_what_is_everybody_s(void **state)
+{
+    (void)state;
+    have_credentials("{mine}", "{p}");
+    run_sql(db.conn, "UPDATE ledger.credentials SET tenant = 'x' WHERE name = 'mine'");
+    for (int i = 1; i <= 6; i++) {
+        char id[] = RUN(0);
+        id[sizeof(id) - 2] = (char)('0' + i);
+        insert_wanting(id, "p");
+    }
+    run_sql(db.conn,
+            "UPDATE ledger.claims SET tenant = (ARRAY['x', 'y', 'z'])[right(run_id::text, 1)"
+            "::int % 3 + 1]");
+    assert_int_equal(take("w1", "9"), 6);
+    assert_string_equal(value("SELECT count(*) FROM ledger.claims WHERE credential_used = 'mine'"
+                              " AND tenant <> 'x'"),
+                        "0");
+    assert_string_equal(
+        value("SELECT string_agg(n || credential_used, ',' ORDER BY credential_used)"
+              " FROM (SELECT credential_used, count(*) AS n FROM ledger.claims"
+              " WHERE tenant <> 'x' GROUP BY 1) c"),
+        "2a,2b");
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
@@ -95,7 +148,11 @@ int main(void)
         TEST(the_members_of_a_pool_share),
         TEST(one_that_is_held_is_passed_over),
         TEST(the_longer_of_two_holds_stays),
-        TEST(a_worker_that_comes_back_lifts_no_hold),
+        TEST(the_next_secret_is_not_held_for_the_last),
+        TEST(a_disabled_one_is_passed_over),
+        TEST(another_tenant_s_is_as_good_as_none),
+        TEST(one_s_own_and_everybody_s_are_one_pool),
+        TEST(tenants_share_what_is_everybody_s),
     };
     return cmocka_run_group_tests_name("ledger_credentials", tests, open_database, close_database);
 }

@@ -69,7 +69,7 @@ static int take_at_once(const char *each)
     for (int i = 0; i < TAKERS; i++)
         takers[i] = taker();
     for (int i = 0; i < TAKERS; i++)
-        send_take(takers[i], "w", "0", each, "{t,solo,a,b}");
+        send_take(takers[i], "w", "0", each, "{}");
     for (int i = 0; i < TAKERS; i++) {
         n += taken_by(takers[i]);
         PQfinish(takers[i]);
@@ -144,7 +144,7 @@ static void a_tenant_s_limit_is_over_its_keys_and_lanes(void **state)
 static void a_credential_has_so_many_at_once(void **state)
 {
     (void)state;
-    ROWS(ledger_sql_have_credentials, "{solo,a,b}", "{NULL,p,p}", "{api_key,oauth,oauth}");
+    have_credentials("{solo,a,b}", "{NULL,p,p}");
     wait_for_a_slot('1', 30, "x", "batch", "solo", "x");
     wait_for_a_slot('2', 30, "y", "batch", "p", "y");
     limit("credential:*", "concurrency", "3");
@@ -159,7 +159,7 @@ static void a_credential_has_so_many_at_once(void **state)
 static void a_member_s_limit_is_over_its_name_and_its_pool(void **state)
 {
     (void)state;
-    ROWS(ledger_sql_have_credentials, "{a,b}", "{p,p}", "{oauth,oauth}");
+    have_credentials("{a,b}", "{p,p}");
     wait_for_a_slot('1', 30, "x", "batch", "a", "x");
     wait_for_a_slot('2', 30, "y", "batch", "p", "y");
     limit("credential:*", "concurrency", "4");
@@ -176,13 +176,13 @@ static void a_member_s_limit_is_over_its_name_and_its_pool(void **state)
 static void who_cannot_start_is_passed_over(void **state)
 {
     (void)state;
-    ROWS(ledger_sql_have_credentials, "{solo,a}", "{NULL,NULL}", "{oauth,oauth}");
+    have_credentials("{solo,a}", "{NULL,NULL}");
     wait_for_a_slot('1', 90, "x", "batch", "a", "x");
     wait_for_a_slot('2', 1, "x", "batch", "solo", "x");
     wait_for_a_slot('3', 90, "full", "batch", "solo", "full");
     wait_for_a_slot('4', 1, "y", "batch", "solo", "y");
     limit("tenant:full", "concurrency", "0");
-    ROWS(ledger_sql_hold_credential, "a", "3600000", "usage_limit");
+    ROWS(ledger_sql_hold_credential, "a", "3600000", "usage_limit", "1");
     assert_int_equal(take("w", "2"), 2);
     assert_int_equal(running("credential = 'solo' AND tenant IN ('x', 'y')"), 2);
     assert_int_equal(take("w", "50"), 0);
@@ -191,12 +191,15 @@ static void who_cannot_start_is_passed_over(void **state)
 static void a_worker_takes_only_what_it_can_open(void **state)
 {
     (void)state;
-    ROWS(ledger_sql_have_credentials, "{solo,a,b}", "{NULL,p,p}", "{oauth,oauth,oauth}");
+    have_credentials("{solo,a,b}", "{NULL,p,p}");
     wait_for_a_slot('1', 1, "x", "batch", "solo", "x");
     wait_for_a_slot('2', 1, "x", "batch", "p", "x");
-    assert_int_equal(rows_of(take_rows("w", "0", "9", "{b}")), 1);
+    run_sql(db.conn, "UPDATE ledger.credentials SET kind = 'oauth', key_id = 'key of ' || name,"
+                     " wrapped = '', sealed = ''");
+    assert_int_equal(rows_of(take_rows("w", "0", "9", "{}")), 0);
+    assert_int_equal(rows_of(take_rows("w", "0", "9", "{x,key of b}")), 1);
     assert_int_equal(running("credential_used = 'b'"), 1);
-    assert_int_equal(rows_of(take_rows("w", "0", "9", "{solo}")), 1);
+    assert_int_equal(rows_of(take_rows("w", "0", "9", "{key of solo}")), 1);
 }
 
 static void one_that_expired_is_not_taken(void **state)
@@ -322,7 +325,7 @@ static const char *reads_all(const char *types, const char *sql, const char *val
 static void no_plan_reads_the_whole_queue(void **state)
 {
     (void)state;
-    ROWS(ledger_sql_have_credentials, "{t}", "{NULL}", "{oauth}");
+    have_credentials("{t}", "{NULL}");
     waiting('1', 20000, "x"); /* all alike: what is worst for the planner's guesses */
     run_sql(db.conn, "ANALYZE ledger.claims");
     run_sql(db.conn, "SET plan_cache_mode = force_generic_plan");

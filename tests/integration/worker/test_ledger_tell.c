@@ -9,10 +9,7 @@
 static int setup(void **state)
 {
     empty(state);
-    return ROWS(ledger_sql_have_credentials, "{t,solo,a,b}", "{NULL,NULL,p,p}",
-                "{oauth,oauth,oauth,oauth}") == 4
-               ? 0
-               : -1;
+    return have_credentials("{t,solo,a,b}", "{NULL,NULL,p,p}") == 4 ? 0 : -1;
 }
 
 static void limit(const char *scope, const char *setting, const char *value)
@@ -42,7 +39,7 @@ static const char *told(void)
 
 static void hold(const char *name, const char *ms, const char *why)
 {
-    ROWS(ledger_sql_hold_credential, name, ms, why);
+    ROWS(ledger_sql_hold_credential, name, ms, why, "1");
 }
 
 /* --- reasons ------------------------------------------------------------------------ */
@@ -95,6 +92,36 @@ static void prepare_half_a_pool_held(void)
     hold("a", "3600000", "usage_limit");
 }
 
+static void prepare_disabled(void)
+{
+    insert_wanting(RUN(1), "solo");
+    run_sql(db.conn,
+            "UPDATE ledger.credentials SET hold_until = 'infinity', hold_reason = 'disabled'"
+            " WHERE name = 'solo'");
+}
+
+static void prepare_locked(void)
+{
+    insert_wanting(RUN(1), "p");
+    beat("w1");
+    run_sql(db.conn,
+            "UPDATE ledger.credentials SET kind = 'oauth', key_id = 'another', wrapped = '',"
+            " sealed = ''");
+}
+
+static void prepare_half_a_pool_locked(void)
+{
+    prepare_locked();
+    run_sql(db.conn, "UPDATE ledger.credentials SET key_id = 'k' WHERE name = 'b'");
+}
+
+static void prepare_another_tenants(void)
+{
+    insert_wanting(RUN(1), "p");
+    hold("a", "3600000", "usage_limit");
+    run_sql(db.conn, "UPDATE ledger.credentials SET tenant = 'other' WHERE name = 'b'");
+}
+
 static void prepare_credential(void)
 {
     insert_wanting(RUN(1), "p");
@@ -137,6 +164,10 @@ static struct row {
     {"its credential is held", prepare_held, "auth until"},
     {"its pool is held, for the shorter time", prepare_pool_held, "usage_limit until"},
     {"half a pool is held", prepare_half_a_pool_held, "no_slot"},
+    {"its credential is disabled", prepare_disabled, "disabled"},
+    {"no worker has the master key", prepare_locked, "no_master_key"},
+    {"a worker can open half of its pool", prepare_half_a_pool_locked, "no_slot"},
+    {"what is free of its pool is another tenant's", prepare_another_tenants, "usage_limit until"},
     {"its credentials are at their limits", prepare_credential, "credential_limit"},
     {"the fleet is full", prepare_fleet, "fleet_full"},
     {"too many started", prepare_starts, "starts_per_minute"},

@@ -198,6 +198,7 @@ static struct other {
     {"invalid", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"template_unknown", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"credential_not_found", ENDS, {.attempt = 1, .max_attempts = 3}},
+    {"credential_unreadable", ALERTS, {.attempt = 1, .max_attempts = 3}},
     {"log_ceiling", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"session_busy", ENDS, {.attempt = 1, .max_attempts = 3}},
     {"sandbox_service_down",

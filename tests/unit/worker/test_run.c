@@ -347,11 +347,12 @@ struct ledger_op *ledger_requeue(struct ledger *l, struct ledger_run r, const st
     return owe(fn, ctx);
 }
 
-struct ledger_op *ledger_hold_credential(struct ledger *l, const char *name, int64_t hold_ms,
-                                         const char *reason, ledger_fn fn, void *ctx)
+struct ledger_op *ledger_hold_credential(struct ledger *l, const struct claim_credential *c,
+                                         int64_t hold_ms, const char *reason, ledger_fn fn,
+                                         void *ctx)
 {
     (void)l;
-    note("hold:%s,%s", name, reason);
+    note("hold:%s,%s", c->name, reason);
     w.hold_ms = hold_ms;
     w.holding = fn;
     w.holding_ctx = ctx;
@@ -982,12 +983,11 @@ static void on_refused(void *ctx, const struct err *e)
     run_release(w.run);
 }
 
-static struct credential only = {.name = (char[]){"default"}, .kind = CREDENTIAL_OAUTH};
-static const struct credentials credentials = {.items = &only, .n = 1};
+#define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+static struct keyring *keys;
 static struct sandbox_sizes sizes;
 static struct run_host host = {.worker_id = "w1",
                                .life = {.ledger_id = "l1", .sizes = &sizes},
-                               .credentials = &credentials,
                                .may_publish = may_publish,
                                .refused = on_refused,
                                .streams = on_streams,
@@ -998,10 +998,30 @@ struct row {
     bool pause, update, store; /* settings */
     struct run_times times;
     bool resumed, begun; /* taken over; its agent was started */
-    bool unknown_credential;
+    bool unknown_credential, damaged_credential, kind_none;
     int64_t failures, uncounted, takeovers, line;
     const char *script, *trace;
 };
+
+/* As the ledger has it. */
+static struct claim_credential *sealed_credential(void)
+{
+    const struct credential_what what = {
+        .tenant = STR("*"), .name = STR("default"), .kind = CREDENTIAL_OAUTH};
+    struct claim_credential *c = calloc(1, sizeof(*c));
+    struct secret *plain = NULL;
+    struct err err = ERR_INIT;
+
+    assert_non_null(c);
+    c->name = str_dup(what.name);
+    c->tenant = str_dup(what.tenant);
+    c->kind = what.kind;
+    c->generation = 1;
+    assert_int_equal(secret_new(STR("canary-0123456789"), &plain, &err), ERR_OK);
+    assert_int_equal(credential_seal(host.keys, &what, plain, &c->sealed, &err), ERR_OK);
+    secret_free(plain);
+    return c;
+}
 
 static void begin(const struct row *row)
 {
@@ -1012,9 +1032,13 @@ static void begin(const struct row *row)
                           .log_line = row->line,
                           .started = row->begun,
                           .request = str_dup(str_of(row->request ? row->request : PLAIN)),
-                          .credential = row->unknown_credential ? NULL : str_dup(STR("default"))};
+                          .credential = row->unknown_credential ? NULL : sealed_credential()};
     struct err err = ERR_INIT;
 
+    if (row->damaged_credential)
+        claim.credential->sealed.box.p[30] ^= 1;
+    if (row->kind_none)
+        claim.credential->kind = CREDENTIAL_NONE;
     memset(&w, 0, sizeof(w));
     w.trace = BUF_INIT(65536);
     w.may_publish = true;
@@ -1091,6 +1115,14 @@ static struct row rows[] = {
      .script = TO_AGENT "init result exit0 ack ack held ack held broken",
      .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close "
                          "say:run.completed mark:published kill:sb1"},
+    {"a credential that does not open: no sandbox, and it is held", .damaged_credential = true,
+     .script = "ack holding held ack held",
+     .trace = "say:credential.held hold:default,credential_unreadable close say:run.failed "
+              "mark:published"},
+    {"the same of a pool: another one may do", POOLED, .damaged_credential = true,
+     .script = "ack holding held",
+     .trace = "say:credential.held hold:default,credential_unreadable say:run.retrying "
+              "requeue:credential_unreadable,0,1"},
     {"no such credential: no sandbox", .unknown_credential = true, .script = "held ack held",
      .trace = "close say:run.failed mark:published"},
     {"a run that kills its workers ends", .resumed = true, .failures = 3, .begun = true,
@@ -1697,12 +1729,10 @@ static void what_an_attempt_was_given_is_told_once(void **state)
 /* An agent that is not logged in, because it was given nothing: no credential is at fault. */
 static void none_is_not_held(void **state)
 {
-    const struct row row = {.script = TO_AGENT "init badtoken exit0 ack ack"};
+    const struct row row = {.kind_none = true, .script = TO_AGENT "init badtoken exit0 ack ack"};
 
     (void)state;
-    only.kind = CREDENTIAL_NONE;
     play(&row);
-    only.kind = CREDENTIAL_OAUTH;
     assert_null(strstr(w.trace.p, "hold:"));
     assert_non_null(strstr(w.trace.p, "say:attempt.ended say:sandbox.ended close"));
     end();
@@ -1917,8 +1947,9 @@ int main(void)
     int failed;
 
     if (secret_init(&err) != ERR_OK || redactor_new(&host.redactor, &err) != ERR_OK ||
-        redactor_know(host.redactor, STR("canary-0123456789"), &err) != ERR_OK)
+        keyring_parse(STR(KEY), &keys, &err) != ERR_OK)
         fail_msg("%s", err.msg);
+    host.keys = keys;
     log_setup(LOG_ERROR, LOG_TEXT, 2);
     for (size_t i = 0; i < COUNTOF(rows); i++)
         tests[i] = (struct CMUnitTest){
@@ -1926,5 +1957,6 @@ int main(void)
     failed = cmocka_run_group_tests_name("run", tests, NULL, NULL) +
              cmocka_run_group_tests_name("run, cut and read", others, NULL, NULL);
     redactor_free(host.redactor);
+    keyring_free(keys);
     return failed;
 }

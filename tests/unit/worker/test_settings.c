@@ -22,8 +22,6 @@ static struct row {
     {"a store key", "SANDFLEET_STORE_KEY", LONG_ENOUGH, NULL, NULL, "OK", NULL},
     {"one that can be guessed", "SANDFLEET_STORE_KEY", "0123456789abcdef0123456789abcde", NULL,
      NULL, "CONFIG", "store key has fewer than 32"},
-    {"two credentials", "CLAUDE_CODE_OAUTH_TOKEN", "a", "ANTHROPIC_API_KEY", "b", "CONFIG",
-     "both set"},
     {"a mode that is none", "SANDFLEET_PARK_MODE", "freeze", NULL, NULL, "USAGE", "park-mode"},
 };
 
