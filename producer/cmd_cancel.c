@@ -136,7 +136,7 @@ int command_cancel(struct client *c, int n, char **words)
                             .force = c->force};
     struct err err = ERR_INIT;
 
-    if (c->api_url)
+    if (c->api_url && !c->requested_by)
         return runs_cancel_by_api(c, n, words);
     if (check(c, n, words, &err) != ERR_OK)
         return client_fail(&err);

@@ -157,33 +157,30 @@ static const char *words_of(const char *found)
     return found ? found : "?";
 }
 
-static enum err_code tell_cancelled(const struct client *c, const cJSON *doc, struct err *err)
+static void add_cancelled(const cJSON *doc, struct buf *out)
 {
-    AUTO_BUF line = BUF_INIT(4096);
+    const char *batch = json_get_string(doc, "batch_id");
+    int64_t asked = 0;
 
-    if (c->quiet)
-        return ERR_OK;
-    if (c->output != OUTPUT_TEXT)
-        return api_show_doc(c, doc, NULL, 0, err);
-    if (json_get_string(doc, "batch_id"))
-        buf_addf(&line, "batch %s: %" PRId64 " runs are asked to end\n",
-                 json_get_string(doc, "batch_id"), (int64_t)json_get(doc, "asked")->valuedouble);
+    json_get_int(doc, "asked", &asked);
+    if (batch)
+        buf_addf(out, "batch %s: %" PRId64 " runs are asked to end\n", batch, asked);
     else
-        buf_addf(&line, "%s  %s (%s)\n", json_get_string(doc, "run_id"),
+        buf_addf(out, "%s  %s (%s)\n", json_get_string(doc, "run_id"),
                  words_of(json_get_string(doc, "found")), json_get_string(doc, "state"));
-    return api_show_put(buf_str(&line), err);
 }
 
 struct cancelling {
     struct api_client *api;
     const struct client *c;
-    bool late; /* for some */
+    cJSON *answers; /* an array, one element a path */
+    bool late;      /* for some */
 };
 
 static enum err_code cancel_at(struct cancelling *x, const char *path, struct err *err)
 {
     AUTO_BUF body = BUF_INIT(API_ANSWER_MAX);
-    AUTO_JSON *doc = NULL;
+    cJSON *doc = NULL;
     bool asked = true;
     const struct api_call call = {
         .method = "POST", .path = path, .body = x->c->force ? STR("{\"force\":true}") : STR("{}")};
@@ -193,7 +190,8 @@ static enum err_code cancel_at(struct cancelling *x, const char *path, struct er
         return err->code;
     json_get_bool(doc, "asked", &asked);
     x->late = x->late || !asked;
-    return tell_cancelled(x->c, doc, err);
+    cJSON_AddItemToArray(x->answers, doc);
+    return ERR_OK;
 }
 
 static bool batch_ended(const cJSON *batch)
@@ -201,26 +199,32 @@ static bool batch_ended(const cJSON *batch)
     return json_get_string(batch, "ended_at") != NULL;
 }
 
-/* ERR_TIMEOUT: not all have ended. */
-static enum err_code await(struct cancelling *x, int n, char **words, struct err *err)
+/* ERR_TIMEOUT: not all have ended. What they ended as is told with the answers. */
+static enum err_code await(struct cancelling *x, struct err *err)
 {
     int64_t until = clock_boot_ms() + x->c->wait_ms;
+    cJSON *answer;
 
-    for (int i = 0; i < n || (x->c->batch && i == 0); i++) {
+    cJSON_ArrayForEach(answer, x->answers)
+    {
+        const char *batch = json_get_string(answer, "batch_id");
         int64_t left = until - clock_boot_ms();
         AUTO_JSON *doc = NULL;
         AUTO_BUF path = BUF_INIT(2048);
 
-        if (x->c->batch)
-            api_path(&path, "/v1/batches/%s", x->c->batch);
+        if (batch)
+            api_path(&path, "/v1/batches/%s", batch);
         else
-            api_path(&path, "/v1/runs/%s", words[i]);
+            api_path(&path, "/v1/runs/%s", json_get_string(answer, "run_id"));
         const struct api_wait wait = {.path = path.p,
-                                      .over = x->c->batch ? batch_ended : run_doc_ended,
+                                      .over = batch ? batch_ended : run_doc_ended,
                                       .wait_ms = left > 0 ? left : 1,
                                       .quiet = x->c->quiet};
         if (api_wait(x->api, &wait, &doc, err) != ERR_OK)
             return err->code;
+        if (!batch)
+            cJSON_ReplaceItemInObjectCaseSensitive(
+                answer, "state", cJSON_CreateString(json_get_string(doc, "state")));
     }
     return ERR_OK;
 }
@@ -240,23 +244,45 @@ static enum err_code cancel_all(struct cancelling *x, int n, char **words, struc
         (void)!cancel_at(x, path.p, err);
     }
     if (err->code == ERR_OK && x->c->wait_ms > 0)
-        (void)!await(x, n, words, err);
+        (void)!await(x, err);
     return err->code;
+}
+
+/* A line each; with -o json one array. */
+static enum err_code tell_cancelled(const struct cancelling *x, struct err *err)
+{
+    AUTO_BUF out = BUF_INIT(TEXT_MAX);
+    const cJSON *answer;
+
+    if (x->c->quiet)
+        return ERR_OK;
+    if (x->c->output == OUTPUT_JSON)
+        return api_show_doc(x->c, x->answers, NULL, 0, err);
+    cJSON_ArrayForEach(answer, x->answers)
+    {
+        if (x->c->output == OUTPUT_TEXT)
+            add_cancelled(answer, &out);
+        else if (api_show_doc(x->c, answer, NULL, 0, err) != ERR_OK)
+            return err->code;
+    }
+    return api_show_put(buf_str(&out), err);
 }
 
 int runs_cancel_by_api(struct client *c, int n, char **words)
 {
-    struct cancelling x = {.c = c};
-    struct err err = ERR_INIT;
+    struct cancelling x = {.c = c, .answers = cJSON_CreateArray()};
+    struct err err = ERR_INIT, unused = ERR_INIT;
+    bool timed_out;
 
-    if ((n == 0 && c->batch) || runs_check_ids(n, words, &err) == ERR_OK) {
-        if (c->requested_by)
-            client_note("--requested-by is left out: the API tells whose key it was");
-        if (api_client_new(c, &x.api, &err) == ERR_OK)
-            (void)!cancel_all(&x, n, words, &err);
-    }
+    if (((n == 0 && c->batch) || runs_check_ids(n, words, &err) == ERR_OK) &&
+        api_client_new(c, &x.api, &err) == ERR_OK)
+        (void)!cancel_all(&x, n, words, &err);
+    timed_out = err.code == ERR_TIMEOUT && c->wait_ms > 0;
+    if (err.code == ERR_OK || timed_out)
+        (void)!tell_cancelled(&x, timed_out ? &unused : &err);
     api_client_free(x.api);
-    if (err.code == ERR_TIMEOUT && c->wait_ms > 0) {
+    cJSON_Delete(x.answers);
+    if (timed_out) {
         client_note("the wait is over, and not all runs have ended; the cancel stands");
         return EXIT_WAITED;
     }

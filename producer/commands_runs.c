@@ -167,7 +167,9 @@ static const struct command rows[] = {
      .options = OPTIONS(&options_answer, &of_cancel, &options_api, &options_database),
      .max_words = CANCEL_RUNS_MAX,
      .run = command_cancel,
-     .more = "Where --api-url says where sandfleet-api answers, it is asked; else the database."},
+     .more = "Where --api-url says where sandfleet-api answers, it is asked, and the events tell "
+             "whose key it\n"
+             "was; else, and with --requested-by, the database."},
 };
 
 const struct command_list commands_runs = COMMAND_LIST(rows);

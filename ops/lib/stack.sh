@@ -157,7 +157,10 @@ env_write() {
             env_line E2B_SANDBOX_URL "http://127.0.0.1:${PORT[sandboxd]}"
             env_line E2B_API_KEY "$(secret_of e2b)"
         fi
-        [ -z "${PORT[api]:-}" ] || env_line SANDFLEET_API "http://127.0.0.1:${PORT[api]}"
+        if [ -n "${PORT[api]:-}" ]; then # SANDFLEET_API_URL is what the client goes by
+            env_line SANDFLEET_API "http://127.0.0.1:${PORT[api]}"
+            env_line SANDFLEET_API_URL "http://127.0.0.1:${PORT[api]}"
+        fi
         for name in "${!PORT[@]}"; do
             [[ $name != worker-* ]] || env_line "SANDFLEET_METRICS_${name#worker-}" "http://127.0.0.1:${PORT[$name]}"
         done

@@ -259,6 +259,9 @@ class Runs(Reading):
             return 202 if asked else 200, "application/json", json.dumps({"run_id": RUN, "found": found, "asked": asked, "state": "running"})
         text = self.said("cancel", RUN, script=[(f"POST /v1/runs/{RUN}/cancel", answer("running", True))])
         self.assertEqual(text, f"{RUN}  running: its worker was told (running)\n")
+        two = [(f"POST /v1/runs/{RUN}/cancel", answer("running", True)), (rf"GET /v1/runs/{RUN}\?wait=\d", detail(state="cancelled"))]
+        self.assertEqual(json.loads(self.said("cancel", RUN, "-o", "json", "--wait", "9s", script=two)),
+                         [{"run_id": RUN, "found": "running", "asked": True, "state": "cancelled"}])
         self.call("cancel", RUN, "--force", status=5, script=[(f"POST /v1/runs/{RUN}/cancel", answer("ended", False))])
         self.assertEqual(json.loads(self.api.asked[-1][2]), {"force": True})
         text = self.said("cancel", "--batch", "nightly", "--wait", "9s", script=[
