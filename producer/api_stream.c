@@ -148,7 +148,7 @@ static void come_again(struct api_stream *s, struct err *e)
         wait = e->retry_ms;
     if (s->sse.retry_ms > wait)
         wait = s->sse.retry_ms;
-    if (!worth_another(s, e) || idle + wait > s->patience_ms) {
+    if (!worth_another(s, e) || idle + wait >= s->patience_ms) {
         if (e->code == ERR_OK)
             err_set(e, ERR_UNAVAILABLE, "the events of run '%s' stopped before its end", s->run_id);
         return give_up(s, e);
