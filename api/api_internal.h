@@ -61,8 +61,6 @@ void call_refuse(struct http_request *r, int status, const char *why);
 void health_get(struct call *c);
 void ready_get(struct call *c);
 void contract_get(struct call *c);
-void runs_list(struct call *c);
-void run_get(struct call *c);
 void read_token_post(struct call *c);
 void events_get(struct call *c);
 void run_result(struct call *c);

@@ -18,6 +18,7 @@ enum { LIMIT_MAX = 200, LIMIT_DEFAULT = 50, FILTERS_MAX = 16, VALUE_MAX = 256, S
 struct asked { /* c->state */
     const struct list *list;
     int64_t limit;
+    int64_t looks; /* rows that are looked at for the page */
     bool ascending, goes_on;
     struct cursor cursor;
     struct cursor_bound bound;
@@ -137,6 +138,8 @@ static bool read_filter(struct call *c, struct asked *a, const struct list_filte
     }
     cursor_bind_to(&a->bound, f->param, a->value[a->n]);
     a->filter[a->n++] = f;
+    if (f->late)
+        a->looks = LIST_LOOKS;
     return true;
 }
 
@@ -174,6 +177,7 @@ static bool read_query(struct call *c, struct asked *a)
 {
     if (!known_params(c, a->list) || !call_int(c, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &a->limit))
         return false;
+    a->looks = a->limit;
     cursor_bind(&a->bound, a->list->name, c->who.tenant);
     for (const struct list_filter *f = a->list->filters; f->param; f++)
         if (!read_filter(c, a, f))
@@ -188,7 +192,7 @@ static void order_and_limit(const struct asked *a, struct buf *sql)
     const char *way = a->ascending ? "ASC" : "DESC";
 
     buf_addf(sql, " ORDER BY %s %s, %s %s LIMIT %" PRId64, a->list->at, way, a->list->id, way,
-             a->limit + 1);
+             a->looks + 1);
 }
 
 static void condition(const struct asked *a, size_t i, struct buf *sql)
@@ -210,45 +214,87 @@ static void rows(const struct asked *a, struct buf *sql)
 
     buf_addf(sql, "SELECT r.* FROM %s WHERE %s", l->from, l->where);
     for (size_t i = 0; i < a->n; i++)
-        condition(a, i, sql);
+        if (!a->filter[i]->late)
+            condition(a, i, sql);
     if (a->goes_on)
         buf_addf(sql, " AND (%s, %s) %s ($%zu::timestamptz, $%zu::%s)", l->at, l->id,
                  a->ascending ? ">" : "<", a->n + 2, a->n + 3, l->id_type);
     order_and_limit(a, sql);
 }
 
+/* The filter with several words that an index knows, or that is late; a->n: there is none. */
+static size_t find_any(const struct asked *a, bool late)
+{
+    size_t i = 0;
+
+    while (i < a->n && (a->filter[i]->kind != LIST_ANY || a->filter[i]->late != late))
+        i++;
+    return i;
+}
+
 /* Of several words each has its own beginning of the index: what is common to them is not read
  * through in search of the others. */
+static void write_found(const struct asked *a, struct buf *sql)
+{
+    size_t any = find_any(a, false);
+
+    if (any == a->n) {
+        rows(a, sql);
+        return;
+    }
+    buf_addf(sql,
+             "SELECT r.* FROM (SELECT DISTINCT unnest($%zu::text[]) AS word) AS any_of"
+             " CROSS JOIN LATERAL (",
+             any + 2);
+    rows(a, sql);
+    buf_adds(sql, ") AS r");
+    order_and_limit(a, sql);
+}
+
 static void write_sql(const struct asked *a, struct buf *sql)
 {
-    size_t any = a->n;
+    const struct list *l = a->list;
+    size_t late = find_any(a, true);
 
-    for (size_t i = 0; i < a->n; i++)
-        if (a->filter[i]->kind == LIST_ANY)
-            any = i;
-    buf_addf(sql, "SELECT " SQL_US("%s") ", %s, %s FROM (", a->list->at, a->list->at, a->list->id,
-             a->list->show);
-    if (any < a->n) {
-        buf_addf(sql,
-                 "SELECT r.* FROM (SELECT DISTINCT unnest($%zu::text[]) AS word) AS any_of"
-                 " CROSS JOIN LATERAL (",
-                 any + 2);
-        rows(a, sql);
-        buf_adds(sql, ") AS r");
-        order_and_limit(a, sql);
-    } else {
-        rows(a, sql);
-    }
-    buf_adds(sql, ") AS r");
+    buf_addf(sql, "SELECT " SQL_US("%s") ", %s, ", l->at, l->at, l->id);
+    if (late < a->n)
+        buf_addf(sql, "CASE WHEN %s = ANY ($%zu::text[]) THEN %s END", a->filter[late]->column,
+                 late + 2, l->show);
+    else
+        buf_adds(sql, l->show);
+    buf_adds(sql, " FROM (");
+    write_found(a, sql);
+    buf_addf(sql, ") AS r %s", l->join ? l->join : "");
     order_and_limit(a, sql);
 }
 
 /* --- the answer ---------------------------------------------------------------------------- */
 
+/* The rows of the page; returns the last one that was looked at, or -1: there is nothing behind. */
+static int write_rows(const struct asked *a, PGresult *res, struct buf *body)
+{
+    int n = PQntuples(res), shown = 0;
+
+    for (int i = 0; i < n && i < (int)a->looks; i++) {
+        if (PQgetisnull(res, i, 2))
+            continue;
+        if (shown == (int)a->limit)
+            return i - 1;
+        if (shown++ > 0)
+            buf_addc(body, ',');
+        buf_adds(body, PQgetvalue(res, i, 2));
+    }
+    return n > (int)a->looks ? (int)a->looks - 1 : -1;
+}
+
 static void write_next(const struct asked *a, PGresult *res, int last, struct buf *body)
 {
-    struct cursor next = {.at_us = pg_int(res, last, 0)};
+    struct cursor next = {.at_us = last < 0 ? 0 : pg_int(res, last, 0)};
 
+    if (last < 0) {
+        buf_adds(body, "null");
+        return;
+    }
     (void)snprintf(next.id, sizeof(next.id), "%s", pg_text(res, last, 1));
     buf_addc(body, '"');
     cursor_write(&next, &a->bound, body);
@@ -260,20 +306,13 @@ static void on_rows(void *ctx, PGresult *res, const struct err *e)
     struct call *c = ctx;
     const struct asked *a = c->state;
     struct buf body = BUF_INIT(API_ANSWER_MAX);
-    int n = PQntuples(res), shown = n > (int)a->limit ? (int)a->limit : n;
+    int last;
 
     (void)e;
     buf_adds(&body, "{\"data\":[");
-    for (int i = 0; i < shown; i++) {
-        if (i > 0)
-            buf_addc(&body, ',');
-        buf_adds(&body, PQgetvalue(res, i, 2));
-    }
+    last = write_rows(a, res, &body);
     buf_adds(&body, "],\"next_cursor\":");
-    if (n > shown)
-        write_next(a, res, shown - 1, &body);
-    else
-        buf_adds(&body, "null");
+    write_next(a, res, last, &body);
     buf_adds(&body, "}\n");
     call_json(c, 200, &body);
 }

@@ -21,7 +21,9 @@ struct list_filter {
     enum list_kind kind;
     const char *column;
     const char *const *words; /* NULL ends them */
+    bool late; /* LIST_ANY of what no index has: looked at row by row, LIST_LOOKS of them a page */
 };
+enum { LIST_LOOKS = 1000 };
 
 struct list {
     const char *name;                  /* cursors are bound to it */
@@ -29,12 +31,14 @@ struct list {
     const char *where;                 /* "r.tenant = $1"; $1 is the caller's tenant, always */
     const char *at, *id;               /* what it is ordered by: a time, then what is unique */
     const char *id_type;               /* "uuid" */
-    const char *show;                  /* the row as JSON */
+    const char *join;                  /* "LEFT JOIN …", for `show` and late filters; or NULL */
+    const char *show;                  /* the row as JSON; NULL leaves it out */
     const struct list_filter *filters; /* .param NULL ends them */
     bool either_way;                   /* may be asked for with order=asc */
 };
 
-/* Answers it. `filters` of the list, limit, cursor and order are all that may be asked for. */
+/* Answers it. `filters` of the list, limit, cursor and order are all that may be asked for. A page
+ * may hold fewer rows than its limit, and there may be more all the same: next_cursor tells. */
 void list_answer(struct call *c, const struct list *list);
 
 #endif

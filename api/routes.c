@@ -3,6 +3,7 @@
 #include "api/intake/handlers.h"
 #include "api/intake/items.h"
 
+#include "api/reads.h"
 #include "common/attrs.h"
 #include "common/banned.h"
 
@@ -25,9 +26,22 @@ const struct route api_routes[] = {
     ROUTE("POST", "/v1/runs/{}/read-token", READ, read_token_post, .body_max = API_BODY_MAX),
     ROUTE("GET", "/v1/runs/{}/events", READ, events_get, .flags = ROUTE_READ_TOKEN),
     ROUTE("GET", "/v1/runs/{}/result", READ, run_result),
+    ROUTE("GET", "/v1/runs/{}/log", READ, run_log),
     ROUTE("GET", "/v1/runs/{}/attempts", READ, run_attempts),
     ROUTE("GET", "/v1/runs/{}/usage", READ, run_usage),
     ROUTE("POST", "/v1/sandboxes", ADMIN, sandboxes_ask, .body_max = API_BODY_MAX),
+    ROUTE("GET", "/v1/batches", READ, batches_list),
+    ROUTE("GET", "/v1/batches/{}", READ, batch_get),
+    ROUTE("GET", "/v1/batches/{}/results", READ, batch_results),
+    ROUTE("GET", "/v1/sessions", READ, sessions_list),
+    ROUTE("GET", "/v1/sessions/{}", READ, session_get),
+    ROUTE("GET", "/v1/sandboxes", READ, sandboxes_list),
+    ROUTE("GET", "/v1/sandboxes/{}", READ, sandbox_get),
+    ROUTE("GET", "/v1/stats", READ, stats_get),
+    ROUTE("GET", "/v1/workers", ADMIN, workers_list),
+    ROUTE("GET", "/v1/limits", ADMIN, limits_show),
+    ROUTE("GET", "/v1/dlq", ADMIN, letters_list),
+    ROUTE("GET", "/v1/dlq/{}", ADMIN, letter_get),
 };
 // clang-format on
 const size_t api_routes_n = COUNTOF(api_routes);

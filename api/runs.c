@@ -3,7 +3,9 @@
 #include "api/api_internal.h"
 
 #include "api/list.h"
+#include "api/reads.h"
 #include "api/run_json.h"
+#include "api/wait.h"
 #include "common/banned.h"
 
 /* Newest first; one whose request was not read yet is newer than all. */
@@ -14,20 +16,20 @@ static const char *const states[] = {"queued",    "held",       "starting",  "ru
                                      "timed_out", "cancelled",  "expired",   NULL};
 static const char *const lanes[] = {"interactive", "batch", NULL};
 
-// clang-format off
+#define BY_NAME(name) {.param = #name, .kind = LIST_NAME, .column = "r." #name}
+
 static const struct list_filter filters[] = {
-    {"state", LIST_ANY, "r.state", states},
-    {"outcome", LIST_WORD, "r.outcome", NULL},
-    {"batch_id", LIST_NAME, "r.batch_id", NULL},
-    {"session_id", LIST_NAME, "r.session_id", NULL},
-    {"custom_id", LIST_NAME, "r.custom_id", NULL},
-    {"project_id", LIST_NAME, "r.project_id", NULL},
-    {"user_id", LIST_NAME, "r.user_id", NULL},
-    {"lane", LIST_OF, "r.lane", lanes},
-    {"created_after", LIST_SINCE, CREATED, NULL},
-    {"created_before", LIST_BEFORE, CREATED, NULL},
+    {.param = "state", .kind = LIST_ANY, .column = "r.state", .words = states},
+    {.param = "outcome", .kind = LIST_WORD, .column = "r.outcome"},
+    BY_NAME(batch_id),
+    BY_NAME(session_id),
+    BY_NAME(custom_id),
+    BY_NAME(project_id),
+    BY_NAME(user_id),
+    {.param = "lane", .kind = LIST_OF, .column = "r.lane", .words = lanes},
+    {.param = "created_after", .kind = LIST_SINCE, .column = CREATED},
+    {.param = "created_before", .kind = LIST_BEFORE, .column = CREATED},
     {0}};
-// clang-format on
 
 void runs_list(struct call *c)
 {
@@ -44,24 +46,38 @@ void runs_list(struct call *c)
     list_answer(c, &list);
 }
 
-/* sql: $1 run, $2 tenant; its first value is the answer. */
-static void answer_one(struct call *c, const char *sql, const char *const *params, pg_fn fn)
-{
-    const char *id = call_params(c, params) ? call_run_id(c) : NULL;
-    const struct pg_cmd cmd = {.sql = sql, .n = 2, .v = {id, c->who.tenant}};
-
-    if (id)
-        call_query(c, &cmd, fn);
-}
-
 #define OF_RUN " FROM door.runs AS r WHERE r.run_id = $1 AND r.tenant = $2"
 
 static const char *const no_params[] = {NULL};
-static const char *const wait_param[] = {"wait", NULL};
+
+/* then(c), with what is there; with ?wait=, when the run has ended or the time is over. */
+static void when_ended(struct call *c, void (*then)(struct call *c))
+{
+    static const char *const params[] = {"wait", NULL};
+    const char *id = call_params(c, params) ? call_run_id(c) : NULL;
+    int64_t ms;
+
+    if (!id || !wait_asked(c, &ms))
+        return;
+    if (ms > 0)
+        wait_run(c, id, WAIT_END, ms, then);
+    else
+        then(c);
+}
+
+static void look(struct call *c, const char *sql, pg_fn fn)
+{
+    call_query(c, &(struct pg_cmd){.sql = sql, .n = 2, .v = {c->param[0].p, c->who.tenant}}, fn);
+}
+
+static void get(struct call *c)
+{
+    look(c, "SELECT " ROW_JSON(RUN_DETAIL_COLUMNS) OF_RUN, call_json_row);
+}
 
 void run_get(struct call *c)
 {
-    answer_one(c, "SELECT " ROW_JSON(RUN_DETAIL_COLUMNS) OF_RUN, wait_param, call_json_row);
+    when_ended(c, get);
 }
 
 static void on_result(void *ctx, PGresult *res, const struct err *e)
@@ -74,10 +90,15 @@ static void on_result(void *ctx, PGresult *res, const struct err *e)
         call_json_row(c, res, e);
 }
 
+static void result(struct call *c)
+{
+    look(c, "SELECT CASE WHEN r.ended THEN " ROW_JSON(RESULT_COLUMNS) " END, r.state" OF_RUN,
+         on_result);
+}
+
 void run_result(struct call *c)
 {
-    answer_one(c, "SELECT CASE WHEN r.ended THEN " ROW_JSON(RESULT_COLUMNS) " END, r.state" OF_RUN,
-               wait_param, on_result);
+    when_ended(c, result);
 }
 
 #define LIST_JSON(rows)                                                                            \
@@ -98,16 +119,19 @@ void run_result(struct call *c)
 
 void run_attempts(struct call *c)
 {
-    answer_one(c, "SELECT " ROW_JSON(ATTEMPTS " AS data") OF_RUN, no_params, call_json_row);
+    if (call_params(c, no_params) && call_run_id(c))
+        look(c, "SELECT " ROW_JSON(ATTEMPTS " AS data") OF_RUN, call_json_row);
 }
 
 void run_usage(struct call *c)
 {
+    if (!call_params(c, no_params) || !call_run_id(c))
+        return;
     // clang-format off
-    answer_one(c, "SELECT " ROW_JSON(
+    look(c, "SELECT " ROW_JSON(
         "r.run_id, " SQL_TOKENS("r") " AS usage, " SQL_USD("r.cost_usd") " AS cost_usd,"
         " r.sandbox_ms, " SQL_USD("r.sandbox_cost_usd") " AS sandbox_cost_usd,"
         " trim_scale(fleet.usd(r.cost_usd) + fleet.usd(r.sandbox_cost_usd)) AS total_usd, "
-        USES " AS attempts") OF_RUN, no_params, call_json_row);
+        USES " AS attempts") OF_RUN, call_json_row);
     // clang-format on
 }
