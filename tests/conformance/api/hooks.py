@@ -44,7 +44,7 @@ def before_call(context, case, kwargs):
         if dice.random() < 0.9:
             del case.query["tenant"]
     # nobody waits for a minute, and what waits here does so for nothing
-    if case.query and case.query.get("wait") not in (None, 0, "0") and is_good(case, ParameterLocation.QUERY):
+    if case.query and str(case.query.get("wait")).isdigit() and 1 < int(case.query["wait"]) <= 60:
         case.query["wait"] = 1
     # a cursor cannot be made up: that one is refused is no finding (400)
     if case.query and "cursor" in case.query and is_good(case, ParameterLocation.QUERY):
@@ -56,3 +56,16 @@ def before_call(context, case, kwargs):
     if case.operation.definition.raw.get("operationId") == "addBatchItems" and is_good(case, ParameterLocation.BODY):
         if dice.random() < 0.7 and isinstance(case.body, (str, bytes)):
             case.body = "\n".join(json.dumps(dice.choice(LINES)) for _ in range(dice.randrange(6)))
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """What is no fault of the server's."""
+    if type(failure).__name__ != "AcceptedNegativeData":
+        return True
+    about = getattr(case.meta.phase.data, "description", None) or ""
+    # a header that nobody asked for is nobody's business: proxies add some
+    if case.meta.phase.data.parameter_location == ParameterLocation.HEADER and "unexpected properties" in about:
+        return False
+    # each line has an answer of its own: a bad one is rejected in a 200
+    return case.operation.definition.raw.get("operationId") != "addBatchItems"
