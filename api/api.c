@@ -8,6 +8,7 @@
 #include "api/intake/note.h"
 #include "api/intake/purge.h"
 #include "api/keys.h"
+#include "api/seen.h"
 #include "api/live/streams.h"
 #include "api/wait.h"
 #include "common/listen.h"
@@ -149,7 +150,8 @@ static enum err_code start(struct api *a, struct err *err)
     a->drain = timer_new(a->loop, on_drain, a);
     a->notes = notes_new(a);
     a->purge = purge_new(a);
-    if (!a->drain || !a->notes || !a->purge)
+    a->metrics = seen_new();
+    if (!a->drain || !a->notes || !a->purge || !a->metrics)
         return err_set(err, ERR_NOMEM, "the API");
     if (open_door(a, url, err) != ERR_OK)
         return err->code;
@@ -175,6 +177,7 @@ static void release(struct api *a)
     timer_free(a->drain);
     loop_free(a->loop);
     topics_release(&a->topics);
+    metrics_free(a->metrics);
     free(a);
 }
 

@@ -22,10 +22,12 @@ enum {
 };
 
 struct keys;
+struct metrics;
 
 struct api {
     const struct settings *set;
     struct keys *keys; /* NULL: none is asked for */
+    struct metrics *metrics;
     struct loop *loop;
     struct topics topics;
     struct pg *db[API_DATABASES_MAX];
@@ -61,6 +63,7 @@ void call_refuse(struct http_request *r, int status, const char *why);
 void health_get(struct call *c);
 void ready_get(struct call *c);
 void contract_get(struct call *c);
+void metrics_get(struct call *c);
 void read_token_post(struct call *c);
 void events_get(struct call *c);
 void run_result(struct call *c);

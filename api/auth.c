@@ -12,6 +12,7 @@
 #include "api/api_internal.h"
 #include "api/keys.h"
 #include "api/read_token.h"
+#include "api/seen.h"
 #include "common/clock.h"
 #include "common/banned.h"
 
@@ -35,6 +36,7 @@ static void refuse(struct call *c, bool none_given)
 {
     if (!call_is_open(c))
         return;
+    seen_auth(c->api->metrics, none_given ? SEEN_AUTH_NONE : SEEN_AUTH_REFUSED);
     http_reply_header(c->http, "WWW-Authenticate",
                       none_given ? "Bearer" : "Bearer error=\"invalid_token\"");
     call_problem(c, PROBLEM_UNAUTHORIZED, "%s",
@@ -47,6 +49,7 @@ static void refuse_scope(struct call *c)
     const char *need = permission_name(c->route->permission);
     char header[80];
 
+    seen_auth(c->api->metrics, SEEN_AUTH_SCOPE);
     (void)snprintf(header, sizeof(header), "Bearer error=\"insufficient_scope\", scope=\"%s\"",
                    need);
     http_reply_header(c->http, "WWW-Authenticate", header);
@@ -123,6 +126,7 @@ static bool asks_too_often(struct call *c, struct key *key)
     if (s->key_rate == 0 || bucket_take(&key->bucket, loop_now_ms(c->api->loop), s->key_rate,
                                         s->key_burst > 0 ? s->key_burst : 1, &wait_s))
         return false;
+    seen_auth(c->api->metrics, SEEN_AUTH_TOO_OFTEN);
     (void)snprintf(header, sizeof(header), "%" PRId64, wait_s);
     http_reply_header(c->http, "Retry-After", header);
     call_problem(c, PROBLEM_THROTTLED,
@@ -145,9 +149,12 @@ static void judge(struct call *c, const struct proof *p, struct key *key,
         stand_for_token(c, key, &p->token);
     else
         stand_for(c, key);
-    if (!c->who.may[c->route->permission])
+    if (!c->who.may[c->route->permission]) {
         refuse_scope(c);
-    else if (choose_tenant(c))
+        return;
+    }
+    seen_auth(c->api->metrics, SEEN_AUTH_OK);
+    if (choose_tenant(c))
         next(c);
 }
 
@@ -155,6 +162,7 @@ static void judge(struct call *c, const struct proof *p, struct key *key,
 
 static void say_away(struct call *c, enum keys_answer answer)
 {
+    seen_auth(c->api->metrics, SEEN_AUTH_UNKNOWABLE);
     if (answer == KEYS_BUSY)
         call_problem(c, PROBLEM_OVERLOADED, "too many unknown keys are being looked up");
     else

@@ -9,6 +9,7 @@
 #include "api/api_internal.h"
 #include "api/auth.h"
 #include "api/cors.h"
+#include "api/seen.h"
 #include "api/wait.h"
 #include "common/clock.h"
 #include "common/percent.h"
@@ -37,6 +38,8 @@ static void on_gone(struct http_request *r)
 {
     struct call *c = r->state;
 
+    seen_request(c->api->metrics, c->route, http_answer_status(r), c->began_us,
+                 http_answer_streams(r));
     c->http = NULL;
     call_drop(c);
 }
@@ -56,6 +59,7 @@ static struct call *call_new(struct http_request *r)
     c->http = r;
     c->refs = 1;
     c->api->calls++;
+    c->began_us = clock_boot_us();
     uuid_v7(clock_wall_ms(), c->id);
     r->state = c;
     r->gone = on_gone;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This process, for whoever looks after it, and the contract that it keeps. */
 #include "api/api_internal.h"
+#include "api/seen.h"
 
 #include "common/json.h"
 #include "common/banned.h"
@@ -39,4 +40,13 @@ void contract_get(struct call *c)
     if (call_is_open(c))
         http_answer(c->http, 200, "application/yaml", &body);
     buf_release(&body);
+}
+
+void metrics_get(struct call *c)
+{
+    struct buf body = BUF_INIT(API_ANSWER_MAX);
+
+    seen_write(c->api, &body);
+    http_reply_header(c->http, "Cache-Control", "no-store");
+    http_answer(c->http, 200, METRICS_CONTENT_TYPE, &body);
 }

@@ -12,6 +12,7 @@ const struct route api_routes[] = {
     ROUTE("GET", "/healthz", PUBLIC, health_get),
     ROUTE("GET", "/readyz", PUBLIC, ready_get),
     ROUTE("GET", "/openapi.yaml", PUBLIC, contract_get),
+    ROUTE("GET", "/metrics", ADMIN, metrics_get),
     ROUTE("GET", "/v1/runs", READ, runs_list),
     ROUTE("POST", "/v1/runs", SUBMIT, run_create, .body_max = API_BODY_MAX),
     ROUTE("POST", "/v1/runs/{}/cancel", SUBMIT, run_cancel, .body_max = API_BODY_MAX),

@@ -114,6 +114,16 @@ bool http_answered(const struct http_request *r)
     return of(r)->response != NULL;
 }
 
+int http_answer_status(const struct http_request *r)
+{
+    return of(r)->status;
+}
+
+bool http_answer_streams(const struct http_request *r)
+{
+    return of(r)->stream != NULL;
+}
+
 static bool add_headers(const struct exchange *x, struct MHD_Response *m)
 {
     const char *p = x->headers.p, *end = x->headers.len ? p + x->headers.len : p;

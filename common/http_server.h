@@ -73,6 +73,8 @@ void http_request_lasts(struct http_request *r);
 /* A header of the answer that is yet to come. */
 void http_reply_header(struct http_request *r, const char *name, const char *value);
 bool http_answered(const struct http_request *r);
+int http_answer_status(const struct http_request *r); /* 0: there is none */
+bool http_answer_streams(const struct http_request *r);
 /* `body` is taken and left empty; type NULL: none. No memory, or a broken buf: an empty 500. */
 void http_answer(struct http_request *r, int status, const char *type, struct buf *body);
 

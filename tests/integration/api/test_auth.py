@@ -199,6 +199,23 @@ def what_is_too_much_is_refused(door, key):
     door.ask("OPTIONS", "/v1/nothing").problem(404, "no_such_route")
 
 
+def counted(door):
+    door.ask("GET", "/metrics").problem(401, "unauthenticated")
+    door.ask("GET", "/metrics", door.key()).problem(403, "forbidden")
+    answer = door.ask("GET", "/metrics", door.key("--scope", "admin"))
+    assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"), answer
+
+    def value(name):
+        return float(re.search(rf"^{re.escape(name)} (\S+)$", answer.body, re.M)[1])
+
+    assert value('sandfleet_api_auth_total{result="refused"}') > 7
+    assert value('sandfleet_api_auth_total{result="none"}') > 3
+    assert value('sandfleet_api_requests_total{route="GET /v1/runs/{}",status="401"}') > 7
+    assert value('sandfleet_api_requests_total{route="none",status="404"}') >= 2
+    assert value('sandfleet_api_request_seconds_count{route="GET /v1/runs/{}"}') > 100
+    assert value("sandfleet_api_kafka_up") == value("sandfleet_api_database_up") == value("sandfleet_api_requests") == 1
+
+
 def main():
     with Door() as door:
         read = door.key("--scope", "read")
@@ -210,6 +227,7 @@ def main():
         told_when_it_was_used(door)
         without_asking_the_database_each_time(door)
         what_is_too_much_is_refused(door, read)
+        counted(door)
         the_rest_goes_on_while_the_database_is_away(door)
         assert door.stop() == 0, door.text()
     who_asks_too_often_is_told_when()
