@@ -8,8 +8,10 @@ import random
 import uuid
 
 import schemathesis
+import yaml
 from schemathesis.core.parameters import ParameterLocation
 
+DOC = yaml.safe_load((pathlib.Path(__file__).resolve().parents[3] / "schema" / "openapi.yaml").read_text())
 SEEDS = json.loads(pathlib.Path(os.environ["CONTRACT_SEEDS"]).read_text())
 LINES = [{"custom_id": "a", "prompt": "Say a."}, {"custom_id": "b", "prompt": "Say b.", "model": "opus", "timeout_s": 60},
          {"custom_id": "c"}, {"prompt": "no name"}, [], "text", {"custom_id": "d", "prompt": "x", "nonsense": 1}]
@@ -69,3 +71,49 @@ def filter_failure(context, failure, case, response):
         return False
     # each line has an answer of its own: a bad one is rejected in a 200
     return case.operation.definition.raw.get("operationId") != "addBatchItems"
+
+
+# --- answers have no members that the contract does not name ---------------------------------------
+
+def follow(doc, schema):
+    while isinstance(schema, dict) and "$ref" in schema:
+        at = doc
+        for word in schema["$ref"].split("/")[1:]:
+            at = at[word]
+        schema = at
+    return schema
+
+
+def shapes(doc, schema):
+    """All the schemas that a value may be of, references followed."""
+    schema = follow(doc, schema)
+    yield schema
+    for name in ("allOf", "oneOf", "anyOf"):
+        for one in schema.get(name, ()):
+            yield from shapes(doc, one)
+
+
+def unknown_members(doc, schema, value, at=""):
+    of = list(shapes(doc, schema))
+    if isinstance(value, list):
+        items = [one["items"] for one in of if "items" in one]
+        for i, child in enumerate(value):
+            for schema in items:
+                yield from unknown_members(doc, schema, child, f"{at}/{i}")
+    elif isinstance(value, dict):
+        named = {name: child for one in of for name, child in one.get("properties", {}).items()}
+        for name, child in value.items() if named else ():  # without any it is an object of the submitter's
+            if name not in named:
+                yield f"{at}/{name}"
+            else:
+                yield from unknown_members(doc, named[name], child, f"{at}/{name}")
+
+
+@schemathesis.check
+def nothing_unknown(context, response, case):
+    kind = response.headers.get("content-type", [""])[0].split(";")[0]
+    answer = follow(DOC, DOC["paths"][case.operation.path].get(case.method.lower(), {}).get("responses", {}).get(str(response.status_code)))
+    if answer is None or not kind.endswith("json") or not response.content:
+        return
+    found = list(unknown_members(DOC, answer["content"][kind]["schema"], response.json()))
+    assert not found, f"not in the contract: {' '.join(found)}"
