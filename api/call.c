@@ -147,6 +147,18 @@ static bool has_type(const char *have, const char *want)
     return have && strncasecmp(have, want, n) == 0 && strchr("; ", have[n]) != NULL;
 }
 
+/* Nothing is unpacked here: a little could become a lot. */
+static bool wrong_coding(struct call *c)
+{
+    const char *coding = http_request_header(c->http, "Content-Encoding");
+
+    if (c->route->body_max == 0 || !coding || strcasecmp(coding, "identity") == 0)
+        return false;
+    http_reply_header(c->http, "Accept-Encoding", "identity");
+    call_problem(c, PROBLEM_BAD_TYPE, "a body is taken without Content-Encoding only");
+    return true;
+}
+
 static bool wrong_type(struct call *c)
 {
     bool lines = (c->route->flags & ROUTE_NDJSON) != 0;
@@ -187,7 +199,7 @@ void call_begin(struct http_request *r)
         call_problem(c, PROBLEM_STOPPING, "this server is stopping: ask another, or again");
         return;
     }
-    if (too_long(c) || !find(c) || wrong_type(c))
+    if (too_long(c) || !find(c) || wrong_type(c) || wrong_coding(c))
         return;
     r->body_max = c->route->body_max;
     if (c->route->flags & ROUTE_LASTS)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This process, for whoever looks after it, and the contract that it keeps. */
 #include "api/api_internal.h"
+#include "api/keys.h"
 #include "api/seen.h"
 
 #include "common/json.h"
@@ -21,15 +22,26 @@ void health_get(struct call *c)
 void ready_get(struct call *c)
 {
     const struct api *a = c->api;
-    bool db = api_db(a) != NULL, kafka = producer_is_up(a->producer);
+    const struct {
+        bool holds;
+        const char *word;
+    } reasons[] = {{!api_db(a) || (a->keys && !keys_up(a->keys)), "database_down"},
+                   {!producer_is_up(a->producer), "kafka_down"},
+                   {a->stopping, "draining"}};
     struct buf body = BUF_INIT(256);
+    bool ready = true;
 
+    for (size_t i = 0; i < COUNTOF(reasons); i++)
+        ready = ready && !reasons[i].holds;
     buf_adds(&body, "{");
-    json_kv_bool(&body, "ready", db && kafka && !a->stopping);
-    json_kv_bool(&body, "database", db);
-    json_kv_bool(&body, "kafka", kafka);
-    buf_adds(&body, "}\n");
-    call_json(c, db && kafka && !a->stopping ? 200 : 503, &body);
+    json_kv_bool(&body, "ready", ready);
+    json_key(&body, "reasons");
+    buf_addc(&body, '[');
+    for (size_t i = 0; i < COUNTOF(reasons); i++)
+        if (reasons[i].holds)
+            buf_addf(&body, "%s\"%s\"", body.p[body.len - 1] == '[' ? "" : ",", reasons[i].word);
+    buf_adds(&body, "]}\n");
+    call_json(c, ready ? 200 : 503, &body);
 }
 
 void contract_get(struct call *c)

@@ -35,6 +35,11 @@ struct keys {
     struct timer *used;
 };
 
+bool keys_up(const struct keys *k)
+{
+    return pg_is_up(k->db);
+}
+
 bool key_counts(const struct key *key, int64_t now_ms)
 {
     return key->counts && now_ms < key->ends_ms;

@@ -43,6 +43,8 @@ enum err_code keys_new(struct loop *l, const struct keys_opts *opts, struct keys
                        struct err *err) MUST_USE;
 void keys_free(struct keys *k); /* callbacks of what is under way are not called */
 
+bool keys_up(const struct keys *k); /* the database answers */
+
 /* The key if it is known well enough; NULL: keys_ask(). */
 struct key *keys_find(struct keys *k, const char *id);
 
