@@ -19,8 +19,7 @@ static const char *next_step(enum err_code code)
     switch (code) {
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
-        return "nothing more was accepted; check --brokers (SANDFLEET_BROKERS) and that the "
-               "stack is up: ops/dev status";
+        return "nothing more was done; `sandfleet doctor` tells which part is away";
     case ERR_USAGE:
         return "try --help";
     case ERR_OK:

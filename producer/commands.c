@@ -15,7 +15,7 @@ const struct command_group command_groups[] = {
     {"limits", "What may run at once", {&commands_limits}},
     {"keys", "Who may come in by the HTTP door", {&commands_keys}},
     {"cred", "Credentials of the agents", {&commands_cred}},
-    {"setup", "The installation", {&commands_setup}},
+    {"setup", "The installation", {&commands_doctor, &commands_setup}},
     {"config", "This client", {&commands_config}},
 };
 

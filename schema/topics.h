@@ -38,6 +38,11 @@ enum topic topic_of_lane(enum run_lane lane);
 enum err_code topics_apply(const struct topics *t, struct kafka_admin *a, bool repartition,
                            FILE *out, struct err *err) MUST_USE;
 
+/* The same without changing anything: what is missing or has too few partitions is ERR_CONFIG, a
+ * setting that differs a line on `out`. Blocks. */
+enum err_code topics_compare(const struct topics *t, struct kafka_admin *a, FILE *out,
+                             struct err *err) MUST_USE;
+
 /* Start-up: ERR_CONFIG names the missing topic and `sandfleet topics apply`;
  * ERR_UNAVAILABLE when the broker is not there. Blocks up to timeout_ms. */
 enum err_code topics_check(const struct topics *t, struct kafka_admin *a, int64_t timeout_ms,

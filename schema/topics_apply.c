@@ -15,6 +15,7 @@ struct apply {
     const struct topics *t;
     struct kafka_admin *admin;
     bool repartition;
+    bool only_compare; /* changes nothing, and says nothing of what is as it should be */
     FILE *out;
 };
 
@@ -83,7 +84,7 @@ static enum err_code check_topic(const struct apply *a, enum topic topic, int32_
 
     for (size_t i = 0; rc == ERR_OK && i < a->t->n_config[topic]; i++)
         rc = check_setting(a, topic, a->t->config[topic][i], err);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK && !a->only_compare)
         (void)fprintf(a->out, "%s ok\n", a->t->name[topic]);
     return rc;
 }
@@ -124,6 +125,8 @@ static enum err_code apply_topic(const struct apply *a, enum topic topic, struct
         return rc;
     if (partitions > 0)
         return check_topic(a, topic, partitions, err);
+    if (a->only_compare)
+        return err_set(err, ERR_CONFIG, "topic '%s' does not exist", wanted.name);
     rc = kafka_admin_create(a->admin, &wanted, ADMIN_MS, err);
     if (rc != ERR_OK && rc != ERR_CONFLICT) /* conflict: somebody else was faster */
         return rc;
@@ -143,22 +146,36 @@ static enum err_code keep_first(const struct apply *a, enum err_code first, cons
     return first;
 }
 
-enum err_code topics_apply(const struct topics *t, struct kafka_admin *a, bool repartition,
-                           FILE *out, struct err *err)
+static enum err_code apply_all(const struct apply *apply, struct err *err)
 {
-    const struct apply apply = {t, a, repartition, out};
     enum err_code first = ERR_OK;
 
     for (size_t i = 0; i < TOPICS; i++) {
         struct err one = ERR_INIT;
-        enum err_code rc = apply_topic(&apply, (enum topic)i, &one);
+        enum err_code rc = apply_topic(apply, (enum topic)i, &one);
 
         if (rc != ERR_OK)
-            first = keep_first(&apply, first, &one, err);
+            first = keep_first(apply, first, &one, err);
         if (rc == ERR_UNAVAILABLE)
             break; /* nor will the others be reached */
     }
     return first;
+}
+
+enum err_code topics_apply(const struct topics *t, struct kafka_admin *a, bool repartition,
+                           FILE *out, struct err *err)
+{
+    const struct apply apply = {.t = t, .admin = a, .repartition = repartition, .out = out};
+
+    return apply_all(&apply, err);
+}
+
+enum err_code topics_compare(const struct topics *t, struct kafka_admin *a, FILE *out,
+                             struct err *err)
+{
+    const struct apply apply = {.t = t, .admin = a, .only_compare = true, .out = out};
+
+    return apply_all(&apply, err);
 }
 
 enum err_code topics_check(const struct topics *t, struct kafka_admin *a, int64_t timeout_ms,
