@@ -88,6 +88,8 @@ enum err_code producer_send(struct producer *p, const char *topic, struct str ke
 size_t producer_in_flight(const struct producer *p);     /* accepted, not yet reported */
 int64_t producer_queued_bytes(const struct producer *p); /* of those */
 bool producer_is_up(const struct producer *p);           /* false: no broker can be reached */
+/* Serves what was reported so far, without the loop: for who sends much in one go. */
+void producer_poll(struct producer *p);
 /* Blocks until nothing is in flight (true) or timeout_ms passed. For programs that end. */
 bool producer_flush(struct producer *p, int64_t timeout_ms);
 void producer_free(struct producer *p); /* what is in flight is lost; flush first */

@@ -6,12 +6,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "common/banned.h"
 
 enum {
     MAX_QUEUED_BYTES = 64 << 20,
+    TOPICS_KEPT = 4,
     RECORD_OVERHEAD = 256 /* what librdkafka and we keep for a record beside its bytes */
 };
 
@@ -25,9 +27,10 @@ struct sent { /* one accepted record */
 struct producer {
     struct kafka_client client;
     struct producer_opts opts;
-    LIST_HEAD(, sent) in_flight;
+    LIST_HEAD(sent_list, sent) in_flight, spare; /* spare: to be used again */
     size_t n_in_flight;
     int64_t queued_bytes;
+    rd_kafka_topic_t *topics[TOPICS_KEPT]; /* looked up once: NULL behind the last */
     bool full; /* somebody was told ERR_THROTTLED and waits for room() */
 };
 
@@ -50,7 +53,7 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
     p->queued_bytes -= s->bytes;
     if (s->fn && !p->client.freed)
         s->fn(s->ctx, &e, m->partition, m->offset);
-    free(s);
+    LIST_INSERT_HEAD(&p->spare, s, link);
 }
 
 static void tell_room(struct producer *p)
@@ -79,19 +82,28 @@ static void dead(void *ctx, const struct err *e)
 
 /* --- life --- */
 
+static void free_all(struct sent_list *list)
+{
+    struct sent *s;
+
+    while ((s = LIST_FIRST(list))) {
+        LIST_REMOVE(s, link);
+        free(s);
+    }
+}
+
 static void release(void *ctx)
 {
     struct producer *p = ctx;
-    struct sent *s;
     kafka_client_close(&p->client);
+    for (size_t i = 0; i < TOPICS_KEPT && p->topics[i]; i++)
+        rd_kafka_topic_destroy(p->topics[i]);
     if (p->client.rk) {
         rd_kafka_purge(p->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         rd_kafka_destroy(p->client.rk);
     }
-    while ((s = LIST_FIRST(&p->in_flight))) {
-        LIST_REMOVE(s, link);
-        free(s);
-    }
+    free_all(&p->in_flight);
+    free_all(&p->spare);
     free(p);
 }
 
@@ -130,6 +142,7 @@ enum err_code producer_new(struct loop *l, const struct kafka_conf *conf,
     if (p->opts.max_queued_bytes <= 0)
         p->opts.max_queued_bytes = MAX_QUEUED_BYTES;
     LIST_INIT(&p->in_flight);
+    LIST_INIT(&p->spare);
     enum err_code rc = make_conf(conf, &p->opts, &c, err);
     if (rc != ERR_OK) {
         free(p);
@@ -179,18 +192,53 @@ static void *loose(const char *p) /* librdkafka takes void *, and copies */
     return u.out;
 }
 
+/* librdkafka would look the name up for each record. */
+static rd_kafka_topic_t *topic_of(struct producer *p, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < TOPICS_KEPT && p->topics[i]; i++)
+        if (strcmp(rd_kafka_topic_name(p->topics[i]), name) == 0)
+            return p->topics[i];
+    if (i == TOPICS_KEPT) { /* nobody has so many */
+        rd_kafka_topic_destroy(p->topics[--i]);
+        p->topics[i] = NULL;
+    }
+    return p->topics[i] = rd_kafka_topic_new(p->client.rk, name, NULL);
+}
+
 static enum err_code produce(struct producer *p, const char *topic, struct str key,
                              struct str value, rd_kafka_headers_t *h, struct sent *s,
                              struct err *err)
 {
-    rd_kafka_resp_err_t e = rd_kafka_producev(
-        p->client.rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(loose(key.p), key.n),
-        RD_KAFKA_V_VALUE(loose(value.p), value.n), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(s), RD_KAFKA_V_END);
+    rd_kafka_topic_t *rkt = topic_of(p, topic);
+    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    if (!rkt)
+        e = rd_kafka_last_error();
+    else if (h)
+        e = rd_kafka_producev(
+            p->client.rk, RD_KAFKA_V_RKT(rkt), RD_KAFKA_V_KEY(loose(key.p), key.n),
+            RD_KAFKA_V_VALUE(loose(value.p), value.n), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(s), RD_KAFKA_V_END);
+    else if (rd_kafka_produce(rkt, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, loose(value.p),
+                              value.n, key.p, key.n, s) != 0)
+        e = rd_kafka_last_error();
     if (e == RD_KAFKA_RESP_ERR_NO_ERROR)
         return ERR_OK;
-    rd_kafka_headers_destroy(h); /* taken only on success */
+    if (h)
+        rd_kafka_headers_destroy(h); /* taken only on success */
     return kafka_error(err, e, "send to topic '%s'", topic);
+}
+
+static struct sent *sent_new(struct producer *p)
+{
+    struct sent *s = LIST_FIRST(&p->spare);
+
+    if (!s)
+        return malloc(sizeof *s);
+    LIST_REMOVE(s, link);
+    return s;
 }
 
 enum err_code producer_send(struct producer *p, const char *topic, struct str key, struct str value,
@@ -202,16 +250,16 @@ enum err_code producer_send(struct producer *p, const char *topic, struct str ke
         p->full = true;
         return err_set(err, ERR_THROTTLED, "%" PRId64 " bytes wait for kafka", p->queued_bytes);
     }
-    struct sent *s = calloc(1, sizeof *s);
-    rd_kafka_headers_t *h = s ? copy_headers(headers, n_headers) : NULL;
-    if (!h) {
+    struct sent *s = sent_new(p);
+    rd_kafka_headers_t *h = s && n_headers > 0 ? copy_headers(headers, n_headers) : NULL;
+    if (!s || (n_headers > 0 && !h)) {
         free(s);
         return err_set(err, ERR_NOMEM, "send to topic '%s'", topic);
     }
     *s = (struct sent){.fn = fn, .ctx = ctx, .bytes = bytes};
     enum err_code rc = produce(p, topic, key, value, h, s, err);
     if (rc != ERR_OK) {
-        free(s);
+        LIST_INSERT_HEAD(&p->spare, s, link);
         p->full = p->full || rc == ERR_THROTTLED;
         return rc;
     }
@@ -234,6 +282,14 @@ int64_t producer_queued_bytes(const struct producer *p)
 bool producer_is_up(const struct producer *p)
 {
     return !p->client.down;
+}
+
+void producer_poll(struct producer *p)
+{
+    p->client.busy++;
+    turn(p);
+    if (--p->client.busy == 0 && p->client.freed)
+        release(p);
 }
 
 bool producer_flush(struct producer *p, int64_t timeout_ms)

@@ -94,11 +94,24 @@ char *str_dup(struct str s)
     return copy;
 }
 
+/* Eight bytes at a time. */
+static const char *ascii_end(const char *p, const char *end)
+{
+    uint64_t w;
+
+    for (; end - p >= (ptrdiff_t)sizeof w; p += sizeof w) {
+        memcpy(&w, p, sizeof w);
+        if (w & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return p;
+}
+
 bool str_utf8(struct str s, size_t *bad_at)
 {
     const char *p = s.p, *end = s.n > 0 ? s.p + s.n : s.p;
 
-    while (p < end) {
+    while ((p = ascii_end(p, end)) < end) {
         size_t n = utf8_len(p, end);
 
         if (n == 0) {
