@@ -95,6 +95,13 @@ enum err_code run_request_parse_draft(struct str json, struct run_request *out,
 typedef void (*run_request_bad_fn)(void *ctx, const char *member, const struct err *e);
 bool run_request_read(cJSON *tree, struct run_request *out, run_request_bad_fn bad, void *ctx);
 
+/* Whether run_request_parse_draft would certainly take this object, which json_scan found good
+ * and without unsafe escapes: each member a text or a whole number, and there once. False: ask
+ * the parser. *fields: the bits of the fields that were looked at. A tenth of the parser's time. */
+bool run_request_is_plain(struct str json, const struct json_member *members, size_t n,
+                          uint64_t *fields);
+uint64_t run_request_field_bit(const char *name); /* 0: no such field */
+
 /* Says "key_mismatch: …" unless the record's key is run_request_key(). */
 enum err_code run_request_check_key(const struct run_request *r, struct str key,
                                     struct err *err) MUST_USE;

@@ -76,5 +76,6 @@ enum err_code run_artifacts_read(const struct field *f, const cJSON *item, struc
                                  struct err *err) MUST_USE;
 
 bool run_secret_in_tree(const cJSON *tree); /* in any text, member names included */
+bool run_secret_in_text(struct str s);      /* as it stands, escaped spellings not seen */
 
 #endif

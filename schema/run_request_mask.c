@@ -14,6 +14,21 @@ static bool has_token(const char *s)
     return s && strstr(s, token_start);
 }
 
+/* By its first dash: texts have fewer of them than of any letter. */
+bool run_secret_in_text(struct str s)
+{
+    const size_t before = strcspn(token_start, "-");
+    const char *p = s.p, *end = s.p + s.n;
+
+    while (p < end && (p = memchr(p, '-', (size_t)(end - p)))) {
+        if ((size_t)(p - s.p) >= before &&
+            str_starts((struct str){p - before, (size_t)(end - p) + before}, token_start))
+            return true;
+        p++;
+    }
+    return false;
+}
+
 bool run_secret_in_tree(const cJSON *tree)
 {
     const cJSON *child;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The quick look at a request of plain members: by the same rows as the parser, without a tree.
+ * It says yes where the parser would, or that it does not know; a refusal is the parser's. */
+#include "schema/run_request_fields.h"
+
+#include <string.h>
+
+#include "common/banned.h"
+
+static const struct field *find(struct str key, size_t *index)
+{
+    for (size_t i = 0; i < run_n_fields; i++)
+        if (run_fields[i].name[0] == key.p[0] && !strncmp(run_fields[i].name, key.p, key.n) &&
+            run_fields[i].name[key.n] == '\0') {
+            *index = i;
+            return &run_fields[i];
+        }
+    return NULL;
+}
+
+/* An escape that may stand for an ASCII character could spell what is looked for as it stands. */
+static bool has_ascii_escape(struct str s)
+{
+    const char *p = s.p, *end = s.p + s.n;
+
+    while ((p = memchr(p, '\\', (size_t)(end - p)))) { /* never the last byte of a string */
+        if (p[1] == 'u' && p[2] == '0' && p[3] == '0' && p[4] < '8')
+            return true;
+        p += 2;
+    }
+    return false;
+}
+
+/* Between its quotes. What is written is never shorter than what it stands for. */
+static bool text_good(const struct field *f, struct str s)
+{
+    if (s.n < (size_t)f->least || s.n > (size_t)f->most)
+        return false;
+    return f->ok ? !memchr(s.p, '\\', s.n) && f->ok(s) : !has_ascii_escape(s);
+}
+
+static bool prompt_good(const struct field *f, struct str s)
+{
+    if (s.n == 0 || s.n > (size_t)f->most || has_ascii_escape(s))
+        return false;
+    return (unsigned char)s.p[0] > ' ' && s.p[0] != '\\'; /* so it is not blank */
+}
+
+static bool int_good(const struct field *f, struct str s)
+{
+    int64_t n;
+
+    return str_int(s, f->most, &n) && n >= f->least;
+}
+
+static bool member_good(const struct field *f, struct str value)
+{
+    bool quoted = value.p[0] == '"';
+    struct str inner = quoted ? (struct str){value.p + 1, value.n - 2} : value;
+
+    if (f->kind == FIELD_TEXT)
+        return quoted && text_good(f, inner);
+    if (f->kind == FIELD_PROMPT)
+        return quoted && prompt_good(f, inner);
+    return f->kind == FIELD_INT && int_good(f, value);
+}
+
+bool run_request_is_plain(struct str json, const struct json_member *members, size_t n,
+                          uint64_t *fields)
+{
+    *fields = 0;
+    if (json.n > RUN_REQUEST_MAX_BYTES || run_secret_in_text(json))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        size_t index = 0;
+        const struct field *f = members[i].key.n ? find(members[i].key, &index) : NULL;
+
+        if (!f || (*fields & UINT64_C(1) << index) || !member_good(f, members[i].value))
+            return false;
+        *fields |= UINT64_C(1) << index;
+    }
+    return (*fields & run_request_field_bit("prompt")) != 0;
+}
+
+uint64_t run_request_field_bit(const char *name)
+{
+    size_t index = 0;
+
+    return find(str_of(name), &index) ? UINT64_C(1) << index : 0;
+}
