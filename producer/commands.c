@@ -7,7 +7,7 @@
 const struct command_group command_groups[] = {
     {"run", "Submitting", {&commands_run}},
     {"runs", "What was submitted", {&commands_runs}},
-    {"batch", "Batches", {&commands_batch_read}},
+    {"batch", "Batches", {&commands_batch_file, &commands_batch_read}},
     {"sessions", "Conversations", {&commands_sessions}},
     {"sandbox", "Their sandboxes", {&commands_sandbox}},
     {"workers", "The fleet", {&commands_fleet}},

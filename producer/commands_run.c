@@ -2,7 +2,7 @@
 /* `sandfleet run` and `sandfleet submit`. */
 #include <stddef.h>
 
-#include "producer/client.h"
+#include "producer/batch/batch_client.h"
 #include "producer/commands.h"
 #include "schema/run_request.h"
 
@@ -14,15 +14,12 @@ static const struct opt wait_rows[] = {
     {"full", 0, OPT_BOOL, AT(full), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Shows thoughts and tools' results as a whole, not their first lines."},
 };
 
-static const struct opt submit_rows[] = {
-    {"file", 'f', OPT_STRING, AT(file), NULL, 1, 4096, OPT_NO_ENV, NULL, "<path>", "JSON Lines, an object a line with prompt and custom_id; - is standard input."},
-    {"batch", 0, OPT_STRING, AT(batch), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "The batch's name; submitting again under the same name doubles nothing."},
-    {"lane", 0, OPT_STRING, AT(lane), NULL, 0, 0, OPT_NO_ENV, NULL, "<interactive|batch>", "Which lane it takes; batch for a file, else interactive."},
-    {"skip-invalid", 0, OPT_BOOL, AT(skip_invalid), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Submits the good lines of a file that has bad ones."},
+static const struct opt file_rows[] = {
+    {"file", 'f', OPT_STRING, AT(file), NULL, 1, 4096, OPT_NO_ENV, NULL, "<path>", "A file of prompts, as for `batch submit`; - is standard input."},
 };
 // clang-format on
 
-static const struct option_set of_submit = OPTION_SET("A file of prompts", submit_rows);
+static const struct option_set of_file = OPTION_SET("A file of prompts", file_rows);
 const struct option_set options_wait = OPTION_SET("Waiting", wait_rows);
 
 static const struct command rows[] = {
@@ -41,9 +38,10 @@ static const struct command rows[] = {
      .args = "[PROMPT | -]",
      .help = "Submits a prompt or a file of prompts; prints the run ids.",
      .scope = SCOPE_SUBMIT,
-     .options =
-         OPTIONS(&options_answer, &of_submit, &options_request, &options_one, &options_kafka),
+     .options = OPTIONS(&options_answer, &of_file, &options_batch_file, &options_batch_submit,
+                        &options_one, &options_request, &options_kafka),
      .max_words = 1,
+     .size = sizeof(struct batch_client),
      .run = command_submit},
 };
 

@@ -43,8 +43,6 @@ static const struct opt tenant[] = {
 };
 
 static const struct opt request[] = {
-    {"prompt", 'p', OPT_STRING, AT(prompt), NULL, 0, 0, OPT_NO_ENV, NULL, "<text>", "The prompt, instead of the first word."},
-    {"prompt-file", 0, OPT_STRING, AT(prompt_file), NULL, 1, 4096, OPT_NO_ENV, NULL, "<path>", "A file that holds the prompt; - is standard input."},
     {"tenant", 0, OPT_STRING, AT(tenant), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Whose run it is."},
     {"model", 'm', OPT_STRING, AT(model), NULL, 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Model; always name one, the CLI's default depends on the credential."},
     {"session", 's', OPT_STRING, AT(session), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Session to go on with: the same sandbox and conversation."},
@@ -64,6 +62,8 @@ static const struct opt request[] = {
 };
 
 static const struct opt one[] = {
+    {"prompt", 'p', OPT_STRING, AT(prompt), NULL, 0, 0, OPT_NO_ENV, NULL, "<text>", "The prompt, instead of the first word."},
+    {"prompt-file", 0, OPT_STRING, AT(prompt_file), NULL, 1, 4096, OPT_NO_ENV, NULL, "<path>", "A file that holds the prompt; - is standard input."},
     {"custom-id", 0, OPT_STRING, AT(custom_id), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Your own name for the run."},
     {"idempotency-key", 0, OPT_STRING, AT(idempotency_key), NULL, 1, 2 * RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<text>", "The same key makes the same run id, and runs once."},
 };
@@ -76,4 +76,4 @@ const struct option_set options_database = OPTION_SET("Database", database);
 const struct option_set options_api = OPTION_SET("API", api);
 const struct option_set options_tenant = OPTION_SET("Tenant", tenant);
 const struct option_set options_request = OPTION_SET("The run", request);
-const struct option_set options_one = OPTION_SET("Its names", one);
+const struct option_set options_one = OPTION_SET("The prompt", one);

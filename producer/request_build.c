@@ -8,8 +8,6 @@
 #include "common/uuid.h"
 #include "common/banned.h"
 
-enum { LINE_MEMBERS = 48, DERIVED_KEY_BYTES = 2 * RUN_NAME_MAX_BYTES + 2 };
-
 /* Which of our members the user's own line already has: those are not written. */
 struct given {
     const struct json_member *members;
@@ -72,10 +70,10 @@ static void put_session(struct buf *b, const char *id, const char *on_busy)
     buf_addc(b, '}');
 }
 
-/* The flags' part of the object, without what the line gives itself. */
-static enum err_code put_flags(struct buf *b, const struct request_defaults *d,
-                               const struct given *g, struct err *err)
+enum err_code request_put_flags(struct buf *b, const struct request_defaults *d,
+                                const struct json_member *members, size_t n, struct err *err)
 {
+    const struct given given = {.members = members, .n = n}, *g = &given;
     const struct client *c = d->flags;
 
     put_text(b, g, "tenant", c->tenant);
@@ -125,7 +123,6 @@ enum err_code request_from_flags(const struct request_defaults *d, struct str pr
                                  struct run_request *out, struct err *err)
 {
     const struct client *c = d->flags;
-    const struct given nothing = {0};
     AUTO_BUF text = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
 
     if (run_prompt_check(prompt, err) != ERR_OK)
@@ -133,82 +130,10 @@ enum err_code request_from_flags(const struct request_defaults *d, struct str pr
     put_head(&text, d, c->tenant, c->idempotency_key);
     json_kv(&text, "custom_id", c->custom_id);
     json_kv_str(&text, "prompt", prompt);
-    if (put_flags(&text, d, &nothing, err) != ERR_OK)
+    if (request_put_flags(&text, d, NULL, 0, err) != ERR_OK)
         return err->code;
     buf_addc(&text, '}');
     if (text.rc != ERR_OK)
         return err_set(err, text.rc, "the request is over %d bytes", 2 * RUN_REQUEST_MAX_BYTES);
-    return run_request_parse(buf_str(&text), out, err);
-}
-
-/* "<batch>/<custom_id>": submitting the same file again derives the same ids. */
-static enum err_code line_key(const struct request_defaults *d, const struct given *g,
-                              struct buf *out, struct err *err)
-{
-    struct str quoted = json_member(g->members, g->n, "custom_id");
-
-    if (!d->batch_id || quoted.n == 0 || !absent(g, "idempotency_key"))
-        return ERR_OK;
-    buf_addf(out, "%s/", d->batch_id);
-    if (json_unquote(quoted, out, err) != ERR_OK)
-        return err_set(err, ERR_INVALID, "custom_id must be a string");
-    if (out->rc != ERR_OK)
-        return err_set(err, ERR_INVALID, "custom_id is over %d bytes", RUN_NAME_MAX_BYTES);
-    return ERR_OK;
-}
-
-static enum err_code line_shape(struct str line, struct json_member *members, size_t *n,
-                                struct err *err)
-{
-    struct json_scan scan;
-    size_t bad_at;
-
-    if (!str_utf8(line, &bad_at)) {
-        bool utf16 = line.n >= 2 && ((unsigned char)line.p[0] == 0xff || line.p[1] == '\0');
-        return err_set(err, ERR_INVALID, "it is not UTF-8 at byte %zu%s", bad_at,
-                       utf16 ? ", it looks like UTF-16" : "");
-    }
-    if (line.p[0] == '[')
-        return err_set(err, ERR_INVALID, "it is an array; write one object a line");
-    if (json_scan(line, members, LINE_MEMBERS, &scan, err) != ERR_OK)
-        return err->code;
-    if (!scan.is_object)
-        return err_set(err, ERR_INVALID, "it is no object; write {\"prompt\": …}");
-    *n = scan.n_members < LINE_MEMBERS ? scan.n_members : LINE_MEMBERS;
-    return ERR_OK;
-}
-
-static enum err_code line_own_only(const struct given *g, struct err *err)
-{
-    static const char *const ours[] = {"v", "run_id", "created_at", "batch_id", "tenant"};
-
-    for (size_t i = 0; i < COUNTOF(ours); i++)
-        if (!absent(g, ours[i]))
-            return err_set(err, ERR_INVALID, "'%s' is not for a line to say%s", ours[i],
-                           strcmp(ours[i], "batch_id") == 0 ? "; use --batch" : "");
-    return ERR_OK;
-}
-
-enum err_code request_from_line(const struct request_defaults *d, struct str line,
-                                struct run_request *out, struct err *err)
-{
-    struct json_member members[LINE_MEMBERS];
-    struct given g = {.members = members};
-    AUTO_BUF key = BUF_INIT(DERIVED_KEY_BYTES);
-    AUTO_BUF text = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
-
-    if (line_shape(line, members, &g.n, err) != ERR_OK || line_own_only(&g, err) != ERR_OK ||
-        line_key(d, &g, &key, err) != ERR_OK)
-        return err->code;
-    put_head(&text, d, d->flags->tenant, key.len ? key.p : NULL);
-    if (put_flags(&text, d, &g, err) != ERR_OK)
-        return err->code;
-    if (g.n)
-        buf_addc(&text, ',');
-    /* the line's own members follow as they stand: `{` is dropped, its `}` ends ours */
-    const char *open = memchr(line.p, '{', line.n);
-    buf_add(&text, open + 1, line.n - (size_t)(open + 1 - line.p));
-    if (text.rc != ERR_OK)
-        return err_set(err, text.rc, "it is over %d bytes", 2 * RUN_REQUEST_MAX_BYTES);
     return run_request_parse(buf_str(&text), out, err);
 }

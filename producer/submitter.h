@@ -4,6 +4,7 @@
 #ifndef SANDFLEET_PRODUCER_SUBMITTER_H
 #define SANDFLEET_PRODUCER_SUBMITTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -14,8 +15,10 @@
 
 struct submitter; /* opaque */
 
-struct submit_receipt {             /* borrowed for the call */
-    const char *run_id, *custom_id; /* custom_id NULL: none */
+struct submit_receipt { /* borrowed for the call */
+    const char *run_id;
+    struct str custom_id; /* n 0: none */
+    int64_t line;         /* of the file; 0: none */
     const char *topic;
     int32_t partition;
     int64_t offset;
@@ -29,12 +32,23 @@ enum err_code submitter_new(struct loop *l, const struct client *c, const struct
                             const struct submit_events *ev, void *ctx, struct submitter **out,
                             struct err *err) MUST_USE;
 
+struct submit_record { /* borrowed for the call */
+    struct str key, value;
+    const char *run_id;
+    struct str custom_id;
+    int64_t line;
+};
+
 /* Sends; runs the loop while the queue is full. ERR_TIMEOUT when the broker acknowledged
  * nothing for the client's ack_ms. */
+enum err_code submitter_put(struct submitter *s, const struct submit_record *r, enum run_lane lane,
+                            struct err *err) MUST_USE;
+/* The same, with the record made of the request. */
 enum err_code submitter_send(struct submitter *s, const struct run_request *r, enum run_lane lane,
                              struct err *err) MUST_USE;
-/* Runs the loop until all is acknowledged. */
-enum err_code submitter_finish(struct submitter *s, struct err *err) MUST_USE;
+/* Waits until all is acknowledged, ms at most. *all: it is. ERR_TIMEOUT as submitter_put. */
+enum err_code submitter_drain(struct submitter *s, int64_t ms, bool *all, struct err *err) MUST_USE;
+enum err_code submitter_finish(struct submitter *s, struct err *err) MUST_USE; /* until it is */
 int64_t submitter_acked(const struct submitter *s);
 void submitter_free(struct submitter *s);
 

@@ -30,6 +30,7 @@ import statistics
 import subprocess
 import sys
 import time
+import uuid
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -128,7 +129,8 @@ def percentile_ms(before, after, share):
 
 def submit(stack, tenant, runs):
     stdin = "".join(json.dumps({"prompt": "print"}) + "\n" for _ in range(runs))
-    stack.sandfleet("submit", "--file", "-", "--tenant", tenant, "--timeout", "4h", "--quiet", stdin=stdin, timeout=300)
+    stack.sandfleet("submit", "--file", "-", "--batch", str(uuid.uuid4()), "--tenant", tenant, "--timeout", "4h",
+                    "--quiet", stdin=stdin, timeout=300)
 
 
 def dispatch(stack, worker, emulator, runs):

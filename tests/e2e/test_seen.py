@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import unittest
+import uuid
 import urllib.error
 import urllib.request
 
@@ -85,7 +86,8 @@ class Seen(unittest.TestCase):
 
     def run_one(self, is_error, status):
         run = {"prompt": f"say {PROMPT}", "max_attempts": 1, "env": {"IS_ERROR": is_error, "STATUS": status}}
-        (line,) = self.stack.sandfleet("submit", "--file", "-", stdin=json.dumps(run) + "\n").stdout.splitlines()
+        (line,) = self.stack.sandfleet("submit", "--file", "-", "--batch", str(uuid.uuid4()),
+                                       stdin=json.dumps(run) + "\n").stdout.splitlines()
         run_id = line.split()[-1]
         self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, id=run_id)
         return run_id

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import unittest
+import uuid
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
 from fleet import PSQL, Stack  # noqa: E402
@@ -42,7 +43,7 @@ class Waiting(unittest.TestCase):
         self.stack.sandfleet("limits", "set", *words)
 
     def submit(self, prompt, **fields):
-        done = self.stack.sandfleet("submit", "--file", "-", "-o", "jsonl",
+        done = self.stack.sandfleet("submit", "--file", "-", "-o", "jsonl", "--batch", str(uuid.uuid4()),
                                     stdin=json.dumps({"prompt": prompt, "custom_id": "x", **fields}) + "\n")
         return json.loads(done.stdout.split("\n")[0])["run_id"]
 

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 import unittest
+import uuid
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
 from fleet import Stack  # noqa: E402
@@ -40,7 +41,8 @@ class Workspace(unittest.TestCase):
             "CLAUDE_CODE_OAUTH_TOKEN": TOKEN, "SANDFLEET_LEASE": "2s"}))
 
     def submit(self, prompt, **members):
-        done = self.stack.sandfleet("submit", "--file", "-", stdin=json.dumps({"prompt": prompt, **members}))
+        done = self.stack.sandfleet("submit", "--file", "-", "--batch", str(uuid.uuid4()),
+                                    stdin=json.dumps({"prompt": prompt, **members}))
         return done.stdout.split()[0]
 
     def ended(self, run_id):

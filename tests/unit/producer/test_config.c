@@ -83,7 +83,8 @@ static void shorten(char *text)
 static void ask(const struct row *r, const char *file, char *out, size_t size)
 {
     struct command_match m = command_find(1, (char *[]){(char[]){"submit"}});
-    struct client c = {0};
+    size_t settings_size = m.command->size ? m.command->size : sizeof(struct client);
+    struct client *c = calloc(1, settings_size);
     struct config *config = NULL;
     struct err err = ERR_INIT;
     char line[128], *argv[16] = {(char[]){"submit"}};
@@ -97,21 +98,22 @@ static void ask(const struct row *r, const char *file, char *out, size_t size)
         argv[argc++] = p;
     out[0] = '\0';
     if (config_load(file, r->profile, &config, &err) == ERR_OK) {
-        struct opt_input in = {o, n, &c, argc, argv, config_source(config), origins};
+        struct opt_input in = {o, n, c, argc, argv, config_source(config), origins};
 
         if (option_parse_from(&in, &words, &err) == ERR_OK)
             for (size_t i = 0; i < n; i++)
                 if (strcmp(o[i].name, r->row) == 0) {
                     AUTO_BUF value = BUF_INIT(1024);
 
-                    option_put(&o[i], &c, &value);
+                    option_put(&o[i], c, &value);
                     (void)snprintf(out, size, "%s < %s", value.p ? value.p : "", origins[i].where);
                 }
-        option_release(o, n, &c);
+        option_release(o, n, c);
     }
     if (err.code != ERR_OK)
         (void)snprintf(out, size, "%s", err.msg);
     config_free(config);
+    free(c);
     free(origins);
     free(o);
     shorten(out);
