@@ -9,8 +9,8 @@
 
 #define COMMAND_LIST(rows) {(rows), COUNTOF(rows)}
 
-extern const struct command_list commands_config, commands_batch_file, commands_batch_read, commands_sessions,
-    commands_sandbox, commands_dlq, commands_fleet;
+extern const struct command_list commands_config, commands_batch_file, commands_batch_read,
+    commands_sessions, commands_sandbox, commands_dlq, commands_fleet;
 extern const struct command_list commands_doctor;
 extern const struct command_list commands_keys;
 extern const struct command_list commands_limits;
