@@ -47,7 +47,7 @@ static bool grow(void *array, size_t n, size_t size)
 
     if (n & (n - 1)) /* there is room up to the next power of two */
         return true;
-    more = reallocarray(*at, n ? 2 * n : 1, size);
+    more = realloc(*at, (n ? 2 * n : 1) * size); /* n has a ceiling */
     if (more)
         *at = more;
     return more != NULL;

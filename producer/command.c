@@ -145,7 +145,7 @@ static void add_row(struct row_list *l, const struct opt *row)
 {
     if (l->n == l->room) {
         size_t room = l->room ? 2 * l->room : 32;
-        struct opt *more = reallocarray(l->rows, room, sizeof *more);
+        struct opt *more = realloc(l->rows, room * sizeof *more);
 
         if (!more) {
             l->failed = true;

@@ -18,20 +18,30 @@
 
 static char *joined(const char *folder, const char *rest)
 {
-    AUTO_BUF path = BUF_INIT(4096);
+    size_t n = strlen(folder), m = strlen(rest);
+    char *path = malloc(n + m + 1);
 
-    buf_adds(&path, folder);
-    buf_adds(&path, rest);
-    return buf_take(&path);
+    if (!path)
+        return NULL;
+    memcpy(path, folder, n);
+    memcpy(path + n, rest, m + 1);
+    return path;
+}
+
+static const char *place(const char **rest)
+{
+    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    bool is_xdg = xdg && xdg[0] == '/'; /* another one is to be ignored, says its specification */
+
+    *rest = is_xdg ? "/sandfleet/config" : "/.config/sandfleet/config";
+    return is_xdg ? xdg : home && *home ? home : NULL;
 }
 
 char *config_default_path(void)
 {
-    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    const char *rest, *folder = place(&rest);
 
-    if (xdg && xdg[0] == '/') /* another one is to be ignored, says its specification */
-        return joined(xdg, "/sandfleet/config");
-    return home && *home ? joined(home, "/.config/sandfleet/config") : NULL;
+    return folder ? joined(folder, rest) : NULL;
 }
 
 /* With "~" for the home folder; of a very long one the end. */
@@ -244,6 +254,7 @@ enum err_code config_load(const char *path, const char *profile, struct config *
                           struct err *err)
 {
     struct config *c = calloc(1, sizeof *c);
+    const char *rest;
     enum err_code rc;
 
     if (!c)
@@ -251,8 +262,8 @@ enum err_code config_load(const char *path, const char *profile, struct config *
     c->source = (struct opt_source){.ctx = c, .value = value_of};
     c->value = BUF_INIT(INI_MAX_BYTES);
     c->path = path ? joined(path, "") : config_default_path();
-    rc = path && !c->path ? err_set(err, ERR_CONFIG, "--config: the path is too long")
-                          : load(c, !path, profile, err);
+    rc = !c->path && (path || place(&rest)) ? err_set(err, ERR_NOMEM, "out of memory")
+                                            : load(c, !path, profile, err);
     if (rc == ERR_OK)
         *out = c;
     else

@@ -240,6 +240,107 @@ static void a_secret_comes_from_its_file_and_is_not_shown(void **state)
     (void)unlink(path);
 }
 
+static void a_flag_is_seen_without_reading_the_others(void **state)
+{
+    static const struct {
+        const char *line, *name, *value; /* value NULL: not there */
+        int leading;
+    } looks[] = {
+        {"--brokers=a:1 x", "brokers", "a:1", 1},
+        {"--brokers a:1 x", "brokers", "a:1", 2},
+        {"-b a:1 x", "brokers", "a:1", 2},
+        {"-ba:1 x", "brokers", "a:1", 1},
+        {"x --brokers a:1", "brokers", "a:1", 0},
+        {"--brokers a:1 --brokers b:1", "brokers", "b:1", 4},
+        {"--timeout --brokers", "brokers", NULL, 2}, /* that is the time's value */
+        {"-n --brokers a:1", "brokers", "a:1", 3},
+        {"-n", "dry-run", "", 1},
+        {"x", "dry-run", NULL, 0},
+        {"-- --brokers a:1", "brokers", NULL, 0},
+        {"--nosuch a --brokers a:1", "brokers", "a:1", 0},
+        {"--e2b-api-key-file f", "e2b-api-key", "f", 2},
+        {"--brokers", "brokers", NULL, 1},
+        {"- --brokers a:1", "brokers", "a:1", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNTOF(looks); i++) {
+        char line[100], name[] = "test", *argv[20] = {name};
+        const char *value;
+        int argc = 1;
+
+        (void)snprintf(line, sizeof line, "%s", looks[i].line);
+        for (char *save, *p = strtok_r(line, " ", &save); p; p = strtok_r(NULL, " ", &save))
+            argv[argc++] = p;
+        value = option_peek(options, COUNTOF(options), looks[i].name, argc, argv);
+        assert_string_equal(value ? value : "(none)", looks[i].value ? looks[i].value : "(none)");
+        assert_int_equal(option_leading(options, COUNTOF(options), argc, argv), looks[i].leading);
+    }
+}
+
+/* --- a further source --------------------------------------------------------------------- */
+
+struct found_row {
+    const char *name, *text;
+    bool is_file;
+};
+
+static enum err_code found_in(void *ctx, const struct opt *row, size_t i, struct opt_found *out,
+                              struct err *err)
+{
+    const struct found_row *rows_found = ctx;
+
+    (void)err;
+    *out = (struct opt_found){0};
+    for (; rows_found->name; rows_found++)
+        if (strcmp(rows_found->name, row->name) == 0 && i-- == 0)
+            *out = (struct opt_found){rows_found->text, "file:7", rows_found->is_file};
+    return ERR_OK;
+}
+
+static void a_source_stands_between_default_and_environment(void **state)
+{
+    struct found_row found[] = {{"brokers", "first:1", false},
+                                {"brokers", "file:1", false},
+                                {"timeout", "5m", false},
+                                {"budget", "9", false},
+                                {"kafka-prop", "a=1", false},
+                                {"kafka-prop", "b=2,c", false},
+                                {"e2b-api-key", "hush-hush", false},
+                                {0}};
+    const struct opt_source source = {found, found_in};
+    struct opt_origin origins[COUNTOF(options)] = {0};
+    struct settings s = {0};
+    struct err err = ERR_INIT;
+    char name[] = "test", *argv[] = {name, NULL};
+    struct opt_input in = {options, COUNTOF(options), &s, 1, argv, &source, origins};
+    int words;
+
+    (void)state;
+    clear_environment();
+    setenv("SANDFLEET_MAX_ATTEMPTS", "5", 1);
+    assert_int_equal(option_parse_from(&in, &words, &err), ERR_OK);
+    assert_string_equal(s.brokers, "file:1");
+    assert_int_equal(s.timeout_ms, 300000);
+    assert_true(s.budget > 1.4 && s.budget < 1.6); /* OPT_NO_ENV: a thing of one call */
+    assert_int_equal(s.props.n, 2);
+    assert_string_equal(s.props.items[1], "b=2,c");
+    assert_true(str_is(secret_value(s.key), "hush-hush"));
+    assert_int_equal(origins[0].from, OPT_FROM_SOURCE);
+    assert_string_equal(origins[0].where, "file:7");
+    assert_int_equal(origins[1].from, OPT_FROM_ENV);
+    assert_string_equal(origins[1].where, "SANDFLEET_MAX_ATTEMPTS");
+    assert_int_equal(origins[3].from, OPT_FROM_DEFAULT);
+    option_release(options, COUNTOF(options), &s);
+
+    found[2].text = "never";
+    assert_int_equal(option_parse_from(&in, &words, &err), ERR_CONFIG);
+    assert_string_equal(err.msg, "file:7: timeout 'never' is not a duration such as 90s, 5m or "
+                                 "1h30m");
+    option_release(options, COUNTOF(options), &s);
+    clear_environment();
+}
+
 static void what_is_required_is_asked_for(void **state)
 {
     static const struct opt row = {.name = "brokers",
@@ -355,6 +456,8 @@ int main(void)
         cmocka_unit_test(words_stay_in_order),
         cmocka_unit_test(the_environment_stands_between),
         cmocka_unit_test(a_secret_comes_from_its_file_and_is_not_shown),
+        cmocka_unit_test(a_flag_is_seen_without_reading_the_others),
+        cmocka_unit_test(a_source_stands_between_default_and_environment),
         cmocka_unit_test(what_is_required_is_asked_for),
         cmocka_unit_test(the_nearest_flag_is_named),
         cmocka_unit_test(a_number_without_a_range_has_its_type_s),

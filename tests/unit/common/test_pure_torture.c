@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base64.h"
+#include "common/ini.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/option.h"
@@ -127,6 +128,16 @@ static enum err_code know_a_secret(struct err *err)
     return rc;
 }
 
+static enum err_code parse_ini(struct err *err)
+{
+    struct ini ini;
+    enum err_code rc = ini_parse("f", STR("a = b\n[x]\nc = \"d\"\ne = f\n[y]\n"), &ini, err);
+
+    if (rc == ERR_OK)
+        ini_release(&ini);
+    return rc;
+}
+
 static struct row {
     const char *name;
     enum err_code (*run)(struct err *err);
@@ -134,6 +145,7 @@ static struct row {
     {"buf", fill_a_buf},          {"str_dup", copy_a_view},        {"base64", decode_base64},
     {"json_parse", parse_a_tree}, {"strict", parse_strictly},      {"json_shorten", shorten},
     {"json_unquote", unquote},    {"option_parse", parse_options}, {"redact", know_a_secret},
+    {"ini", parse_ini},
 };
 
 static void check(void **state)
