@@ -38,6 +38,7 @@ struct call {
     char id[UUID_TEXT];             /* X-Request-Id */
     struct principal who;
 
+    int ok_status;                   /* of call_json_row(); 0: 200 */
     void *state;                     /* the handler's own */
     void (*release)(struct call *c); /* NULL or: frees it, when nothing refers to the call */
     struct waiter *waiter;           /* wait.h's */

@@ -224,5 +224,5 @@ void call_json_row(void *ctx, PGresult *res, const struct err *e)
     }
     buf_adds(&body, PQgetvalue(res, 0, 0));
     buf_addc(&body, '\n');
-    call_json(c, 200, &body);
+    call_json(c, c->ok_status ? c->ok_status : 200, &body);
 }

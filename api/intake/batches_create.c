@@ -7,6 +7,7 @@
 #include "api/intake/body.h"
 #include "api/intake/doc.h"
 #include "api/intake/handlers.h"
+#include "api/reads.h"
 #include "common/clock.h"
 #include "common/percent.h"
 #include "common/banned.h"
@@ -115,4 +116,36 @@ void batch_create(struct call *c)
               &b->row.answer);
     idem_work(&b->row.idem, "POST /v1/batches", body.p, body.len);
     idem_begin(c, NULL, NULL, insert);
+}
+
+/* --- sealing ----------------------------------------------------------------------------- */
+
+static void on_sealed(void *ctx, PGresult *res, const struct err *e)
+{
+    struct call *c = ctx;
+
+    (void)e;
+    if (PQntuples(res) > 0)
+        batch_get(c);
+    else
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such batch");
+}
+
+/* One of the command-line client has no row to seal, and takes no items anyway. */
+void batch_seal(struct call *c)
+{
+    static const char *const none[] = {NULL};
+    static const char sql[] =
+        "WITH sealed AS (UPDATE door.batches SET sealed_at = coalesce(sealed_at, clock_timestamp())"
+        " WHERE tenant = $1 AND batch_id = $2 RETURNING true)"
+        " SELECT FROM sealed UNION ALL SELECT FROM fleet.batches WHERE tenant = $1"
+        " AND batch_id = $2";
+    const struct pg_cmd cmd = {.sql = sql, .n = 2, .v = {c->who.tenant, c->param[0].p}};
+
+    if (!call_params(c, none))
+        return;
+    if (run_name_ok(c->param[0]))
+        call_query(c, &cmd, on_sealed);
+    else
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such batch");
 }

@@ -7,6 +7,7 @@
 #include "api/api_internal.h"
 #include "api/intake/body.h"
 #include "api/intake/handlers.h"
+#include "api/reads.h"
 #include "schema/limits.h"
 #include "common/banned.h"
 
@@ -76,15 +77,8 @@ static bool read_change(const cJSON *tree, struct words *w, struct limit_change 
 
 static void on_set(void *ctx, PGresult *res, const struct err *e)
 {
-    static const char sql[] =
-        "SELECT json_build_object('data', coalesce(json_agg(l), '[]')) FROM (SELECT scope, name,"
-        " setting, value FROM ledger.limits ORDER BY "
-        "array_position('{fleet,tenant,credential,key}',"
-        " scope), setting, name <> '*', name) AS l";
-    const struct pg_cmd cmd = {.sql = sql};
-
     (void)res, (void)e;
-    call_query(ctx, &cmd, call_json_row);
+    limits_show(ctx);
 }
 
 void limit_set(struct call *c)

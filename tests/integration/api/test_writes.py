@@ -480,6 +480,77 @@ def a_session_is_forgotten(door, key):
     assert value(door, "SELECT until <= clock_timestamp() FROM ledger.sandboxes") == "t"
 
 
+def a_sandbox_is_killed(door, key):
+    for n, state in enumerate(("parked", "busy", "dead")):
+        door.db.ask("INSERT INTO ledger.sandboxes (key, sandbox_id, state, template, tenant, run_id, until) VALUES"
+                    f" ('k{n}', 'box{n}', '{state}', 'claude', 'acme', '{uuid.uuid4()}', now() + interval '1 hour')")
+        door.db.ask("INSERT INTO fleet.sandboxes (sandbox_id, tenant, template, state, since) VALUES"
+                    f" ('box{n}', 'acme', 'claude', '{'ended' if state == 'dead' else state}', now())")
+    answer = door.ask("DELETE", "/v1/sandboxes/box0", key)
+    assert (answer.status, answer.json()["sandbox_id"]) == (202, "box0"), answer
+    assert value(door, "SELECT until <= clock_timestamp() FROM ledger.sandboxes WHERE key = 'k0'") == "t"
+    door.ask("DELETE", "/v1/sandboxes/box1", key).problem(409, "sandbox_busy")
+    assert door.ask("DELETE", "/v1/sandboxes/box2", key).status == 202
+    door.ask("DELETE", "/v1/sandboxes/box3", key).problem(404, "not_found")
+    door.ask("DELETE", "/v1/sandboxes/box0", door.key("--tenant", "other")).problem(404, "not_found")
+
+
+def a_batch_is_sealed(door, second, key):
+    door.ask("POST", "/v1/batches", key, {"batch_id": "s/1"})
+    items(door, "s%2F1", [line(1)], key)
+    first = door.ask("POST", "/v1/batches/s%2F1/seal", key)
+    assert first.status == 200 and first.json()["sealed_at"], first
+    again = second.ask("POST", "/v1/batches/s%2F1/seal", key)
+    assert (again.status, again.json()["sealed_at"]) == (200, first.json()["sealed_at"]), again
+    second.ask("POST", "/v1/batches/s%2F1/items", key, line(2), NDJSON).problem(409, "batch_sealed")
+    door.ask("POST", "/v1/batches/none/seal", key).problem(404, "not_found")
+    door.ask("POST", "/v1/batches/s%2F1/seal", door.key("--tenant", "other")).problem(404, "not_found")
+    # one of the command-line client is there only in what the sink keeps
+    door.db.ask("INSERT INTO fleet.runs (run_id, run_day, tenant, batch_id, created_at) VALUES"
+                f" ('{uuid.uuid4()}', '2026-01-01', 'acme', 'cli', now())")
+    door.ask("POST", "/v1/batches", key, {"batch_id": "cli"}).problem(409, "batch_exists")
+    door.ask("POST", "/v1/batches/cli/items", key, line(2), NDJSON).problem(409, "batch_sealed")
+    assert door.ask("POST", "/v1/batches/cli/seal", key).json()["sealed_at"] is None
+
+
+def dead_letters_go_back_or_away(door, key):
+    admin = door.key("--tenant", "ops", "--scope", "admin")
+    dlq, origin = door.prefix + "runs.dlq", door.prefix + "runs.batch"
+
+    def letter(n, reason="conflict", **headers):
+        text = json.dumps({"x-own": "h\u00e9", "dlq.reason": reason, "dlq.topic": origin, **headers})
+        door.db.ask("INSERT INTO fleet.quarantine (topic, partition, \"offset\", reason, detail, key, value, headers, at) VALUES"
+                    f" ('{dlq}', 0, {n}, '{reason}', '', 'k{n}', '\\x00ff{n:04x}', $json${text}$json$, now() - interval '1 hour')")
+        return f"{dlq}-0-{n}"
+
+    def post(what, body, status=200):
+        answer = door.ask("POST", f"/v1/dlq/{what}", admin, body)
+        assert answer.status == status, answer
+        return answer.json()["count"]
+
+    def here():
+        return {one["id"] for one in door.ask("GET", "/v1/dlq?limit=200", admin).json()["data"]}
+
+    ids = [letter(n) for n in range(250)]
+    stay = [letter(300, "secret_in_record"), letter(301, **{"dlq.bytes": "5000000"}), letter(302, **{"dlq.topic": "elsewhere"})]
+    assert post("redrive", {"ids": [ids[0], ids[0], "none-0-1", "x", dlq + "-0-9999"]}) == 1
+    done = subprocess.run(["kcat", "-C", "-q", "-e", "-o", "beginning", "-b", door.brokers, "-t", origin, "-f", "%k %S %h\n"],
+                          check=True, timeout=60, capture_output=True).stdout.decode().splitlines()
+    assert "k0 4 x-own=h\u00e9" in done, done[-5:]
+    assert post("redrive", {"reason": "conflict"}) == 249
+    assert post("redrive", {"all": True}) == 0 and here() == set(stay)
+    assert value(door, "SELECT count(*) FROM door.settled_letters WHERE how = 'redriven'") == "250"
+    assert post("purge", {"ids": stay[:1]}) == 1 and post("purge", {"reason": "none_such"}) == 0
+    assert post("purge", {"all": True}) == 2 and here() == set()
+    assert value(door, "SELECT count(*) FROM door.settled_letters WHERE how = 'purged'") == "3"
+    for wrong, pointer in (({}, ""), ({"ids": []}, "/ids"), ({"ids": [5]}, "/ids"), ({"all": False}, "/all"), ({"reason": "A"}, "/reason"),
+                           ({"all": True, "reason": "a"}, ""), ({"ids": ["x"] * 1001}, "/ids")):
+        for what in ("purge", "redrive"):
+            doc = door.ask("POST", f"/v1/dlq/{what}", admin, wrong).problem(422, "invalid_field")
+            assert doc["errors"][0]["pointer"] == pointer, (wrong, doc)
+    door.ask("POST", "/v1/dlq/purge", key, {"all": True}).problem(403, "forbidden")
+
+
 def what_has_served_goes(door):
     """The sink has seen these; those it has not seen stay."""
     door.db.ask("INSERT INTO fleet.runs (run_id, run_day, tenant, created_at) SELECT run_id, '2026-01-01', tenant, now()"
@@ -511,6 +582,9 @@ if __name__ == "__main__":
         what_failed_of_a_batch_again(door, second, key)
         limits_are_the_admins(door, key)
         a_session_is_forgotten(door, key)
+        a_sandbox_is_killed(door, key)
+        a_batch_is_sealed(door, second, key)
+        dead_letters_go_back_or_away(door, key)
         what_has_served_goes(door)
         assert door.stop() == 0 and second.stop() == 0
         assert "level=error" not in door.text() + second.text(), door.text() + second.text()

@@ -24,10 +24,6 @@ extern const size_t openapi_yaml_len;
 // clang-format off
 static const char *const to_come[] = {
     "GET /v1/runs/{}/explain",
-    "POST /v1/batches/{}/seal",
-    "DELETE /v1/sandboxes/{}",
-    "POST /v1/dlq/redrive",
-    "POST /v1/dlq/purge",
 };
 // clang-format on
 
