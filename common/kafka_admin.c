@@ -292,7 +292,7 @@ enum err_code kafka_admin_config(struct kafka_admin *a, const char *topic, const
 enum err_code kafka_admin_partitions(struct kafka_admin *a, const char *topic, int64_t timeout_ms,
                                      int32_t *out, struct err *err)
 {
-    const struct rd_kafka_metadata *md;
+    const struct rd_kafka_metadata *md = NULL;
     rd_kafka_topic_t *t = rd_kafka_topic_new(a->rk, topic, NULL);
     if (!t)
         return err_set(err, ERR_CONFIG, "'%s' is no topic name", topic);

@@ -102,5 +102,9 @@ enum err_code api_problem_read(int status, struct str body, struct api_problem *
         return err_set(err, code_of(status),
                        "HTTP status %d, and not from sandfleet-api: is --api-url right?", status);
     put_document(&text, doc, status, p);
+    if (strcmp(p->code, "no_such_route") == 0)
+        return err_set(err, ERR_PROTOCOL,
+                       "this sandfleet-api does not know what was asked for; is it older than this "
+                       "client?");
     return err_set(err, code_of(status), "%s", text.p ? text.p : p->code);
 }

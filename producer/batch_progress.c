@@ -11,6 +11,7 @@
 #include "common/banned.h"
 
 enum { BAR_MIN = 10, BAR_MAX = 60, LINE_MAX = 4096, WHOLE_SECONDS_MS = 10000 };
+#define LEFT_MAX_MS 3.2e12 /* a century: nobody knows */
 
 /* --- what the API says ---------------------------------------------------------- */
 
@@ -27,6 +28,18 @@ static int64_t ms_of(const cJSON *doc, const char *key, int64_t otherwise)
     return text && clock_parse_rfc3339(str_of(text), &ms) ? ms : otherwise;
 }
 
+/* On one line, and safe: it comes from elsewhere. */
+static void keep(char *to, size_t room, const char *text)
+{
+    AUTO_BUF safe = BUF_INIT(LINE_MAX);
+
+    term_text_safe(&safe, str_of(text));
+    for (size_t i = 0; i < safe.len; i++)
+        if (safe.p[i] == '\n' || safe.p[i] == '\t')
+            safe.p[i] = ' ';
+    render_copy(to, room, safe.p && safe.rc == ERR_OK ? safe.p : "?");
+}
+
 static void add_sample(struct progress *p, int64_t now_ms)
 {
     unsigned at = p->n_samples++ % PROGRESS_SAMPLES;
@@ -39,8 +52,8 @@ void progress_take(struct progress *p, const cJSON *batch, int64_t now_ms, int64
 {
     int64_t from = ms_of(batch, "started_at", ms_of(batch, "created_at", wall_ms));
 
-    render_copy(p->batch_id, sizeof(p->batch_id), render_word(batch, "batch_id", "?"));
-    render_copy(p->state, sizeof(p->state), render_word(batch, "state", "?"));
+    keep(p->batch_id, sizeof(p->batch_id), render_word(batch, "batch_id", "?"));
+    keep(p->state, sizeof(p->state), render_word(batch, "state", "?"));
     p->total = render_int(batch, "runs");
     p->completed = count(batch, "completed");
     p->failed = count(batch, "failed");
@@ -70,9 +83,8 @@ void progress_take_runs(struct progress *p, const cJSON *runs, bool failures, in
 
         if (n == PROGRESS_ITEMS)
             break;
-        render_copy(items[n].name, sizeof(items[n].name),
-                    name ? name : render_word(run, "run_id", "?"));
-        render_copy(items[n].why, sizeof(items[n].why), render_word(run, "outcome", ""));
+        keep(items[n].name, sizeof(items[n].name), name ? name : render_word(run, "run_id", "?"));
+        keep(items[n].why, sizeof(items[n].why), render_word(run, "outcome", ""));
         items[n].ms = failures ? 0 : wall_ms - ms_of(run, "started_at", wall_ms);
         n++;
     }
@@ -115,12 +127,13 @@ double progress_per_s(const struct progress *p)
 
 int64_t progress_left_ms(const struct progress *p)
 {
-    double rate = progress_per_s(p);
+    double rate = progress_per_s(p), ms;
     int64_t left = p->total - progress_done(p);
 
     if (left <= 0)
         return 0;
-    return rate > 0 ? (int64_t)((double)left * 1000 / rate) : -1;
+    ms = rate > 0 ? (double)left * 1000 / rate : -1;
+    return ms < LEFT_MAX_MS ? (int64_t)ms : -1;
 }
 
 /* --- words ---------------------------------------------------------------------- */
@@ -225,9 +238,10 @@ static void put_bar(const struct progress *p, const struct terminal *t, int widt
                  {p->total - progress_done(p) - p->running, "░", ".", "dim"}};
 
     for (size_t i = 0; i < COUNTOF(parts); i++) {
-        int n = cells(at, parts[i].n, p->total, width);
+        int64_t runs = parts[i].n < 0 ? 0 : parts[i].n < p->total - at ? parts[i].n : p->total - at;
+        int n = cells(at, runs, p->total, width); /* however a server counts, it is a bar */
 
-        at += parts[i].n;
+        at += runs;
         if (n > 0)
             buf_adds(out, terminal_style(t, parts[i].colour));
         for (int c = 0; c < n; c++)
@@ -240,14 +254,12 @@ static void put_bar(const struct progress *p, const struct terminal *t, int widt
 static void put_head(const struct progress *p, const struct terminal *t, struct buf *out)
 {
     char done[RENDER_NUMBER], total[RENDER_NUMBER], tail[96];
-    AUTO_BUF name = BUF_INIT(LINE_MAX);
     int width;
 
     snprintf(tail, sizeof(tail), " %3" PRId64 " %%  %s of %s",
              p->total > 0 ? progress_done(p) * 100 / p->total : 0,
              render_count(progress_done(p), done), render_count(p->total, total));
-    term_text_safe(&name, str_of(p->batch_id));
-    struct str shown = term_text_fit(buf_str(&name), t->columns / 3);
+    struct str shown = term_text_fit(str_of(p->batch_id), t->columns / 3);
     width = t->columns - term_text_width(shown) - (int)strlen(tail) - 2;
     width = width < BAR_MIN ? BAR_MIN : width > BAR_MAX ? BAR_MAX : width;
     buf_addf(out, "%s" STR_FMT "%s  ", terminal_style(t, "bold"), STR_ARG(shown),
@@ -279,7 +291,7 @@ static void put_fitting(const struct terminal *t, struct str line, struct buf *o
 static void put_items(const struct terminal *t, const char *title,
                       const struct progress_item *items, int n, struct buf *out)
 {
-    AUTO_BUF line = BUF_INIT(LINE_MAX), safe = BUF_INIT(LINE_MAX);
+    AUTO_BUF line = BUF_INIT(LINE_MAX);
 
     for (int i = 0; i < n; i++) {
         buf_addf(&line, "%s%s ", i ? ", " : "", items[i].name);
@@ -288,9 +300,8 @@ static void put_items(const struct terminal *t, const char *title,
         else
             buf_adds(&line, items[i].why);
     }
-    term_text_safe(&safe, buf_str(&line));
     buf_addf(out, "%s%s%s  ", terminal_style(t, "dim"), title, terminal_style(t, "plain"));
-    buf_addstr(out, term_text_fit(buf_str(&safe), t->columns - (int)strlen(title) - 2));
+    buf_addstr(out, term_text_fit(buf_str(&line), t->columns - (int)strlen(title) - 2));
     buf_addc(out, '\n');
 }
 

@@ -50,7 +50,7 @@ int client_fail(const struct err *e)
     fprintf(stderr, "sandfleet: %s\n", e->msg[0] ? e->msg : err_meaning(e->code));
     if (next)
         fprintf(stderr, "sandfleet: %s\n", next);
-    return exit_status_of(e->code);
+    return (int)exit_status_of(e->code);
 }
 
 void client_note(const char *fmt, ...)

@@ -92,6 +92,14 @@ static void put_span(const struct field *f, const cJSON *doc, int64_t now_ms, st
     put_duration(out, to - from);
 }
 
+/* Whatever a server says. */
+static int64_t whole(double n)
+{
+    const double most = 9007199254740992.0; /* 2^53 */
+
+    return n >= most ? (int64_t)most : n <= -most ? (int64_t)-most : (int64_t)n;
+}
+
 static void put_number(const struct field *f, const cJSON *v, struct buf *out)
 {
     char text[RENDER_NUMBER];
@@ -100,11 +108,11 @@ static void put_number(const struct field *f, const cJSON *v, struct buf *out)
     if (f->kind == FIELD_USD)
         buf_adds(out, render_cost(n, text));
     else if (f->kind == FIELD_BYTES)
-        buf_adds(out, render_bytes((int64_t)n, text));
+        buf_adds(out, render_bytes(whole(n), text));
     else if (f->kind == FIELD_COUNT)
-        buf_adds(out, render_count((int64_t)n, text));
+        buf_adds(out, render_count(whole(n), text));
     else
-        put_duration(out, (int64_t)(f->kind == FIELD_S ? 1000 * n : n));
+        put_duration(out, whole(f->kind == FIELD_S ? 1000 * n : n));
 }
 
 void field_text(const struct field *f, const cJSON *doc, int64_t now_ms, struct buf *out)

@@ -207,7 +207,7 @@ class Runs(Reading):
                 (problem(404, "not_found", detail="there is no such run"), 3, "there is no such run (not_found)"),
                 (problem(401, "unauthenticated"), 4, "unauthenticated"), (problem(403, "forbidden"), 4, "forbidden"),
                 (problem(400, "invalid_parameter", detail="x"), 2, "x (invalid_parameter)"),
-                (problem(500, "internal"), 75, "request r1"), ((502, "text/html", "<p>"), 75, "is --api-url right?")):
+                (problem(404, "no_such_route"), 76, "older"), (problem(500, "internal"), 75, "request r1"), ((502, "text/html", "<p>"), 75, "is --api-url right?")):
             with self.subTest(status=status, words=words):
                 done = self.call("runs", "get", RUN, status=status, script=[(f"GET /v1/runs/{RUN}", answer)])
                 self.assertIn(words, done.stderr)
