@@ -93,7 +93,7 @@ int command_batch_list(struct client *c, int n, char **words)
     (void)n;
     (void)words;
     api_path(&path, "/v1/batches");
-    api_query(&path, "state", ((const struct batch_client *)c)->states);
+    api_query(&path, "state", ((const struct batch_reader *)c)->states);
     if (api_client_new(c, &a, &err) == ERR_OK) {
         const struct api_list list = {.path = path.p,
                                       .fields = list_fields,
@@ -214,7 +214,7 @@ static bool on_line(void *ctx, struct str line)
     return api_show_put(buf_str(&out), &r->err) == ERR_OK;
 }
 
-static enum err_code get_results(struct api_client *a, const struct batch_client *b,
+static enum err_code get_results(struct api_client *a, const struct batch_reader *b,
                                  const char *name, struct results *r, struct err *err)
 {
     AUTO_BUF path = BUF_INIT(1024);
@@ -238,7 +238,7 @@ int command_batch_results(struct client *c, int n, char **words)
     struct err err = ERR_INIT;
 
     if (batch_check_name(n, words, &err) == ERR_OK && api_client_new(c, &a, &err) == ERR_OK)
-        (void)!get_results(a, (const struct batch_client *)c, words[0], &r, &err);
+        (void)!get_results(a, (const struct batch_reader *)c, words[0], &r, &err);
     if (r.err.code != ERR_OK)
         err = r.err;
     api_client_free(a);
@@ -257,7 +257,7 @@ int command_batch_cancel(struct client *c, int n, char **words)
     return runs_cancel_by_api(c, 0, NULL);
 }
 
-static void put_body(const struct batch_client *b, struct buf *out)
+static void put_body(const struct batch_reader *b, struct buf *out)
 {
     struct str rest = str_of(b->states), state;
     bool first = true;
@@ -277,7 +277,7 @@ static void put_body(const struct batch_client *b, struct buf *out)
     buf_addc(out, '}');
 }
 
-static enum err_code retry(struct api_client *a, const struct batch_client *b, const char *name,
+static enum err_code retry(struct api_client *a, const struct batch_reader *b, const char *name,
                            struct err *err)
 {
     AUTO_BUF path = BUF_INIT(1024), body = BUF_INIT(4096), answer = BUF_INIT(OUT_MAX);
@@ -308,7 +308,7 @@ int command_batch_retry(struct client *c, int n, char **words)
     struct err err = ERR_INIT;
 
     if (batch_check_name(n, words, &err) == ERR_OK && api_client_new(c, &a, &err) == ERR_OK)
-        (void)!retry(a, (const struct batch_client *)c, words[0], &err);
+        (void)!retry(a, (const struct batch_reader *)c, words[0], &err);
     api_client_free(a);
     return err.code == ERR_OK ? EXIT_OK : api_fail(&err);
 }

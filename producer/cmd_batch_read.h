@@ -5,7 +5,7 @@
 
 #include "producer/client.h"
 
-struct batch_client {
+struct batch_reader {
     struct client c;
     char *states, *new_batch;
     bool ordered, errors_only;

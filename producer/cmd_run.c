@@ -173,6 +173,12 @@ static enum err_code submit(struct watcher *w, const struct run_request *r, stru
     return err->code;
 }
 
+static bool is_over(const struct watcher *w)
+{
+    return w->show.render.ended || w->ended[0] || w->show.gone || w->detached || w->waited ||
+           w->failed.code != ERR_OK || w->show.failed.code != ERR_OK;
+}
+
 static enum err_code watch(struct watcher *w, const struct partition *at, bool young,
                            struct err *err)
 {
@@ -187,7 +193,8 @@ static enum err_code watch(struct watcher *w, const struct partition *at, bool y
         return err->code;
     w->begun_ms = loop_now_ms(w->loop);
     timer_start(w->patience, PATIENCE_MS);
-    loop_run(w->loop);
+    while (!is_over(w)) /* the submission may have left a stop behind */
+        loop_run(w->loop);
     run_show_settle(&w->show);
     return ERR_OK;
 }

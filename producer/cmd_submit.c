@@ -123,7 +123,7 @@ int command_submit(struct client *c, int n, char **words)
         err_set(&err, ERR_USAGE, "--file brings its own prompts and names: give only that");
         return client_fail(&err);
     }
-    if (!file && (c->batch || c->skip_invalid || b->format)) {
+    if (!file && (c->batch || c->skip_invalid || strcmp(b->format, "auto") != 0)) {
         err_set(&err, ERR_USAGE, "--batch, --format and --skip-invalid go with --file");
         return client_fail(&err);
     }

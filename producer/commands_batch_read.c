@@ -7,7 +7,7 @@
 #include "schema/run_request.h"
 
 #define AT(member)    offsetof(struct client, member)
-#define BATCH(member) offsetof(struct batch_client, member)
+#define BATCH(member) offsetof(struct batch_reader, member)
 
 // clang-format off
 static const struct opt list_rows[] = {
@@ -50,7 +50,7 @@ static const struct command rows[] = {
      .help = "Lists batches, the newest first.",
      .scope = SCOPE_READ,
      .options = OPTIONS(&options_answer, &of_list, BY_API),
-     .size = sizeof(struct batch_client),
+     .size = sizeof(struct batch_reader),
      .run = command_batch_list},
     {.name = "batch get",
      .args = "NAME",
@@ -83,7 +83,7 @@ static const struct command rows[] = {
      .help = "Prints what came out of a batch so far, a line each; also while it runs.",
      .scope = SCOPE_READ,
      .options = OPTIONS(&of_results, BY_API),
-     .size = sizeof(struct batch_client),
+     .size = sizeof(struct batch_reader),
      .max_words = 1,
      .run = command_batch_results,
      .more = "A line is {custom_id, run_id, status, result: {type, text, structured_output, "
@@ -105,7 +105,7 @@ static const struct command rows[] = {
      .help = "Submits what did not succeed once more, as a new batch; prints its name.",
      .scope = SCOPE_SUBMIT,
      .options = OPTIONS(&options_answer, &of_retry, BY_API),
-     .size = sizeof(struct batch_client),
+     .size = sizeof(struct batch_reader),
      .max_words = 1,
      .run = command_batch_retry},
 };
