@@ -35,6 +35,7 @@ const struct route api_routes[] = {
     ROUTE("GET", "/v1/runs/{}/attempts", READ, run_attempts),
     ROUTE("GET", "/v1/runs/{}/usage", READ, run_usage),
     ROUTE("POST", "/v1/sandboxes", ADMIN, sandboxes_ask, .body_max = API_BODY_MAX),
+    ROUTE("GET", "/v1/runs/{}/explain", READ, run_explain),
     ROUTE("GET", "/v1/batches", READ, batches_list),
     ROUTE("GET", "/v1/batches/{}", READ, batch_get),
     ROUTE("GET", "/v1/batches/{}/results", READ, batch_results),
