@@ -20,12 +20,6 @@
 extern const char openapi_yaml[];
 extern const size_t openapi_yaml_len;
 
-/* In the contract, and yet to be written; empty when all are. */
-// clang-format off
-static const char *const to_come[] = {
-};
-// clang-format on
-
 /* --- reading the contract --------------------------------------------------------- */
 
 static yaml_document_t doc;
@@ -117,14 +111,6 @@ static const struct route *route_of(const char *name)
     return NULL;
 }
 
-static bool is_to_come(const char *name)
-{
-    for (size_t i = 0; i < COUNTOF(to_come); i++)
-        if (strcmp(to_come[i], name) == 0)
-            return true;
-    return false;
-}
-
 static bool body_is(const yaml_node_t *op, const char *type)
 {
     const yaml_node_t *body = member(op, "requestBody");
@@ -165,10 +151,8 @@ static void check_operation(const char *name, const yaml_node_t *op)
 {
     const struct route *r = route_of(name);
 
-    if (!r && !is_to_come(name))
+    if (!r)
         fail_msg("%s is in the contract, and no route has it", name);
-    if (r && is_to_come(name))
-        fail_msg("%s has come: take it out of to_come[]", name);
     if (r)
         compare(name, r, op);
 }
