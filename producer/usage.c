@@ -5,19 +5,25 @@
 
 #include "producer/exit_status.h"
 #include "producer/options.h"
+#include "producer/page.h"
 #include "common/banned.h"
 
 enum { COLUMNS = 80, NAMES = 16 }; /* the column behind the commands' names */
 
 /* Words of `text` in lines, those behind the first indented as it is. */
-static void paragraph(const char *text, int indent, FILE *to)
+static void words(struct str rest, int indent, FILE *to)
 {
-    struct str rest = str_of(text), word;
     size_t column = (size_t)indent;
+    struct str word;
 
-    while (rest.n > 0 && str_next(&rest, ' ', &word)) {
+    while (rest.n > 0) {
+        size_t n = 0;
+
+        while (n < rest.n && rest.p[n] != ' ' && rest.p[n] != '\n')
+            n++;
+        word = (struct str){rest.p, n};
+        rest = n < rest.n ? (struct str){rest.p + n + 1, rest.n - n - 1} : (struct str){0};
         bool first = column == (size_t)indent;
-
         if (!first && column + 1 + word.n > COLUMNS) {
             (void)fprintf(to, "\n%*s", indent, "");
             column = (size_t)indent;
@@ -27,6 +33,26 @@ static void paragraph(const char *text, int indent, FILE *to)
         column += word.n + !first;
     }
     (void)fputc('\n', to);
+}
+
+static void paragraph(const char *text, int indent, FILE *to)
+{
+    words(str_of(text), indent, to);
+}
+
+/* Paragraphs, and what stays as it is (page.h). */
+static void paragraphs(const char *text, FILE *to)
+{
+    struct str rest = str_of(text), block;
+    bool verbatim;
+
+    while (page_next(&rest, &block, &verbatim)) {
+        (void)fputc('\n', to);
+        if (verbatim)
+            (void)fprintf(to, STR_FMT "\n", STR_ARG(block));
+        else
+            words(block, 0, to);
+    }
 }
 
 static void list(const struct command_group *group, FILE *to)
@@ -82,7 +108,7 @@ void usage_command(const struct command *c, FILE *to)
     if (c->alias)
         (void)fprintf(to, "short: sandfleet %s\n", c->alias);
     if (c->more)
-        (void)fprintf(to, "\n%s\n", c->more);
+        paragraphs(c->more, to);
     for (const struct option_set *const *s = c->options; *s; s++)
         options(*s, to);
     options(&options_general, to);

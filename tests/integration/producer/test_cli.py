@@ -74,16 +74,21 @@ class Settings(Client):
     def kafka_commands(self):
         return [name for name in self.commands() if "--kafka-prop" in self.call("help", *name.split()).stdout]
 
+    def refused(self, *words):
+        done = self.call(*words, status=78)
+        self.assertIn("sandfleet.no.such", done.stdout + done.stderr)
+
     def test_properties_reach_every_command_that_talks_to_kafka(self):
-        words = {"runs follow": ["01990000-0000-7000-8000-000000000001"], "run": ["a prompt"], "submit": ["a prompt"]}
+        words = {"runs follow": ["01990000-0000-7000-8000-000000000001"], "run": ["a prompt"], "submit": ["a prompt"],
+                 "batch submit": [__file__, "--format", "text"]}
         names = self.kafka_commands()
         self.assertLessEqual({"run", "submit", "runs follow", "topics apply"}, set(names))
         for name in names:
             if name in words or not re.search(r"usage: .*\] [A-Z]", self.call("help", *name.split()).stdout):
                 call = name.split() + words.get(name, [])
-                self.assertIn("sandfleet.no.such", self.call(*call, "-X", "sandfleet.no.such=1", status=78).stderr)
+                self.refused(*call, "-X", "sandfleet.no.such=1")
                 self.configure("[x]\nkafka.sandfleet.no.such = 1\n")
-                self.assertIn("sandfleet.no.such", self.call("--profile", "x", *call, status=78).stderr)
+                self.refused("--profile", "x", *call)
 
     def test_a_password_comes_from_the_profile_and_not_from_the_command_line(self):
         # no broker is there: what was refused ends at once, what was taken waits for one
