@@ -14,20 +14,36 @@ const char *permission_name(enum permission p)
     return names[p];
 }
 
-static bool fits(const char *pattern, struct str path, struct str param[ROUTE_PARAMS])
+/* How many parameters the path has by this pattern; -1: it is another path. */
+static int fits(const char *pattern, struct str path, struct str param[ROUTE_PARAMS])
 {
     struct str want = str_of(pattern), a, b;
-    size_t n = 0;
+    int n = 0;
 
     while (str_next(&want, '/', &a)) {
         if (!str_next(&path, '/', &b))
-            return false;
+            return -1;
         if (str_is(a, "{}") && b.n > 0 && n < ROUTE_PARAMS)
             param[n++] = b;
         else if (!str_eq(a, b))
-            return false;
+            return -1;
     }
-    return !str_next(&path, '/', &b);
+    return str_next(&path, '/', &b) ? -1 : n;
+}
+
+/* What is written out goes before a parameter: /v1/dlq/purge is no letter. */
+static int fewest(const struct route *rows, size_t n, struct str path)
+{
+    int best = ROUTE_PARAMS;
+
+    for (size_t i = 0; i < n; i++) {
+        struct str param[ROUTE_PARAMS];
+        int has = fits(rows[i].path, path, param);
+
+        if (has >= 0 && has < best)
+            best = has;
+    }
+    return best;
 }
 
 static void allow(char allowed[ROUTE_METHODS_ROOM], const char *method)
@@ -42,12 +58,13 @@ void route_find(const struct route *rows, size_t n, const char *method, struct s
                 struct route_match *out)
 {
     const char *want = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    int params = fewest(rows, n, path);
 
     *out = (struct route_match){0};
     for (size_t i = 0; i < n; i++) {
         struct str param[ROUTE_PARAMS] = {0};
 
-        if (!fits(rows[i].path, path, param))
+        if (fits(rows[i].path, path, param) != params)
             continue;
         allow(out->allowed, rows[i].method);
         if (strcmp(rows[i].method, want) != 0)

@@ -41,8 +41,8 @@ def sql(tenant):
     for n, state in enumerate(STATES * 3):
         run, group = run_id(tenant, n), n // len(STATES)
         started = state not in ("queued", "expired")
-        runs.append(f"({quote(run)}, '{DAY}', {quote(tenant)}, {quote('batch/1' if group == 1 else None)}, {quote(f'item-{n}')},"
-                    f" {quote(f'session/{state}' if group == 2 else None)}, 'interactive', 'claude', 'sonnet', 'default', 'Say hello.',"
+        runs.append(f"({quote(run)}, '{DAY}', {quote(tenant)}, {quote(f'batch/{tenant}' if group == 1 else None)}, {quote(f'item-{n}')},"
+                    f" {quote(f'session/{tenant}/{state}' if group == 2 else None)}, 'interactive', 'claude', 'sonnet', 'default', 'Say hello.',"
                     f" '{{\"n\":{n}}}', {quote(state)}, {quote(ENDS.get(state))}, {quote('usage_limit' if state == 'held' else None)},"
                     f" {1 if started else 0}, {quote(f'sbx-{tenant}-{n}' if started else None)}, {quote('Done.' if state == 'completed' else None)},"
                     f" now(), {'now()' if started else 'NULL'}, {'now()' if state in ENDS else 'NULL'}, {'true' if state in ENDS else 'false'})")
@@ -79,6 +79,6 @@ FLEET = """
 
 def things(tenant):
     """By the name of the parameter in a path."""
-    return {"run_id": [run_id(tenant, n) for n in range(3 * len(STATES))], "batch_id": ["batch/1"],
-            "session_id": [f"session/{state}" for state in STATES],
+    return {"run_id": [run_id(tenant, n) for n in range(3 * len(STATES))], "batch_id": [f"batch/{tenant}"],
+            "session_id": [f"session/{tenant}/{state}" for state in STATES],
             "sandbox_id": [f"sbx-{tenant}-{n}" for n in (2, 24, 25, 6, 7, 8)]}

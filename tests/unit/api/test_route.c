@@ -22,6 +22,8 @@ static const struct route table[] = {
     ROUTE("GET", "/v1/runs/{}", READ, handler),
     ROUTE("GET", "/v1/runs/{}/attempts/{}", READ, handler),
     ROUTE("DELETE", "/v1/sessions/{}", ADMIN, handler),
+    ROUTE("GET", "/v1/dlq/{}", ADMIN, handler),
+    ROUTE("POST", "/v1/dlq/purge", ADMIN, handler),
 };
 
 static struct row {
@@ -42,6 +44,9 @@ static struct row {
     {"GET", "/v1/runs//attempts/2", -1, "", NULL, NULL},
     {"DELETE", "/v1/sessions/s", 4, "DELETE, OPTIONS", "s", NULL},
     {"GET", "/v1/sessions/s", -1, "DELETE, OPTIONS", NULL, NULL},
+    {"GET", "/v1/dlq/purge", -1, "POST, OPTIONS", NULL, NULL},
+    {"POST", "/v1/dlq/purge", 6, "POST, OPTIONS", NULL, NULL},
+    {"GET", "/v1/dlq/purge1", 5, "GET, HEAD, OPTIONS", "purge1", NULL},
     {"GET", "v1/runs", -1, "", NULL, NULL},
     {"GET", "//v1/runs", -1, "", NULL, NULL},
     {"GET", "", -1, "", NULL, NULL},
