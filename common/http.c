@@ -5,9 +5,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <sodium.h>
 
 #include "common/banned.h"
 
@@ -256,6 +259,28 @@ static bool pool_setup(struct http *h, const struct http_opts *opts)
     return true;
 }
 
+/* Requests carry keys and tokens, and libcurl makes copies of them: none is left behind. */
+static void wipe_free(void *p)
+{
+    if (p)
+        sodium_memzero(p, malloc_usable_size(p));
+    free(p);
+}
+
+static void *wipe_realloc(void *p, size_t n)
+{
+    size_t had = p ? malloc_usable_size(p) : 0;
+
+    if (p && n <= had)
+        return p;
+    void *more = malloc(n);
+    if (more && p) {
+        memcpy(more, p, had);
+        wipe_free(p);
+    }
+    return more;
+}
+
 enum err_code http_new(struct loop *l, const struct http_opts *opts, struct http **out,
                        struct err *err)
 {
@@ -265,7 +290,8 @@ enum err_code http_new(struct loop *l, const struct http_opts *opts, struct http
     if (opts->ca_file && access(opts->ca_file, R_OK) != 0)
         return err_set(err, ERR_CONFIG, "cannot read '%s': %s; name a PEM file of authorities",
                        opts->ca_file, strerror(errno));
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_free, wipe_realloc, strdup,
+                             calloc) != CURLE_OK)
         return err_set(err, ERR_NOMEM, "start libcurl");
     struct http *h = pool_alloc(l);
     if (!h) {

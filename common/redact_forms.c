@@ -66,30 +66,38 @@ static void json_html(struct str s, struct out *o)
 
 /* --- URLs, hex --------------------------------------------------------------------- */
 
-static bool stays_in_url(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           memchr("-._~", c, 4);
-}
+/* Besides letters and digits. Encoders differ: RFC 3986, the same without "~", JavaScript's, and
+ * that of forms, where a blank is a plus. */
+static const char *const url_sets[] = {"-._~", "-._", "-._~!*'()", "-._*"};
+enum { URL_FORM = 3 };
 
-static void url_escape(struct str s, bool upper, struct out *o)
+static void url_escape(struct str s, size_t set, bool upper, struct out *o)
 {
+    const char *stays = url_sets[set];
+
     for (size_t i = 0; i < s.n; i++) {
-        if (stays_in_url(s.p[i]))
-            put(o, &s.p[i], 1);
+        char c = s.p[i];
+
+        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+            memchr(stays, c, strlen(stays)))
+            put(o, &c, 1);
+        else if (set == URL_FORM && c == ' ')
+            put(o, "+", 1);
         else
-            put_code(o, "%", (unsigned char)s.p[i], upper);
+            put_code(o, "%", (unsigned char)c, upper);
     }
 }
 
-static void url_upper(struct str s, struct out *o)
+static enum err_code give_urls(struct str s, struct out *o, redact_form_fn give, void *ctx,
+                               struct err *err)
 {
-    url_escape(s, true, o);
-}
-
-static void url_lower(struct str s, struct out *o)
-{
-    url_escape(s, false, o);
+    for (size_t form = 0; form < 2 * COUNTOF(url_sets); form++) {
+        o->n = 0;
+        url_escape(s, form / 2, form % 2, o);
+        if (o->n >= REDACT_LEAST_BYTES && give(ctx, (struct str){o->p, o->n}, err) != ERR_OK)
+            return err->code;
+    }
+    return ERR_OK;
 }
 
 static void hex_upper(struct str s, struct out *o)
@@ -165,9 +173,9 @@ typedef void (*form_fn)(struct str s, struct out *o);
 static const struct {
     form_fn first, then;
 } forms[] = {
-    {as_it_is, NULL},  {json_plain, NULL},       {json_slash, NULL},       {json_html, NULL},
-    {url_upper, NULL}, {json_plain, json_plain}, {json_slash, json_plain}, {json_html, json_plain},
-    {url_lower, NULL}, {hex_lower, NULL},        {hex_upper, NULL},
+    {as_it_is, NULL},         {json_plain, NULL},      {json_slash, NULL},
+    {json_html, NULL},        {hex_lower, NULL},       {json_plain, json_plain},
+    {json_slash, json_plain}, {json_html, json_plain}, {hex_upper, NULL},
 };
 
 static enum err_code give_all(struct str s, struct out *one, struct out *two, redact_form_fn give,
@@ -184,7 +192,9 @@ static enum err_code give_all(struct str s, struct out *one, struct out *two, re
         if (form.n >= REDACT_LEAST_BYTES && give(ctx, form, err) != ERR_OK)
             return err->code;
     }
-    enum err_code rc = give_base64(s, one, give, ctx, err);
+    enum err_code rc = give_urls(s, one, give, ctx, err);
+    if (rc == ERR_OK)
+        rc = give_base64(s, one, give, ctx, err);
     if (rc == ERR_OK)
         rc = give_lines(s, 76, one, give, ctx, err);
     return rc == ERR_OK ? give_lines(s, 64, one, give, ctx, err) : rc;

@@ -33,7 +33,7 @@ static const struct opt test_rows[] = {
 };
 
 static const struct opt rm_rows[] = {
-    {"force", 0, OPT_BOOL, AT(force), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Also while runs use it: they go on, but fail where another worker takes them over."},
+    {"force", 0, OPT_BOOL, AT(force), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Also while runs use it: they go on."},
 };
 
 static const struct opt rewrap_rows[] = {

@@ -58,9 +58,10 @@ static enum err_code not_found(const char *name, struct err *err)
 
 /* --- one ---------------------------------------------------------------------- */
 
-#define COLUMNS                                                                                    \
+#define COLUMNS_OF(table)                                                                          \
     " name, tenant, kind, base_url, pool, generation, key_id, encode(wrapped, 'hex'),"             \
-    " encode(sealed, 'hex') FROM ledger.credentials"
+    " encode(sealed, 'hex') FROM " table
+#define COLUMNS COLUMNS_OF("ledger.credentials")
 enum column {
     COL_NAME,
     COL_TENANT,
@@ -120,20 +121,36 @@ void credential_row_release(struct credential_row *r)
     *r = (struct credential_row){0};
 }
 
+/* Of row c, before its secret goes: runs that have it go on. */
+#define RETIRE(whose)                                                                              \
+    " retired AS (INSERT INTO ledger.retired_secrets (name, generation, tenant, pool, kind,"       \
+    " base_url, key_id, wrapped, sealed) SELECT c.name, c.generation, c.tenant, c.pool, c.kind,"   \
+    " c.base_url, c.key_id, c.wrapped, c.sealed FROM ledger.credentials c " whose                  \
+    " ON CONFLICT DO NOTHING)"
+
 /* --- changes ------------------------------------------------------------------ */
 
 /* $1 name $2 tenant $3 kind $4 base_url $5 pool $6 key_id $7 wrapped $8 sealed $9 replace */
-static const char add_sql[] =
-    "WITH changed AS (INSERT INTO ledger.credentials AS c"
-    " (name, tenant, kind, base_url, pool, key_id, wrapped, sealed)"
-    " SELECT $1, $2, $3, $4, $5, $6, decode($7, 'hex'), decode($8, 'hex')"
-    " WHERE NOT EXISTS (SELECT FROM ledger.credentials o WHERE o.pool = $1 OR o.name = $5)"
-    " ON CONFLICT (name) DO UPDATE SET tenant = EXCLUDED.tenant, kind = EXCLUDED.kind,"
-    " base_url = EXCLUDED.base_url, pool = EXCLUDED.pool, key_id = EXCLUDED.key_id,"
-    " wrapped = EXCLUDED.wrapped, sealed = EXCLUDED.sealed, generation = c.generation + 1,"
-    " hold_until = NULL, hold_reason = NULL, created_at = now(), rotated_at = NULL, windows = '{}'"
-    " WHERE $9::bool OR (c.name = '" CREDENTIAL_DEFAULT "' AND c.kind = 'none')"
-    " RETURNING name)" AND_TELL;
+static const char add_sql[] = "WITH" RETIRE(
+    "WHERE c.name = $1 AND ($9::bool OR (c.name = '" CREDENTIAL_DEFAULT
+    "' AND c.kind = 'none'))") ","
+                               " changed AS (INSERT INTO ledger.credentials AS c"
+                               " (name, tenant, kind, base_url, pool, key_id, wrapped, sealed)"
+                               " SELECT $1, $2, $3, $4, $5, $6, decode($7, 'hex'), decode($8, "
+                               "'hex')"
+                               " WHERE NOT EXISTS (SELECT FROM ledger.credentials o WHERE o.pool = "
+                               "$1 OR o.name = $5)"
+                               " ON CONFLICT (name) DO UPDATE SET tenant = EXCLUDED.tenant, kind = "
+                               "EXCLUDED.kind,"
+                               " base_url = EXCLUDED.base_url, pool = EXCLUDED.pool, key_id = "
+                               "EXCLUDED.key_id,"
+                               " wrapped = EXCLUDED.wrapped, sealed = EXCLUDED.sealed, generation "
+                               "= EXCLUDED.generation,"
+                               " hold_until = NULL, hold_reason = NULL, created_at = now(), "
+                               "rotated_at = NULL, windows = '{}'"
+                               " WHERE $9::bool OR (c.name = '" CREDENTIAL_DEFAULT
+                               "' AND c.kind = 'none')"
+                               " RETURNING name)" AND_TELL;
 
 enum err_code credential_rows_add(PGconn *conn, const struct credential_what *w, struct str pool,
                                   const struct sealed *sealed, bool replace, struct err *err)
@@ -168,12 +185,18 @@ enum err_code credential_rows_add(PGconn *conn, const struct credential_what *w,
 }
 
 /* $1 name $2 generation $3 key_id $4 wrapped $5 sealed */
-static const char rotate_sql[] =
-    "WITH changed AS (UPDATE ledger.credentials SET key_id = $3, wrapped = decode($4, 'hex'),"
-    " sealed = decode($5, 'hex'), generation = generation + 1, rotated_at = now(), windows = '{}',"
-    " hold_until = CASE WHEN hold_until = 'infinity' THEN hold_until END,"
-    " hold_reason = CASE WHEN hold_until = 'infinity' THEN hold_reason END"
-    " WHERE name = $1 AND generation = $2::int RETURNING name)" AND_TELL;
+static const char rotate_sql[] = "WITH" RETIRE(
+    "WHERE c.name = $1 AND c.generation = $2::int") ","
+                                                    " changed AS (UPDATE ledger.credentials SET "
+                                                    "key_id = $3, wrapped = decode($4, 'hex'),"
+                                                    " sealed = decode($5, 'hex'), generation = "
+                                                    "DEFAULT, rotated_at = now(), windows = '{}',"
+                                                    " hold_until = CASE WHEN hold_until = "
+                                                    "'infinity' THEN hold_until END,"
+                                                    " hold_reason = CASE WHEN hold_until = "
+                                                    "'infinity' THEN hold_reason END"
+                                                    " WHERE name = $1 AND generation = $2::int "
+                                                    "RETURNING name)" AND_TELL;
 
 enum err_code credential_rows_rotate(PGconn *conn, const struct credential_row *old,
                                      const struct sealed *sealed, struct err *err)
@@ -212,13 +235,18 @@ enum err_code credential_rows_enable(PGconn *conn, const char *name, bool enable
 }
 
 /* $1 name $2 force: whether it was there, how many runs use it, whether it is gone */
-static const char remove_sql[] =
-    "WITH there AS (SELECT name FROM ledger.credentials WHERE name = $1 FOR UPDATE),"
-    " used AS (SELECT count(*) AS n FROM ledger.claims"
-    " WHERE credential_used = $1 AND state = 'running'),"
-    " gone AS (DELETE FROM ledger.credentials c USING there, used"
-    " WHERE c.name = there.name AND (used.n = 0 OR $2::bool) RETURNING c.name)"
-    " SELECT (SELECT count(*) FROM there), (SELECT n FROM used), (SELECT count(*) FROM gone)";
+static const char remove_sql[] = "WITH there AS (SELECT name FROM ledger.credentials WHERE name = "
+                                 "$1 FOR UPDATE),"
+                                 " used AS (SELECT count(*) AS n FROM ledger.claims"
+                                 " WHERE credential_used = $1 AND state = 'running')," RETIRE(
+                                     "JOIN there USING (name) CROSS JOIN used WHERE (used.n = 0 OR "
+                                     "$2::bool)") ","
+                                                  " gone AS (DELETE FROM ledger.credentials c "
+                                                  "USING there, used"
+                                                  " WHERE c.name = there.name AND (used.n = 0 OR "
+                                                  "$2::bool) RETURNING c.name)"
+                                                  " SELECT (SELECT count(*) FROM there), (SELECT n "
+                                                  "FROM used), (SELECT count(*) FROM gone)";
 
 enum err_code credential_rows_remove(PGconn *conn, const char *name, bool force, struct err *err)
 {
@@ -243,12 +271,17 @@ enum err_code credential_rows_remove(PGconn *conn, const char *name, bool force,
 static const char lacking_sql[] = "SELECT count(*), min(worker_id) FROM ledger.workers"
                                   " WHERE NOT $1 = ANY (key_ids)";
 
-static const char sealed_sql[] = "SELECT" COLUMNS " WHERE sealed IS NOT NULL ORDER BY name";
+static const char sealed_sql[] =
+    "SELECT" COLUMNS " WHERE sealed IS NOT NULL UNION ALL SELECT" COLUMNS_OF(
+        "ledger.retired_secrets") " WHERE sealed IS NOT NULL ORDER BY name";
 
-/* $1 name $2 generation $3 key it was wrapped with $4 the new one $5 wrapped */
-static const char rewrap_sql[] =
-    "UPDATE ledger.credentials SET key_id = $4, wrapped = decode($5, 'hex')"
-    " WHERE name = $1 AND generation = $2::int AND key_id = $3 RETURNING name";
+/* $1 name $2 generation $3 key it was wrapped with $4 the new one $5 wrapped. It may be retired
+ * while we look. */
+#define REWRAP(table)                                                                              \
+    "UPDATE ledger." table " SET key_id = $4, wrapped = decode($5, 'hex')"                         \
+    " WHERE name = $1 AND generation = $2::int AND key_id = $3 RETURNING name"
+static const char rewrap_sql[] = "WITH current AS (" REWRAP("credentials") "), retired AS (" REWRAP(
+    "retired_secrets") ") SELECT * FROM current UNION ALL SELECT * FROM retired";
 
 static enum err_code all_workers_have(PGconn *conn, const char *key, struct err *err)
 {

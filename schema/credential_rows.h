@@ -44,7 +44,7 @@ enum err_code credential_rows_rotate(PGconn *conn, const struct credential_row *
 enum err_code credential_rows_enable(PGconn *conn, const char *name, bool enabled,
                                      struct err *err) MUST_USE;
 
-/* ERR_CONFLICT: runs use it just now, unless force. ERR_NOT_FOUND. */
+/* ERR_CONFLICT: runs use it just now, unless force; those go on. ERR_NOT_FOUND. */
 enum err_code credential_rows_remove(PGconn *conn, const char *name, bool force,
                                      struct err *err) MUST_USE;
 

@@ -26,10 +26,19 @@
 /* Nothing but a limit keeps it from starting. */
 #define DUE DUE_NOW " AND " SESSION_FREE
 
-/* What claim_credential_read() reads, of row m of ledger.credentials. */
+/* What claim_credential_read() reads, of row m: of claim t's credential as it is, or as it was when the
+ * attempt began. */
+#define CREDENTIAL_COLUMNS                                                                         \
+    "name, tenant, pool, base_url, kind, generation, key_id, wrapped, sealed"
 #define CLAIM_CREDENTIAL                                                                           \
     "m.name, m.tenant, m.pool, m.base_url, m.kind, m.generation, m.key_id,"                        \
     " encode(m.wrapped, 'hex'), encode(m.sealed, 'hex')"
+#define OF_CREDENTIAL_USED                                                                         \
+    " WHERE name = t.credential_used AND generation = t.credential_generation"
+#define CREDENTIAL_USED                                                                            \
+    "LATERAL (SELECT " CREDENTIAL_COLUMNS " FROM ledger.credentials" OF_CREDENTIAL_USED            \
+    " UNION ALL SELECT " CREDENTIAL_COLUMNS " FROM ledger.retired_secrets" OF_CREDENTIAL_USED      \
+    " LIMIT 1) m ON true"
 
 /* What ledger_claim_read() reads. Ages are by the database's clock alone. */
 #define CLAIM                                                                                      \
@@ -39,7 +48,7 @@
     " t.published, coalesce(t.expires_at <= now(), false),"                                        \
     " (extract(epoch FROM clock_timestamp() - t.started_at) * 1000)::bigint,"                      \
     " (extract(epoch FROM clock_timestamp() - t.created_at) * 1000)::bigint, " CLAIM_CREDENTIAL    \
-    " FROM taken t LEFT JOIN ledger.credentials m ON m.name = t.credential_used"
+    " FROM taken t LEFT JOIN " CREDENTIAL_USED
 
 /* The limit of one; NULL: none. A row of its own goes before that of all. */
 #define LIMIT_OF(scope, name, setting)                                                             \
@@ -83,7 +92,8 @@
 
 /* member: the credentials, how many runs each has, and how many more it may have. */
 #define MEMBERS                                                                                    \
-    " member AS MATERIALIZED (SELECT m.name, m.tenant, m.pool, m.key_id, m.hold_until,"            \
+    " member AS MATERIALIZED (SELECT m.name, m.tenant, m.pool, m.key_id, m.generation,"            \
+    " m.hold_until,"                                                                              \
     " m.hold_reason, b.n AS busy, "                                                                \
     LIMIT_OF("credential", "m.name", "concurrency") " - b.n AS n FROM ledger.credentials m"        \
     " CROSS JOIN LATERAL (SELECT coalesce(sum(r.n), 0) AS n FROM running r"                        \

@@ -43,7 +43,7 @@ const char ledger_sql_take_lock[] =
     " FROM (SELECT DISTINCT tenant, credential FROM queue) w),"                                    \
     " wanted AS (SELECT w.credential, w.whose, EXISTS (SELECT FROM member m WHERE "                \
     SERVES("w.whose") ") AS known FROM (SELECT DISTINCT credential, whose FROM asked) w),"         \
-    " seat AS MATERIALIZED (SELECT w.credential AS wanted, w.whose, m.name,"                       \
+    " seat AS MATERIALIZED (SELECT w.credential AS wanted, w.whose, m.name, m.generation,"         \
     " row_number() OVER (PARTITION BY w.credential, w.whose ORDER BY m.busy + i.n, m.name) AS nth" \
     " FROM wanted w JOIN member m ON " SERVES("w.whose") " CROSS JOIN LATERAL"                     \
     " generate_series(1, least(m.n, (SELECT n FROM room))::int) i(n)"                              \
@@ -94,7 +94,8 @@ const char ledger_sql_take_lock[] =
     " by_tenant AS (SELECT *, " NTH("tenant") " AS nth_of_tenant FROM tagged),"                    \
     " by_wanted AS (SELECT *, " NTH("credential, whose") " AS nth_of_wanted FROM by_tenant"        \
     " WHERE tenant_room IS NULL OR nth_of_tenant <= tenant_room),"                                 \
-    " seated AS (SELECT w.*, s.name AS credential_used FROM by_wanted w LEFT JOIN seat s"          \
+    " seated AS (SELECT w.*, s.name AS credential_used, s.generation FROM by_wanted w"             \
+    " LEFT JOIN seat s"                                                                            \
     " ON s.wanted = w.credential AND s.whose = w.whose AND s.nth = w.nth_of_wanted"                \
     " WHERE s.name IS NOT NULL OR NOT w.known),"                                                   \
     " by_member AS (SELECT *, " NTH("credential_used") " AS nth_of_member FROM seated),"           \
@@ -112,7 +113,7 @@ const char ledger_sql_take_lock[] =
 #define TAKEN                                                                                      \
     " taken AS (UPDATE ledger.claims c SET state = 'running', epoch = c.epoch + 1,"                \
     " attempt = c.attempt + 1, worker_id = $1, started = false, started_at = NULL,"                \
-    " credential_used = l.credential_used, log_offset = 0, log_line = 0, hold_reason = NULL,"      \
+    " credential_used = l.credential_used, credential_generation = l.generation, log_offset = 0, log_line = 0, hold_reason = NULL,"      \
     " told_reason = NULL, told_at = NULL, updated_at = now()"                                      \
     " FROM locked l WHERE c.run_id = l.run_id"                                                     \
     " AND c.run_id = ANY (ARRAY(SELECT run_id FROM locked)) RETURNING c.*)"

@@ -72,9 +72,13 @@ const char ledger_sql_told[] =
     "UPDATE ledger.claims SET told_reason = $3 WHERE run_id = $1 AND epoch = $2::int"
     " AND state = 'waiting' RETURNING run_id";
 
-/* A key that the virtual time has passed is as good as none. */
+/* A key that the virtual time has passed is as good as none. A secret that was retired goes with the
+ * last run that has it; one that is taken just now is not seen yet. */
 const char ledger_sql_tidy[] =
-    "DELETE FROM ledger.shares s USING ledger.shares v WHERE s.of <> 'lane'"
-    " AND s.name <> '' AND v.of = s.of AND v.name = '' AND s.tag <= v.tag";
+    "WITH idle AS (DELETE FROM ledger.shares s USING ledger.shares v WHERE s.of <> 'lane'"
+    " AND s.name <> '' AND v.of = s.of AND v.name = '' AND s.tag <= v.tag)"
+    " DELETE FROM ledger.retired_secrets r WHERE r.retired_at < now() - interval '1 minute'"
+    " AND NOT EXISTS (SELECT FROM ledger.claims c WHERE c.state = 'running'"
+    " AND c.credential_used = r.name AND c.credential_generation = r.generation)";
 
 // clang-format on

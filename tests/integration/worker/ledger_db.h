@@ -88,7 +88,8 @@ static inline int empty(void **state)
     if (PQtransactionStatus(db.conn) != PQTRANS_IDLE) /* what a test left that failed */
         run_sql(db.conn, "ROLLBACK");
     run_sql(db.conn, "TRUNCATE ledger.claims, ledger.workers, ledger.cancellations,"
-                     " ledger.sandboxes, ledger.credentials, ledger.starts, ledger.shares");
+                     " ledger.sandboxes, ledger.credentials,"
+                     " ledger.retired_secrets, ledger.starts, ledger.shares");
     run_sql(db.conn, "DELETE FROM ledger.limits");
     return 0;
 }
@@ -166,8 +167,8 @@ static inline int insert_wanting(const char *id, const char *credential)
 /* Credentials without a secret, which any worker can open. */
 static inline int have_credentials(const char *names, const char *pools)
 {
-    return ROWS("INSERT INTO ledger.credentials (name, pool, kind)"
-                " SELECT n, p, 'none' FROM unnest($1::text[], $2::text[]) AS x(n, p)"
+    return ROWS("INSERT INTO ledger.credentials (name, pool, kind, generation)"
+                " SELECT n, p, 'none', 1 FROM unnest($1::text[], $2::text[]) AS x(n, p)"
                 " RETURNING name",
                 names, pools);
 }

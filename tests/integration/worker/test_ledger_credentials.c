@@ -81,6 +81,35 @@ static void the_next_secret_is_not_held_for_the_last(void **state)
     assert_int_equal(ROWS(ledger_sql_hold_credential, "a", "3600000", "auth", "2"), 1);
 }
 
+/* What a run that is taken over has is what it began with. */
+static void who_takes_over_gets_the_secret_that_the_run_has(void **state)
+{
+    struct claim c;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_string_equal(used(RUN(1), "solo"), "solo");
+    beat("w1");
+    run_sql(db.conn,
+            "INSERT INTO ledger.retired_secrets (name, generation, tenant, kind, base_url)"
+            " SELECT name, generation, tenant, kind, 'https://before' FROM ledger.credentials"
+            " WHERE name = 'solo'");
+    run_sql(db.conn, "DELETE FROM ledger.credentials WHERE name = 'solo'");
+    run_sql(db.conn, ledger_sql_tidy); /* not before a minute is over */
+    run_sql(db.conn, "UPDATE ledger.retired_secrets SET retired_at = now() - interval '1 hour'");
+    run_sql(db.conn, ledger_sql_tidy); /* nor while a run has it */
+    PGresult *res = ASK(ledger_sql_take_over, "w2", "w1", "0", "9");
+    assert_int_equal(PQntuples(res), 1);
+    assert_int_equal(ledger_claim_read(res, 0, &c, &err), ERR_OK);
+    PQclear(res);
+    assert_non_null(c.credential);
+    assert_string_equal(c.credential->base_url, "https://before");
+    claim_release(&c);
+    close_run(RUN(1), "2", NULL, "parked");
+    run_sql(db.conn, ledger_sql_tidy);
+    assert_string_equal(value("SELECT count(*) FROM ledger.retired_secrets"), "0");
+}
+
 static void a_disabled_one_is_passed_over(void **state)
 {
     (void)state;
@@ -149,6 +178,7 @@ int main(void)
         TEST(one_that_is_held_is_passed_over),
         TEST(the_longer_of_two_holds_stays),
         TEST(the_next_secret_is_not_held_for_the_last),
+        TEST(who_takes_over_gets_the_secret_that_the_run_has),
         TEST(a_disabled_one_is_passed_over),
         TEST(another_tenant_s_is_as_good_as_none),
         TEST(one_s_own_and_everybody_s_are_one_pool),

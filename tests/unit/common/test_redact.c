@@ -111,6 +111,9 @@ static struct form {
     {"odd, JSON in JSON", ODD, "\"{\\\"k\\\":\\\"|a\\\\\\\"b\\\\\\\\c/d<e>'f&g+h=i j|\\\"}\""},
     {"odd, in a URL", ODD, "?k=|a%22b%5Cc%2Fd%3Ce%3E%27f%26g%2Bh%3Di%20j|&x"},
     {"odd, in a URL, small", ODD, "?k=|a%22b%5cc%2fd%3ce%3e%27f%26g%2bh%3di%20j|&x"},
+    {"odd, in a URL of JavaScript's", ODD, "?k=|a%22b%5Cc%2Fd%3Ce%3E'f%26g%2Bh%3Di%20j|&x"},
+    {"odd, in a form", ODD, "k=|a%22b%5Cc%2Fd%3Ce%3E%27f%26g%2Bh%3Di+j|&x"},
+    {"a tilde, in an old URL", TOKEN, "?k=|sk-ant-oat01-Zf3.kQ%7E9|"},
     {"long, base64 in lines", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
      "|MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4|"
      "\\n|OWFiY2RlZ|g==\\n"},
