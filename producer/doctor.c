@@ -117,6 +117,7 @@ static void begin(struct trial *t, const struct doctor_settings *s)
     t->fd = -1;
     if (pipe2(ends, O_CLOEXEC) != 0 || (t->pid = fork()) < 0) {
         doctor_failed(t->result, ERR_INTERNAL, "cannot start the check: %s", strerror(errno));
+        doctor_next(t->result, "may this user have more processes and files? ulimit -a");
         t->done = true;
         return;
     }
@@ -142,6 +143,8 @@ static void finish(struct trial *t, int64_t deadline_ms, bool in_time)
         doctor_failed(r, ERR_TIMEOUT, "no answer within %lld ms", (long long)deadline_ms);
     else if (n != (ssize_t)sizeof *r)
         doctor_failed(r, ERR_INTERNAL, "the check itself ended with status %d", status);
+    if (in_time && n != (ssize_t)sizeof *r)
+        doctor_next(r, "that is a bug of ours");
     if (!in_time)
         doctor_next(r, "is something between here and there that swallows packets? --deadline "
                        "gives it more time");

@@ -82,10 +82,11 @@ void doctor_topics(const struct doctor_settings *s, struct doctor_result *r)
     size_t n = 0;
     FILE *told = open_memstream(&text, &n);
 
-    if (!told)
+    if (!told) {
         doctor_failed(r, ERR_NOMEM, "out of memory");
-    else if (open_kafka(s, &topics, &admin, &err) != ERR_OK ||
-             topics_compare(&topics, admin, told, &err) != ERR_OK) {
+        doctor_next(r, "free some");
+    } else if (open_kafka(s, &topics, &admin, &err) != ERR_OK ||
+               topics_compare(&topics, admin, told, &err) != ERR_OK) {
         doctor_failed(r, err.code, "%s", err.msg);
         doctor_next(r, "sandfleet topics apply, which says what it cannot change; --prefix is '%s'",
                     s->client.prefix);
@@ -281,6 +282,8 @@ static bool look(const struct doctor_settings *s, struct doctor_result *r, PGcon
     for (size_t i = 0; i < COUNTOF(read_by_sink); i++)
         if (add_topic(admin, topics->name[read_by_sink[i]], res, p, &err) != ERR_OK) {
             doctor_failed(r, err.code, "%s", err.msg);
+            doctor_next(r,
+                        "Kafka answers, but not for this topic; its log says why, and it may pass");
             return false;
         }
     return true;
@@ -321,6 +324,7 @@ void doctor_sink(const struct doctor_settings *s, struct doctor_result *r)
 
     if (open_kafka(s, &topics, &admin, &err) != ERR_OK) {
         doctor_failed(r, err.code, "%s", err.msg);
+        doctor_next(r, "sandfleet config show");
         return;
     }
     if (!look(s, r, &conn, admin, &topics, &first))

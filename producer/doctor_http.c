@@ -65,7 +65,7 @@ static const char *join(struct buf *out, const char *url, const char *path)
 
 /* --- the API ------------------------------------------------------------------------------ */
 
-/* "database, kafka": those members of /readyz that are false. */
+/* "database_down, kafka_down": the reasons of /readyz. */
 static void put_not_ready(struct str body, struct buf *out)
 {
     AUTO_JSON *tree = NULL;
@@ -73,9 +73,9 @@ static void put_not_ready(struct str body, struct buf *out)
 
     if (json_parse(body, 0, &tree, &err) != ERR_OK)
         return;
-    for (const cJSON *m = tree->child; m; m = m->next)
-        if (cJSON_IsFalse(m) && strcmp(m->string, "ready") != 0)
-            buf_addf(out, "%s%s", out->len ? ", " : "", m->string);
+    for (const cJSON *m = cJSON_GetArrayItem(json_get(tree, "reasons"), 0); m; m = m->next)
+        if (cJSON_IsString(m))
+            buf_addf(out, "%s%s", out->len ? ", " : "", m->valuestring);
 }
 
 void doctor_api(const struct doctor_settings *s, struct doctor_result *r)
@@ -92,9 +92,9 @@ void doctor_api(const struct doctor_settings *s, struct doctor_result *r)
         doctor_ok(r, "%.400s", api_url(s));
     } else if (q.status == 503) {
         put_not_ready(buf_str(&q.body), &lacks);
-        doctor_failed(r, ERR_UNAVAILABLE, "it is there but not ready; it lacks: %s",
-                      lacks.p ? lacks.p : "it does not say what");
-        doctor_next(r, "what it lacks has a check of its own above; its log says more");
+        doctor_failed(r, ERR_UNAVAILABLE, "it is there but not ready: %s",
+                      lacks.p ? lacks.p : "it does not say why");
+        doctor_next(r, "Kafka and the database have checks of their own above; its log says more");
     } else {
         doctor_failed(r, ERR_PROTOCOL, "%.200s answers with status %d", url.p, q.status);
         doctor_next(r, "is that sandfleet-api? --api-url (SANDFLEET_API_URL)");
@@ -115,9 +115,10 @@ void doctor_api_key(const struct doctor_settings *s, struct doctor_result *r)
                           "create` makes one");
     } else {
         doctor_failed(r, err.code, "%s", err.msg);
-        if (err.code == ERR_UNAUTHORIZED)
-            doctor_next(r, "sandfleet keys list tells those that count, and what they may do; "
-                           "sandfleet keys create makes another");
+        doctor_next(r, err.code == ERR_UNAUTHORIZED
+                           ? "sandfleet keys list tells those that count, and what they may do; "
+                             "sandfleet keys create makes another"
+                           : "the API's log, which has the request by its id");
     }
 }
 
