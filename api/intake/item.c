@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "producer/batch/message_params.h"
 #include "common/banned.h"
 
 void item_refuse(struct item *it, enum problem p, const char *fmt, ...)
@@ -37,6 +38,66 @@ static cJSON *read_object(struct str line, struct item *out)
                     err.code == ERR_OK ? "it is another value" : err.msg);
     return NULL;
 }
+
+/* --- lines of the Message Batches format ------------------------------------------------------ */
+
+static bool move_members(cJSON *from, cJSON *to, struct item *out)
+{
+    cJSON *one;
+
+    while ((one = from->child)) {
+        if (json_get(to, one->string)) {
+            item_refuse(out, PROBLEM_INVALID, "'%s' is in params, too: give one", one->string);
+            (void)snprintf(out->pointer, sizeof(out->pointer), "/%s", one->string);
+            return false;
+        }
+        (void)!cJSON_AddItemToObject(to, one->string, cJSON_DetachItemViaPointer(from, one));
+    }
+    return true;
+}
+
+/* What params says to a model, as members of a run request. False: *out says why not. */
+static bool read_params(cJSON *tree, struct item *out)
+{
+    cJSON *params = cJSON_DetachItemFromObjectCaseSensitive(tree, "params");
+    char *text = params ? cJSON_PrintUnformatted(params) : NULL;
+    AUTO_BUF members = BUF_INIT(2 * ITEM_MAX_BYTES), object = BUF_INIT(2 * ITEM_MAX_BYTES + 2);
+    struct err err = ERR_INIT;
+    AUTO_JSON *own = NULL;
+    bool max_tokens, none = !params;
+
+    cJSON_Delete(params);
+    if (none)
+        return true;
+    if (!text)
+        (void)err_set(&err, ERR_NOMEM, "out of memory");
+    else
+        (void)!message_params(str_of(text), &members, &max_tokens, out->pointer, &err);
+    buf_addc(&object, '{');
+    buf_addstr(&object, buf_str(&members));
+    buf_addc(&object, '}');
+    cJSON_free(text);
+    if (err.code == ERR_OK && object.rc == ERR_OK &&
+        json_parse(buf_str(&object), JSON_STRICT, &own, &err) == ERR_OK)
+        return move_members(own, tree, out);
+    out->problem = err.code == ERR_INVALID ? PROBLEM_INVALID : PROBLEM_INTERNAL;
+    (void)snprintf(out->detail, sizeof(out->detail), "%s",
+                   err.code == ERR_OK ? "params is too long" : err.msg);
+    return false;
+}
+
+/* Where it stood in the line. */
+static void point_into_params(struct item *out)
+{
+    const char *at =
+        out->pointer[0] == '/' ? message_params_pointer(str_of(out->pointer + 1)) : NULL;
+
+    if (at)
+        (void)snprintf(out->pointer, sizeof(out->pointer), "%s", at);
+}
+
+/* --- a line
+ * --------------------------------------------------------------------------------------- */
 
 static bool read_name(const cJSON *tree, struct item *out, struct body_errors *errors)
 {
@@ -78,6 +139,7 @@ static bool tell(struct item *out, const struct body_errors *errors)
 bool item_read(struct str line, const struct item_batch *b, struct item *out)
 {
     struct body_errors errors = BODY_ERRORS_INIT;
+    bool of_params;
     cJSON *tree;
 
     *out = (struct item){.problem = PROBLEMS, .run.request = RUN_REQUEST_INIT};
@@ -88,6 +150,11 @@ bool item_read(struct str line, const struct item_batch *b, struct item *out)
         cJSON_Delete(tree);
         return tell(out, &errors);
     }
+    of_params = json_get(tree, "params") != NULL;
+    if (!read_params(tree, out)) {
+        cJSON_Delete(tree);
+        return false;
+    }
     if (!body_defaults_add(tree, b->defaults)) {
         cJSON_Delete(tree);
         item_refuse(out, PROBLEM_INTERNAL, "out of memory");
@@ -97,7 +164,10 @@ bool item_read(struct str line, const struct item_batch *b, struct item *out)
     if (body_run_read(tree, &out->run, &errors))
         return true;
     item_release(out);
-    return tell(out, &errors);
+    (void)tell(out, &errors);
+    if (of_params)
+        point_into_params(out);
+    return false;
 }
 
 void item_release(struct item *it)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line of a batch's items: what it asks for, or why it is refused. Pure but for the clock. */
+/* One line of a batch's items: what it asks for, or why it is refused. An object of a run
+ * request's members, or custom_id and params as in the Message Batches format. Pure but for the
+ * clock. */
 #ifndef SANDFLEET_API_ITEM_H
 #define SANDFLEET_API_ITEM_H
 

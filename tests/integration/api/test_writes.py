@@ -232,6 +232,23 @@ def a_batch_takes_lines(door, second, key):
     assert got[0]["run_id"] in done.stdout, (done, got[0])
 
 
+def lines_of_message_batches(door, key):
+    door.ask("POST", "/v1/batches", key, {"batch_id": "msgs", "defaults": {"model": "sonnet", "max_turns": 2}})
+    turn = {"role": "user", "content": "hello"}
+    got = items(door, "msgs", [
+        {"custom_id": "a", "params": {"model": "opus", "max_tokens": 100, "system": "be brief", "messages": [turn]}, "timeout_s": 60},
+        {"custom_id": "b", "params": {"max_tokens": 100, "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}},
+        {"custom_id": "c", "params": {"messages": [turn], "top_p": 1}}, {"custom_id": "d", "params": {"messages": [turn]}, "prompt": "x"},
+        {"custom_id": "e", "params": {"messages": [{"role": "user", "content": "  "}]}}, {"custom_id": "f", "params": 5}], key)
+    assert [(g["status"], g["error"] and g["error"]["pointer"]) for g in got] == [
+        ("accepted", None), ("accepted", None), ("rejected", "/params/top_p"), ("rejected", "/prompt"),
+        ("rejected", "/params/messages/0/content"), ("rejected", "/params")], got
+    sent = {r[1]["custom_id"]: r[1] for r in records(door, "runs.batch") if r[1].get("batch_id") == "msgs"}
+    assert [sent["a"][name] for name in ("prompt", "model", "system_prompt", "timeout_s", "max_turns")] == [
+        "hello", "opus", "be brief", 60, 2], sent
+    assert (sent["b"]["prompt"], sent["b"]["model"]) == ("x", "sonnet"), sent
+
+
 def a_batch_is_made_once_for_its_key(door, second, key):
     def post(server, body):
         return server.ask("POST", "/v1/batches", key, body, {"Idempotency-Key": "kb", "Content-Type": "application/json"})
@@ -571,6 +588,7 @@ if __name__ == "__main__":
         the_same_key_is_the_same_run(door, second, key)
         twenty_at_once_are_one(door, second, key)
         a_batch_takes_lines(door, second, key)
+        lines_of_message_batches(door, key)
         a_batch_is_made_once_for_its_key(door, second, key)
         where_there_is_no_batch(door, key)
         any_length_in_little_memory(door, key)
