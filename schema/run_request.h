@@ -155,6 +155,8 @@ bool run_repo_of(const struct run_request *r, struct run_repo *out);       /* fa
 const cJSON *run_globs_of(const struct run_request *r); /* array of strings; NULL: none */
 bool run_wants_output(const struct run_request *r);     /* the agent's raw output, kept whole */
 
+/* A token that begins with "sk-ant-", in any text, member names included. */
+bool run_secret_in_tree(const cJSON *tree);
 /* The prompt's own rules, for the doors: empty (or only white space), over
  * RUN_PROMPT_MAX_BYTES, not UTF-8 (offset named), NUL. */
 enum err_code run_prompt_check(struct str prompt, struct err *err) MUST_USE;

@@ -17,7 +17,7 @@ static bool is_showable(const char *name)
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
             return false;
-    return s.n > 0 && s.n <= SHOWN_MAX && str_utf8(s, NULL);
+    return s.n > 0 && s.n <= SHOWN_MAX && str_utf8(s, NULL) && !strstr(name, "sk-ant-");
 }
 
 /* RFC 6901: ~ and / have names of their own. */

@@ -28,8 +28,14 @@ static cJSON *read_object(struct str line, struct item *out)
         item_refuse(out, PROBLEM_TOO_LARGE, "the line is over %d bytes", ITEM_MAX_BYTES);
         return NULL;
     }
-    if (json_parse(line, JSON_STRICT, &tree, &err) == ERR_OK && cJSON_IsObject(tree))
+    if (json_parse(line, JSON_STRICT, &tree, &err) == ERR_OK && cJSON_IsObject(tree) &&
+        !run_secret_in_tree(tree))
         return tree;
+    if (tree && run_secret_in_tree(tree)) { /* nothing of the line is told back */
+        cJSON_Delete(tree);
+        item_refuse(out, PROBLEM_SECRET, "a value contains \"sk-ant-\"; name a credential instead");
+        return NULL;
+    }
     cJSON_Delete(tree);
     if (err.code == ERR_NOMEM)
         item_refuse(out, PROBLEM_INTERNAL, "out of memory");
