@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/clock.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "common/banned.h"
@@ -70,6 +72,35 @@ char *clock_day(int64_t wall_ms, char out[CLOCK_TEXT])
     return out;
 }
 
+char *clock_rfc3339_us(int64_t wall_ms, int us, char out[CLOCK_TEXT])
+{
+    char *end;
+
+    clock_rfc3339(wall_ms, out);
+    end = strchr(out, 'Z');
+    if (end) {
+        *end++ = (char)('0' + us / 100 % 10);
+        *end++ = (char)('0' + us / 10 % 10);
+        *end++ = (char)('0' + us % 10);
+        memcpy(end, "Z", 2);
+    }
+    return out;
+}
+
+int64_t clock_wall_next_us(void)
+{
+    static _Atomic int64_t last;
+    struct timespec t;
+    int64_t now, before = atomic_load(&last);
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    do {
+        now = now > before ? now : before + 1;
+    } while (!atomic_compare_exchange_weak(&last, &before, now));
+    return now;
+}
+
 /* Takes `digits` digits off *s as a number in low..high. */
 static bool take_number(struct str *s, size_t digits, int low, int high, int *out)
 {
@@ -113,12 +144,12 @@ static bool take_date(struct str *s, struct tm *t)
     return true;
 }
 
-/* "01:02:03" and its fraction, of which milliseconds are kept. */
-static bool take_time(struct str *s, struct tm *t, int *ms)
+/* "01:02:03" and its fraction, of which microseconds are kept. */
+static bool take_time(struct str *s, struct tm *t, int *us)
 {
-    int weight = 100;
+    int weight = 100000;
 
-    *ms = 0;
+    *us = 0;
     if (!take_number(s, 2, 0, 23, &t->tm_hour) || !take_char(s, ":") ||
         !take_number(s, 2, 0, 59, &t->tm_min) || !take_char(s, ":") ||
         !take_number(s, 2, 0, 60, &t->tm_sec)) /* 60: a leap second */
@@ -128,7 +159,7 @@ static bool take_time(struct str *s, struct tm *t, int *ms)
     for (int digit, seen = 0;; seen++, weight /= 10) {
         if (!take_number(s, 1, 0, 9, &digit))
             return seen > 0;
-        *ms += digit * weight;
+        *us += digit * weight;
     }
 }
 
@@ -159,18 +190,26 @@ static bool take_offset(struct str *s, int64_t *offset_ms)
     return true;
 }
 
-bool clock_parse_rfc3339(struct str s, int64_t *wall_ms)
+bool clock_parse_rfc3339_us(struct str s, int64_t *wall_ms, int *us)
 {
     struct tm t = {0};
     int64_t offset_ms;
-    int ms;
+    int of_second;
 
-    if (!take_date(&s, &t) || !take_char(&s, "Tt ") || !take_time(&s, &t, &ms) ||
+    if (!take_date(&s, &t) || !take_char(&s, "Tt ") || !take_time(&s, &t, &of_second) ||
         !take_offset(&s, &offset_ms) || s.n > 0)
         return false;
     *wall_ms = days_to(&t) * DAY + t.tm_hour * (int64_t)HOUR + t.tm_min * (int64_t)MINUTE +
-               t.tm_sec * (int64_t)SECOND + ms - offset_ms;
+               t.tm_sec * (int64_t)SECOND + of_second / 1000 - offset_ms;
+    *us = of_second % 1000;
     return true;
+}
+
+bool clock_parse_rfc3339(struct str s, int64_t *wall_ms)
+{
+    int us;
+
+    return clock_parse_rfc3339_us(s, wall_ms, &us);
 }
 
 /* --- durations ---------------------------------------------------------------- */

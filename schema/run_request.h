@@ -68,6 +68,7 @@ struct run_request {
     const char *traceparent;
     /* Unix ms; 0: absent. created_ms is parsed as the time in a UUIDv7 run_id when absent. */
     int64_t created_ms, not_before_ms, expires_ms;
+    int created_us; /* behind created_ms, 0..999: so the lines of a batch have an order */
     /* webhook is not supported yet: refused by parse, so always NULL */
     const cJSON *allowed_tools, *json_schema, *env, *tags, *webhook, *metadata;
     const cJSON *files, *archive, *repo, *artifacts; /* as checked; read by the functions below */

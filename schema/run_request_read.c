@@ -106,12 +106,15 @@ static enum err_code read_time(const struct field *f, const cJSON *item, struct 
 {
     char back[CLOCK_TEXT];
     int64_t ms;
+    int us;
 
-    if (!cJSON_IsString(item) || !clock_parse_rfc3339(str_of(item->valuestring), &ms))
+    if (!cJSON_IsString(item) || !clock_parse_rfc3339_us(str_of(item->valuestring), &ms, &us))
         return run_field_refuse(f, err, "must be an RFC 3339 time, as 2026-11-21T01:02:03Z");
     if (ms <= 0 || clock_rfc3339(ms, back)[0] == '-')
         return run_field_refuse(f, err, "must be in the years 1970..9999");
     *(int64_t *)slot(r, f) = ms;
+    if (slot(r, f) == &r->created_ms)
+        r->created_us = us;
     return ERR_OK;
 }
 

@@ -39,7 +39,9 @@ static void write_time(const struct field *f, const struct run_request *r, struc
     int64_t ms = *(const int64_t *)run_field_at(r, f);
     char text[CLOCK_TEXT];
 
-    if (ms > 0)
+    if (ms > 0 && run_field_at(r, f) == &r->created_ms && r->created_us > 0)
+        json_kv(out, f->name, clock_rfc3339_us(ms, r->created_us, text));
+    else if (ms > 0)
         json_kv(out, f->name, clock_rfc3339(ms, text));
 }
 

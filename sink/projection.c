@@ -306,6 +306,7 @@ enum err_code projection_request(struct projection *p, const uint8_t id[16],
     run->request = request;
     run->lane = lane;
     run->created_ms = request->created_ms ? request->created_ms : created_ms;
+    run->created_us = request->created_ms ? request->created_us : 0;
     if (run->judge.sequence == 0)
         run->day_ms = run->created_ms - run->created_ms % DAY_MS;
     if (!run->batch_id.p)

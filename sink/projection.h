@@ -80,6 +80,7 @@ struct run_row {
     bool known;                        /* what the table has was there without asking it */
     const struct run_request *request; /* borrowed; the first one, unless has_request */
     int64_t created_ms;
+    int created_us; /* behind created_ms */
     enum run_lane lane;
     struct str tenant, batch_id, custom_id, model;
     struct str outcome, reason, hold_reason, worker, sandbox, session, result, output_tail;

@@ -120,6 +120,7 @@ static void metadata(struct buf *b, const cJSON *json)
 static void request_fields(struct buf *b, const struct run_row *run)
 {
     const struct run_request *r = run->request;
+    char created[CLOCK_TEXT];
 
     if (!r)
         return;
@@ -132,7 +133,10 @@ static void request_fields(struct buf *b, const struct run_row *run)
     json_kv(b, "fairness_key", r->fairness_key);
     json_kv(b, "prompt", r->prompt);
     metadata(b, r->metadata);
-    kv_time(b, "created_at", run->created_ms);
+    if (run->created_us > 0 && readable(run->created_ms) == run->created_ms)
+        json_kv(b, "created_at", clock_rfc3339_us(run->created_ms, run->created_us, created));
+    else
+        kv_time(b, "created_at", run->created_ms);
     kv_place(b, "request_partition", "request_offset", &run->request_at);
 }
 

@@ -165,6 +165,7 @@ static enum err_code again_one(struct again *g)
     struct body_run run = {.request = RUN_REQUEST_INIT, .lane = LANE_BATCH};
     char key[RUN_KEY_MAX_BYTES + 1], id[UUID_TEXT];
     struct err err = ERR_INIT;
+    int64_t now_us = clock_wall_next_us();
     cJSON *tree = NULL;
     enum err_code rc;
 
@@ -183,7 +184,8 @@ static enum err_code again_one(struct again *g)
     run.request.tenant = g->call->who.tenant;
     run.request.batch_id = g->row.batch_id;
     run.request.idempotency_key = key;
-    run.request.created_ms = clock_wall_ms();
+    run.request.created_ms = now_us / 1000;
+    run.request.created_us = (int)(now_us % 1000);
     if (body_run_read(tree, &run, &errors)) {
         rc = send(g, &run);
     } else {

@@ -121,6 +121,7 @@ static bool read_name(const cJSON *tree, struct item *out, struct body_errors *e
 static void begin(const struct item_batch *b, struct item *out)
 {
     struct run_request *r = &out->run.request;
+    int64_t now_us = clock_wall_next_us(); /* in the order of the lines */
 
     *r = RUN_REQUEST_INIT;
     out->run.lane = LANE_BATCH;
@@ -130,7 +131,8 @@ static void begin(const struct item_batch *b, struct item *out)
     r->batch_id = b->batch_id;
     r->idempotency_key = out->key;
     r->run_id = out->run_id;
-    r->created_ms = clock_wall_ms();
+    r->created_ms = now_us / 1000;
+    r->created_us = (int)(now_us % 1000);
 }
 
 static bool tell(struct item *out, const struct body_errors *errors)

@@ -109,10 +109,25 @@ static void check_written(void **state)
     assert_string_equal(clock_duration(r->ms, text), r->name);
 }
 
+static void no_two_times_are_the_same(void **state)
+{
+    int64_t before = clock_wall_next_us();
+
+    (void)state;
+    assert_in_range(clock_wall_ms() - before / 1000, 0, 60000);
+    for (int i = 0; i < 100000; i++) {
+        int64_t now = clock_wall_next_us();
+
+        assert_true(now > before);
+        before = now;
+    }
+}
+
 static void wall_time_reads_back(void **state)
 {
     char text[CLOCK_TEXT];
     int64_t back;
+    int us;
 
     (void)state;
     assert_string_equal(clock_rfc3339(1795222923004, text), "2026-11-21T01:02:03.004Z");
@@ -120,6 +135,12 @@ static void wall_time_reads_back(void **state)
     assert_true(back == 1795222923004);
     assert_string_equal(clock_day(1795222923004, text), "2026-11-21");
     assert_string_equal(clock_rfc3339(-1, text), "-");
+    assert_string_equal(clock_rfc3339_us(1795222923004, 56, text), "2026-11-21T01:02:03.004056Z");
+    assert_true(clock_parse_rfc3339_us(str_of(text), &back, &us));
+    assert_true(back == 1795222923004 && us == 56);
+    assert_true(clock_parse_rfc3339_us(STR("2026-11-21T02:02:03.0040567+01:00"), &back, &us));
+    assert_true(back == 1795222923004 && us == 56);
+    assert_string_equal(clock_rfc3339_us(-1, 1, text), "-");
     assert_string_equal(clock_rfc3339(253402300800000, text), "-");
     assert_string_equal(clock_rfc3339(INT64_MAX, text), "-");
 }
@@ -158,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wall_time_reads_back),
+        cmocka_unit_test(no_two_times_are_the_same),
         cmocka_unit_test(the_boot_clock_goes_on),
         cmocka_unit_test(backoff_doubles_up_to_its_cap),
     };

@@ -96,7 +96,16 @@ static void written_by_hand(void **state)
     parse_ok(out.p, &back);
     assert_string_equal(back.prompt, r.prompt);
     assert_int_equal(back.created_ms, r.created_ms);
+    assert_int_equal(back.created_us, 0);
     assert_true(str_is(run_request_key(&back), r.run_id));
+    run_request_release(&back);
+    buf_clear(&out);
+    r.created_us = 7;
+    assert_string_equal(err_name(run_request_write(&r, &out, &err)), "OK");
+    assert_non_null(strstr(out.p, "\"created_at\":\"2026-11-21T00:02:03.004007Z\""));
+    parse_ok(out.p, &back);
+    assert_int_equal(back.created_ms, r.created_ms);
+    assert_int_equal(back.created_us, 7);
     run_request_release(&back);
 }
 
