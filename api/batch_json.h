@@ -15,10 +15,10 @@
     " LEFT JOIN ledger.cancellations AS x ON (x.tenant, x.batch_id) = (" of ".tenant, " of         \
     ".batch_id)"
 
-/* It takes no more items, and what came has ended. */
+/* It takes no more items, the sink has seen all of them, and their runs have ended. */
 #define BATCH_ENDED                                                                                \
     "(coalesce(b.queued + b.held + b.starting + b.running + b.retrying + b.cancelling, 0) = 0"     \
-    " AND (d.batch_id IS NULL OR d.sealed_at IS NOT NULL))"
+    " AND (d.batch_id IS NULL OR d.sealed_at IS NOT NULL) AND door.passed(d.marks))"
 
 #define BATCH_STATE                                                                                \
     "CASE WHEN " BATCH_ENDED " THEN 'ended' WHEN x.batch_id IS NOT NULL THEN 'cancelling'"         \

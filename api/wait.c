@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api_internal.h"
+#include "api/batch_json.h"
 #include "api/live/feed.h"
 #include "common/json.h"
 #include "common/banned.h"
@@ -161,8 +162,7 @@ static const char ended_sql[] =
     "SELECT w.ord FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(tenant, batch_id, ord)"
     " LEFT JOIN fleet.batches AS b USING (tenant, batch_id)"
     " LEFT JOIN door.batches AS d USING (tenant, batch_id)"
-    " WHERE coalesce(b.queued + b.held + b.starting + b.running + b.retrying + b.cancelling, 0) = 0"
-    " AND (d.batch_id IS NULL OR d.sealed_at IS NOT NULL)";
+    " WHERE " BATCH_ENDED;
 
 static void put_element(struct buf *out, const char *text)
 {

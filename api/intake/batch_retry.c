@@ -13,6 +13,7 @@
 #include "api/intake/doc.h"
 #include "api/intake/handlers.h"
 #include "api/intake/intake.h"
+#include "api/intake/marks.h"
 #include "api/intake/retry.h"
 #include "common/clock.h"
 #include "schema/cancel.h"
@@ -30,6 +31,7 @@ struct again { /* c->state */
     int at;         /* the row of it that is next */
     char last_at[PLACE_TEXT], last_id[UUID_TEXT];
     size_t pending;
+    struct marks marks;
     int64_t sent, sealed_ms;
     bool done;
     struct err failed;
@@ -38,12 +40,13 @@ struct again { /* c->state */
 
 /* --- the end ----------------------------------------------------------------------------- */
 
-/* $1 tenant $2 batch $3 key $4 who asks $5 location $6 answer $7 sealed, Unix ms */
+/* $1 tenant $2 batch $3 key $4 who asks $5 location $6 answer $7 sealed, Unix ms $8 marks */
 static const char seal_sql[] =
     "WITH told AS (UPDATE door.idempotency i SET answer = $6, location = $5, holder = NULL,"
     " locked_until = NULL WHERE i.tenant = $1 AND i.key = $3 AND i.holder = $4::uuid)"
-    " UPDATE door.batches SET sealed_at = to_timestamp($7::bigint / 1000.0) WHERE tenant = $1"
-    " AND batch_id = $2 AND sealed_at IS NULL";
+    " UPDATE door.batches SET sealed_at = to_timestamp($7::bigint / 1000.0),"
+    " marks = " MARKS_MERGED("$8") " WHERE tenant = $1"
+                                   " AND batch_id = $2 AND sealed_at IS NULL";
 
 static void on_sealed(void *ctx, PGresult *res, const struct err *e)
 {
@@ -59,8 +62,14 @@ static void seal(struct again *g)
 {
     struct call *c = g->call;
     struct batch_row *b = &g->row;
+    AUTO_BUF marks = BUF_INIT(MARKS_MAX_BYTES);
     char sealed[24];
 
+    marks_write(&g->marks, &c->api->topics, &marks);
+    if (marks.rc != ERR_OK) {
+        call_problem(c, PROBLEM_INTERNAL, "out of memory");
+        return;
+    }
     g->sealed_ms = clock_wall_ms();
     (void)snprintf(sealed, sizeof(sealed), "%" PRId64, g->sealed_ms);
     doc_batch(&(struct doc_batch){.batch_id = b->batch_id,
@@ -71,10 +80,10 @@ static void seal(struct again *g)
                                   .sealed_ms = g->sealed_ms,
                                   .runs = g->sent},
               &b->answer);
-    const struct pg_cmd cmd = {
-        .sql = seal_sql,
-        .n = 7,
-        .v = {c->who.tenant, b->batch_id, b->idem.key, c->id, b->location, b->answer.p, sealed}};
+    const struct pg_cmd cmd = {.sql = seal_sql,
+                               .n = 8,
+                               .v = {c->who.tenant, b->batch_id, b->idem.key, c->id, b->location,
+                                     b->answer.p, sealed, marks.p}};
     call_query(c, &cmd, on_sealed);
 }
 
@@ -114,17 +123,27 @@ static void abandon(struct call *c)
 
 static void go_on(struct again *g);
 
-static void on_acked(void *ctx, const struct err *e, int32_t partition, int64_t offset)
+static void acked(struct call *c, const struct err *e, const struct mark *at)
 {
-    struct call *c = ctx;
     struct again *g = c->state;
 
-    (void)partition, (void)offset;
     g->pending--;
     if (e->code != ERR_OK && g->failed.code == ERR_OK)
         g->failed = *e;
+    if (e->code == ERR_OK && !marks_add(&g->marks, at->lane, at->partition, at->offset))
+        (void)err_set(&g->failed, ERR_NOMEM, "out of memory");
     go_on(g);
     call_drop(c);
+}
+
+static void on_interactive(void *ctx, const struct err *e, int32_t partition, int64_t offset)
+{
+    acked(ctx, e, &(struct mark){LANE_INTERACTIVE, partition, offset});
+}
+
+static void on_batched(void *ctx, const struct err *e, int32_t partition, int64_t offset)
+{
+    acked(ctx, e, &(struct mark){LANE_BATCH, partition, offset});
 }
 
 static enum err_code send(struct again *g, const struct body_run *run)
@@ -135,8 +154,8 @@ static enum err_code send(struct again *g, const struct body_run *run)
 
     call_keep(g->call);
     if (rc == ERR_OK)
-        rc = intake_send(g->call->api, &run->request, run->lane, buf_str(&value), on_acked, g->call,
-                         &err);
+        rc = intake_send(g->call->api, &run->request, run->lane, buf_str(&value),
+                         run->lane == LANE_BATCH ? on_batched : on_interactive, g->call, &err);
     if (rc == ERR_OK) {
         g->pending++;
         g->sent++;
@@ -299,7 +318,7 @@ static void begin(struct call *c)
 /* $1 tenant $2 batch $3 states. Takes it no more items; runs that have not ended; those that are
  * asked for; its metadata. */
 static const char find_sql[] =
-    "SELECT d.batch_id IS NULL OR d.sealed_at IS NOT NULL,"
+    "SELECT (d.batch_id IS NULL OR d.sealed_at IS NOT NULL) AND door.passed(d.marks),"
     " coalesce(f.runs - f.completed - f.failed - f.timed_out - f.cancelled - f.expired, 0),"
     " coalesce(CASE WHEN 'failed' = ANY ($3::text[]) THEN f.failed ELSE 0 END"
     " + CASE WHEN 'timed_out' = ANY ($3::text[]) THEN f.timed_out ELSE 0 END"
@@ -376,6 +395,7 @@ static void release(struct call *c)
         abandon(c);
     intake_unwait(&g->waiter);
     PQclear(g->page);
+    marks_release(&g->marks);
     buf_release(&g->metadata);
     batch_row_release(&g->row);
     free(g);

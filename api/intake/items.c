@@ -10,6 +10,7 @@
 #include "api/api_internal.h"
 #include "api/intake/intake.h"
 #include "api/intake/item.h"
+#include "api/intake/marks.h"
 #include "api/intake/spool.h"
 #include "common/log.h"
 #include "common/banned.h"
@@ -28,6 +29,7 @@ struct line { /* one that has a number: from its reading to its answer */
     struct call *call;
     int64_t number;
     bool done, accepted;
+    enum run_lane lane;
     struct item item;
 };
 
@@ -41,6 +43,7 @@ struct items { /* c->state */
     bool whole;        /* the body's end was there */
     bool skipping;     /* the rest of a line that is too long */
     bool kafka_failed; /* a line was not acknowledged in time */
+    bool marked, told; /* all lines have their word; the batch knows how far they reach */
     int64_t numbered, looked_ms;
     struct buf in; /* read ahead, taken up to `at` */
     size_t at;
@@ -49,6 +52,7 @@ struct items { /* c->state */
     struct line *stuck; /* Kafka's queue has no room for it; its value is below */
     struct buf value;
     struct intake_waiter waiter;
+    struct marks marks;
     struct spool answers;
     struct http_stream *stream;
 };
@@ -111,6 +115,58 @@ static void answer(struct items *s)
         call_drop(s->call);
 }
 
+static const char mark_sql[] =
+    "UPDATE door.batches SET marks = " MARKS_MERGED("$3") " WHERE tenant = $1 AND batch_id = $2";
+
+static void on_marked(void *ctx, PGresult *res, const struct err *e)
+{
+    struct call *c = ctx;
+    struct items *s = c->state;
+
+    (void)res, (void)e;
+    s->told = true;
+    answer(s);
+}
+
+/* Before anybody is told that all of it was accepted, the batch knows how far that reaches. */
+static void mark(struct items *s)
+{
+    struct call *c = s->call;
+    AUTO_BUF marks = BUF_INIT(MARKS_MAX_BYTES);
+
+    if (s->marks.n == 0) {
+        answer(s);
+        return;
+    }
+    marks_write(&s->marks, &c->api->topics, &marks);
+    if (marks.rc != ERR_OK)
+        call_problem(c, PROBLEM_INTERNAL,
+                     "out of memory; send all of it again: nothing is doubled");
+    else
+        call_query(
+            c,
+            &(struct pg_cmd){.sql = mark_sql, .n = 3, .v = {c->who.tenant, s->batch_id, marks.p}},
+            on_marked);
+}
+
+static void ignore(void *ctx, PGresult *res, const struct err *e)
+{
+    (void)ctx, (void)res, (void)e;
+}
+
+/* Whoever asked went away: what was accepted is there all the same. */
+static void mark_unasked(struct call *c, const struct items *s)
+{
+    struct pg *db = api_db(c->api);
+    AUTO_BUF marks = BUF_INIT(MARKS_MAX_BYTES);
+    struct err err = ERR_INIT;
+
+    marks_write(&s->marks, &c->api->topics, &marks);
+    const struct pg_cmd cmd = {.sql = mark_sql, .n = 3, .v = {c->who.tenant, s->batch_id, marks.p}};
+    if (db && marks.rc == ERR_OK)
+        (void)!pg_send(db, &cmd, ignore, NULL, &err);
+}
+
 static void line_free(struct items *s, struct line *l)
 {
     TAILQ_REMOVE(&s->lines, l, link);
@@ -149,9 +205,11 @@ static void on_acked(void *ctx, const struct err *e, int32_t partition, int64_t 
     struct call *c = l->call;
     struct items *s = c->state;
 
-    (void)partition, (void)offset;
     l->done = true;
     l->accepted = e->code == ERR_OK;
+    if (l->accepted && !marks_add(&s->marks, l->lane, partition, offset))
+        call_problem(c, PROBLEM_INTERNAL,
+                     "out of memory; send all of it again: nothing is doubled");
     s->kafka_failed = !l->accepted;
     if (!l->accepted)
         refuse(l, intake_problem(e), e->msg);
@@ -167,6 +225,7 @@ static void send(struct items *s, struct line *l)
 
     s->stuck = NULL;
     call_keep(s->call);
+    l->lane = l->item.run.lane;
     rc = intake_send(s->call->api, &l->item.run.request, l->item.run.lane, buf_str(&s->value),
                      on_acked, l, &err);
     if (rc == ERR_OK) {
@@ -313,8 +372,10 @@ static void go_on(struct items *s)
         http_request_hold(c->http);
     else
         http_request_go_on(c->http);
-    if (s->whole && s->known && s->in.len == 0 && TAILQ_EMPTY(&s->lines))
-        answer(s);
+    if (s->whole && s->known && s->in.len == 0 && TAILQ_EMPTY(&s->lines) && !s->marked) {
+        s->marked = true;
+        mark(s);
+    }
 }
 
 /* --- the request -------------------------------------------------------------------------- */
@@ -369,11 +430,14 @@ static void release(struct call *c)
     struct items *s = c->state;
     struct line *l;
 
+    if (s->marks.n > 0 && !s->told)
+        mark_unasked(c, s);
     intake_unwait(&s->waiter);
     while ((l = TAILQ_FIRST(&s->lines)))
         line_free(s, l);
     buf_release(&s->in);
     buf_release(&s->value);
+    marks_release(&s->marks);
     spool_release(&s->answers);
     cJSON_Delete(s->defaults);
     free(s->batch_id);

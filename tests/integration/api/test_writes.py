@@ -512,11 +512,26 @@ def a_sandbox_is_killed(door, key):
     door.ask("DELETE", "/v1/sandboxes/box0", door.key("--tenant", "other")).problem(404, "not_found")
 
 
+def not_seen_yet(door, second, key, batch):
+    """Sealed, and the sink has yet to see what is in it: it has not ended."""
+    assert (batch["state"], batch["runs"], batch["ended_at"]) == ("in_progress", 0, None), batch
+    assert second.ask("GET", "/v1/batches/s%2F1?wait=1", key).json()["state"] == "in_progress"
+    second.ask("POST", "/v1/batches/s%2F1/retry", key).problem(409, "run_not_ended")
+    ((place, reaches),) = json.loads(value(door, "SELECT marks FROM door.batches WHERE batch_id = 's/1'")).items()
+    topic, partition = place.split(":")
+    assert topic == door.prefix + "runs.batch", place
+    for offset, state in ((reaches, "in_progress"), (reaches + 1, "ended")):
+        door.db.ask(f"INSERT INTO fleet.sink_offsets (topic, partition, next) VALUES ('{topic}', {partition}, {offset})"
+                    " ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next")
+        assert second.ask("GET", "/v1/batches/s%2F1", key).json()["state"] == state, (offset, state)
+
+
 def a_batch_is_sealed(door, second, key):
     door.ask("POST", "/v1/batches", key, {"batch_id": "s/1"})
     items(door, "s%2F1", [line(1)], key)
     first = door.ask("POST", "/v1/batches/s%2F1/seal", key)
     assert first.status == 200 and first.json()["sealed_at"], first
+    not_seen_yet(door, second, key, first.json())
     again = second.ask("POST", "/v1/batches/s%2F1/seal", key)
     assert (again.status, again.json()["sealed_at"]) == (200, first.json()["sealed_at"]), again
     second.ask("POST", "/v1/batches/s%2F1/items", key, line(2), NDJSON).problem(409, "batch_sealed")
