@@ -61,9 +61,10 @@ typedef void render_fn(const struct telling *t);
 render_fn render_held, render_retrying, render_resumed, render_warning, render_heartbeat,
     render_cancelling, render_end, render_starting, render_started, render_credential,
     render_sandbox, render_artifact; /* render_fleet.c */
-render_fn render_init, render_message, render_system, render_limit, render_line, render_stderr,
-    render_result, render_progress, render_other; /* render_agent.c */
-render_fn render_delta;                           /* render_partial.c */
+render_fn render_init, render_message, render_limit, render_line, render_stderr, render_result,
+    render_other;                         /* render_agent.c */
+render_fn render_system, render_progress; /* render_system.c */
+render_fn render_delta;                   /* render_partial.c */
 
 /* --- tool calls: render_tool.c ------------------------------------------------- */
 struct render_call *render_call_find(struct render *r, const char *id); /* NULL: forgotten */
