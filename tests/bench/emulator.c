@@ -6,7 +6,8 @@
  *
  * A run's tenant says what its agent prints: "rate-R-lines-N-bytes-B": R lines a second, N lines
  * in all, the first and the last as Claude's are, each of about B bytes. With N 0 it prints until
- * SIGUSR1, and then its result.
+ * SIGUSR1, and then its result. "…-stamped": each line but those two says when it was printed, as
+ * "at=UNIX_MICROSECONDS" in its text.
  *
  * Prints its port; then, a line each:  create RUN UNIX_MICROSECONDS
  * At SIGTERM:  end SANDBOXES LINES */
@@ -22,7 +23,7 @@
 #include "tests/bench/emulator_http.h"
 #include "common/banned.h"
 
-enum { TICK_MS = 5, ID_ROOM = 64, LINE_MAX_BYTES = 1 << 20, FRAME_MAX_BYTES = 2 << 20 };
+enum { TICK_MS = 5, ID_ROOM = 64, STAMP_ROOM = 32, LINE_MAX_BYTES = 1 << 20, FRAME_MAX_BYTES = 2 << 20 };
 
 #define SESSION "01234567-89ab-4cde-8f01-23456789abcd"
 
@@ -30,7 +31,7 @@ struct box { /* a sandbox that is none */
     int64_t rate, lines, bytes;
     int64_t begun_us;
     int64_t printed, size; /* of the output file, so far */
-    bool started, over;
+    bool started, over, stamped;
 };
 
 struct tail { /* a stream that follows a box's output */
@@ -103,6 +104,19 @@ static void make_lines(int64_t bytes)
     }
 }
 
+/* One of the lines between, printed now: as long as the others. */
+static void send_stamped(struct conn *c)
+{
+    AUTO_BUF line = BUF_INIT(LINE_MAX_BYTES), frame = BUF_INIT(FRAME_MAX_BYTES);
+    char stamp[STAMP_ROOM];
+
+    (void)snprintf(stamp, sizeof(stamp), "at=%" PRId64 " ", now_us(CLOCK_REALTIME));
+    buf_addstr(&line, buf_str(&e.line[ANOTHER]));
+    memcpy(line.p + strlen(heads[ANOTHER]), stamp, strlen(stamp));
+    put_output(&frame, buf_str(&line));
+    http_send(c, frame.p, frame.len);
+}
+
 /* What the agent printed by now is in the file. */
 static void grow(struct box *b)
 {
@@ -142,8 +156,14 @@ static void go_on(struct tail *t)
     struct box *b = t->box;
 
     grow(b);
-    for (; t->sent < b->printed; t->sent++) /* a write each, as an agent's lines come */
-        http_send(t->conn, e.frame[which(b, t->sent)].p, e.frame[which(b, t->sent)].len);
+    for (; t->sent < b->printed; t->sent++) { /* a write each, as an agent's lines come */
+        int kind = which(b, t->sent);
+
+        if (b->stamped && kind == ANOTHER)
+            send_stamped(t->conn);
+        else
+            http_send(t->conn, e.frame[kind].p, e.frame[kind].len);
+    }
     if (!b->over)
         return;
     say_end(t->conn);
@@ -294,7 +314,8 @@ static void create(struct conn *c, const struct request *r)
     const char *tenant = json_get_string(metadata, "tenant");
     *b = (struct box){.rate = number_behind(tenant, "rate-", 10),
                       .lines = number_behind(tenant, "lines-", 2),
-                      .bytes = number_behind(tenant, "bytes-", 300)};
+                      .bytes = number_behind(tenant, "bytes-", 300),
+                      .stamped = tenant && strstr(tenant, "-stamped")};
     if (e.n == e.cap) {
         e.cap = e.cap ? 2 * e.cap : 1024;
         e.boxes = realloc(e.boxes, (size_t)e.cap * sizeof(*e.boxes));

@@ -19,98 +19,23 @@ every run gets its result, and the worker's count of lines must be the emulator'
 """
 import argparse
 import contextlib
-import datetime
 import json
 import os
 import pathlib
-import re
 import resource
-import signal
 import statistics
-import subprocess
 import sys
 import time
-import uuid
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "lib"))
-from fleet import Stack, programs  # noqa: E402
+sys.path[:0] = [str(ROOT / "tests" / "lib"), str(ROOT / "tests" / "bench")]
+from chain import PREFIX, Emulator, Worker, live_runs  # noqa: E402
+from fleet import Stack  # noqa: E402
 
 GOALS = {"kib_per_run": 64, "loop_p99_ms": 20, "dispatch_p50_ms": 10}
 GROWTH_KIB_PER_RUN, GROWTH_KIB = 4, 8192  # over the whole time, may be noise of the allocator
 GROWTH_FILES = 16                         # connections that are kept come and go
 SHORT = {"runs": 200, "seconds": 6, "warm": 4, "dispatch": 3}
-SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$', re.M)
-PREFIX = "sandfleet_worker_"
-
-
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Emulator:
-    def __init__(self, folder):
-        self.path = folder / "emulator.out"
-        with open(self.path, "w") as out:
-            self.process = subprocess.Popen([programs().parent / "tests" / "bench.emulator"], stdout=out,
-                                            stdin=subprocess.DEVNULL)
-
-    def words(self, first):
-        """The lines that begin with a word, split."""
-        return [line.split() for line in self.path.read_text().split("\n") if line.startswith(first + " ")]
-
-    def created(self):
-        return {run: int(us) for _, run, us in self.words("create")}
-
-    def finish(self):
-        self.process.send_signal(signal.SIGUSR1)
-
-    def end(self):
-        """Lines it printed in all."""
-        self.process.terminate()
-        self.process.wait(30)
-        return int(self.words("end")[0][2])
-
-
-class Worker:
-    def __init__(self, stack, options, service):
-        self.port, self.log = free_port(), stack.dir / "log" / "worker.log"
-        env = stack.environ(E2B_API_URL=service, E2B_SANDBOX_URL=service, E2B_API_KEY="e2b_" + "0" * 40,
-                            CLAUDE_CODE_OAUTH_TOKEN="bench-is-no-token", no_proxy="*", NO_PROXY="*")
-        words = ["taskset", "-c", str(options.core), programs() / "sandfleet-worker", "--slots", str(options.slots),
-                 "--metrics-listen", f"127.0.0.1:{self.port}", "--janitor", "1h"]
-        with open(self.log, "w") as err:
-            self.process = subprocess.Popen([str(w) for w in words], env=env, stdin=subprocess.DEVNULL, stderr=err)
-
-    def metrics(self):
-        """{"name" or "name{labels}": value}"""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
-            text = answer.read().decode()
-        found = {f"{n}{{{l}}}" if l else n: float(v) for n, l, v in SAMPLE.findall(text)}
-        return {**found, "at": time.monotonic()}
-
-    def taken(self):
-        """When each run was, in Unix ms, by the worker's log."""
-        lines = re.findall(r"^time=(\S+) \S+ event=run.taken run=(\S+)", self.log.read_text(), re.M)
-        return {run: datetime.datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp() * 1000 for at, run in lines}
-
-    def value(self, name):
-        return self.metrics()[PREFIX + name]
-
-    def is_ready(self):
-        with contextlib.suppress(OSError):
-            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status == 200
-        if self.process.poll() is not None:
-            raise SystemExit(f"error: the worker ended: {self.log.read_text()}")
-        return False
-
-    def end(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
 
 
 def percentile_ms(before, after, share):
@@ -127,12 +52,6 @@ def percentile_ms(before, after, share):
     return 0.0
 
 
-def submit(stack, tenant, runs):
-    stdin = "".join(json.dumps({"prompt": "print"}) + "\n" for _ in range(runs))
-    stack.sandfleet("submit", "--file", "-", "--batch", str(uuid.uuid4()), "--tenant", tenant, "--timeout", "4h",
-                    "--quiet", stdin=stdin, timeout=300)
-
-
 def dispatch(stack, worker, emulator, runs):
     """Milliseconds from record to taking and to create, of runs that have a worker for themselves."""
     for i in range(runs):
@@ -143,13 +62,6 @@ def dispatch(stack, worker, emulator, runs):
     created = emulator.created()
     taken = worker.taken()
     return [sorted(at[run] - stamps[run] for run in stamps) for at in (taken, {r: us / 1000 for r, us in created.items()})]
-
-
-def live_runs(stack, worker, tenant, runs):
-    """So many follow their output, and its first lines came."""
-    have = int(worker.value('runs{state="streaming"}'))
-    submit(stack, tenant, runs - have)
-    stack.wait(f"{runs} live runs", lambda: worker.value('runs{state="streaming"}') == runs, 900)
 
 
 def settle(worker, seconds):
@@ -253,7 +165,7 @@ def main():
         emulator = Emulator(stack.dir)
         at_end.callback(emulator.process.kill)
         ((_, port),) = stack.wait("the emulator", lambda: emulator.words("port"))
-        worker = Worker(stack, options, f"http://127.0.0.1:{port}")
+        worker = Worker(stack, options.slots, f"http://127.0.0.1:{port}", options.core)
         at_end.callback(worker.end)
         stack.wait("the worker", worker.is_ready)
         m = measure(options, stack, worker, emulator)
