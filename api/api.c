@@ -139,7 +139,7 @@ static enum err_code start(struct api *a, struct err *err)
 {
     char url[LISTEN_URL_ROOM];
 
-    if (process_need_files(a->set->connections + FILES_BESIDE, err) != ERR_OK ||
+    if (process_need_files(a->set->connections + a->set->streams + FILES_BESIDE, err) != ERR_OK ||
         topics_load(a->set->prefix, &a->topics, err) != ERR_OK ||
         loop_new(&a->loop, err) != ERR_OK || loop_on_stop(a->loop, on_stop, a, err) != ERR_OK ||
         open_database(a, err) != ERR_OK || open_keys(a, err) != ERR_OK ||

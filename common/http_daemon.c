@@ -2,6 +2,7 @@
 #include "common/http_daemon.h"
 
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "common/banned.h"
@@ -68,6 +69,14 @@ enum err_code http_daemon_new(struct loop *l, struct MHD_Daemon *mhd, struct htt
     watch_set(d->watch, WATCH_READ);
     *out = d;
     return ERR_OK;
+}
+
+void http_daemon_forget(struct http_daemon *d, int fd)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(d->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+
+    if (info)
+        (void)epoll_ctl(info->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 void http_daemon_quiesce(struct http_daemon *d)

@@ -18,6 +18,8 @@ enum err_code http_daemon_new(struct loop *l, struct MHD_Daemon *mhd, struct htt
                               struct err *err) MUST_USE;
 /* There is something to do that no socket tells, as a connection that was resumed. */
 void http_daemon_kick(struct http_daemon *d);
+/* Whatever it was, it is no longer told of this descriptor. */
+void http_daemon_forget(struct http_daemon *d, int fd);
 /* Accepts no more; the listening socket is closed. */
 void http_daemon_quiesce(struct http_daemon *d);
 /* Sends what can be sent at once, and stops it. NULL is fine. */

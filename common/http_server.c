@@ -8,7 +8,7 @@
 
 #include "common/banned.h"
 
-enum { SWEEP_MS = 1000, DISCARD_MAX = 1 << 20, BUSY = 503, TOO_BIG = 413, FAULT = 500 };
+enum { DISCARD_MAX = 1 << 20, BUSY = 503, TOO_BIG = 413, FAULT = 500 };
 
 /* --- one request ---------------------------------------------------------------- */
 
@@ -156,12 +156,16 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *conn, const c
 {
     struct exchange *x = *state;
 
-    (void)version, (void)url;
+    (void)url;
     if (!x) {
         *state = x = exchange_new(ctx, conn, method);
+        if (x)
+            x->http10 = strcmp(version, "HTTP/1.0") == 0;
         return x && x->path && x->method ? begin(x) : MHD_NO;
     }
     if (x->over)
+        return MHD_NO;
+    if (x->left) /* what libmicrohttpd has of it is a dead socket */
         return MHD_NO;
     if (x->held && !x->response) /* called again with the same when it goes on */
         return suspend(x);
@@ -206,7 +210,8 @@ static void on_sweep(void *ctx)
     LIST_FOREACH(g, &s->guests, link)
     if (now >= g->until_ms)
         shut(g);
-    if (!LIST_EMPTY(&s->guests))
+    alone_sweep(s);
+    if (!LIST_EMPTY(&s->guests) || !LIST_EMPTY(&s->alone))
         timer_start(s->sweep, SWEEP_MS);
 }
 
@@ -249,7 +254,7 @@ static void on_connection(void *ctx, struct MHD_Connection *conn, void **state,
 
 size_t http_server_connections(const struct http_server *s)
 {
-    return s->n_guests;
+    return s->n_guests + s->n_alone;
 }
 
 void http_server_quiesce(struct http_server *s)
@@ -320,6 +325,7 @@ void http_server_free(struct http_server *s)
         http_stream_cut(x->stream);
     else if (x->suspended && !x->response) /* its answer would come too late */
         s->opts.refuse(&x->r, BUSY, "the server is stopping");
+    alone_close_all(s);
     http_daemon_free(s->daemon); /* closes the connections, and tells so */
     timer_free(s->sweep);
     free(s);

@@ -88,6 +88,13 @@ struct http_stream_events {     /* each may be NULL */
  * event from inside. */
 struct http_stream *http_stream_open(struct http_request *r, int status, const char *type,
                                      size_t bound, const struct http_stream_events *ev, void *ctx);
+/* The same on a connection that is this stream's alone, and closes behind it: one that mostly waits
+ * holds a kilobyte so, instead of fifty, and costs the others nothing. It is no longer one of
+ * http_server_opts.connections: whoever opens it keeps count. r is gone soon behind this. An answer
+ * from inside whole() gets an ordinary stream. */
+struct http_stream *http_stream_open_alone(struct http_request *r, int status, const char *type,
+                                           size_t bound, const struct http_stream_events *ev,
+                                           void *ctx);
 void http_stream_low(struct http_stream *s, size_t low); /* bytes; else half of bound */
 struct buf *http_stream_buf(struct http_stream *s); /* append here, then flush; its max is bound */
 void http_stream_flush(struct http_stream *s);

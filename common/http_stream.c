@@ -9,21 +9,9 @@
 
 enum { SMALL_BLOCK = 4 << 10, BIG_BLOCK = 32 << 10, BIG_BOUND = 256 << 10 };
 
-struct http_stream {
-    struct exchange *x;
-    struct MHD_Connection *conn;
-    const struct http_stream_events *ev;
-    void *ctx;
-    struct buf out;
-    size_t sent; /* bytes at the start of out that went already */
-    size_t low;
-    uint64_t taken;
-    bool suspended, ended, cut, full;
-};
-
 size_t http_stream_waiting(const struct http_stream *s)
 {
-    return s->out.len - s->sent;
+    return s->server ? alone_waiting(s) : s->out.len - s->sent;
 }
 
 static size_t take(struct http_stream *s, char *to, size_t max)
@@ -107,7 +95,7 @@ void http_stream_low(struct http_stream *s, size_t low)
 
 uint64_t http_stream_taken(const struct http_stream *s)
 {
-    return s->taken;
+    return s->server ? alone_taken(s) : s->taken;
 }
 
 struct buf *http_stream_buf(struct http_stream *s)
@@ -119,6 +107,10 @@ struct buf *http_stream_buf(struct http_stream *s)
 
 void http_stream_flush(struct http_stream *s)
 {
+    if (s->server) {
+        alone_flush(s);
+        return;
+    }
     if (http_stream_waiting(s) > s->low)
         s->full = true;
     if (!s->suspended)

@@ -187,7 +187,8 @@ static bool open_it(struct stream *s)
 
     http_reply_header(c->http, "Cache-Control", "no-store");
     http_reply_header(c->http, "X-Accel-Buffering", "no");
-    http = http_stream_open(c->http, 200, SSE_CONTENT_TYPE, FULL + EVENT_MAX, &http_events, s);
+    http =
+        http_stream_open_alone(c->http, 200, SSE_CONTENT_TYPE, FULL + EVENT_MAX, &http_events, s);
     if (!http)
         return false; /* answered 500; released with its call */
     http_stream_low(http, LOW);
@@ -339,18 +340,20 @@ static void refuse_waiting(struct streams *all)
     }
 }
 
+/* A reader that has all is told that we are here; one that has not, and takes nothing, is cut. */
 static void beat(struct stream *s)
 {
     uint64_t taken = http_stream_taken(s->http);
+    bool owed = s->behind || http_stream_waiting(s->http) > 0;
 
-    s->idle_beats = http_stream_waiting(s->http) == 0 || taken != s->taken ? 0 : s->idle_beats + 1;
+    s->idle_beats = owed && taken == s->taken ? s->idle_beats + 1 : 0;
     s->taken = taken;
     if (s->idle_beats >= IDLE_BEATS) {
         log_event(LOG_INFO, "api.stream_cut", LF("run", s->run_id),
                   LF_INT("waiting", http_stream_waiting(s->http)));
         s->over = true;
         http_stream_cut(s->http);
-    } else if (http_stream_waiting(s->http) == 0 && !s->over) {
+    } else if (!owed && !s->over) {
         sse_out_comment(http_stream_buf(s->http), "still here");
     }
     flush(s);

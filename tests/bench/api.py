@@ -37,7 +37,7 @@ class Api:
     def __init__(self, stack, tenant, readers):
         self.port, self.log = free_port(), stack.dir / "log" / "api.log"
         words = [programs() / "sandfleet-api", "--listen", f"127.0.0.1:{self.port}", "--anonymous", tenant,
-                 "--streams", str(readers), "--connections", str(readers + 1000)]
+                 "--streams", str(readers), "--connections", "1000"]
         with open(self.log, "w") as err:
             self.process = subprocess.Popen([str(w) for w in words], env=stack.environ(), stdin=subprocess.DEVNULL, stderr=err)
         self.url = f"http://127.0.0.1:{self.port}"

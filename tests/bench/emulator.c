@@ -23,7 +23,13 @@
 #include "tests/bench/emulator_http.h"
 #include "common/banned.h"
 
-enum { TICK_MS = 5, ID_ROOM = 64, STAMP_ROOM = 32, LINE_MAX_BYTES = 1 << 20, FRAME_MAX_BYTES = 2 << 20 };
+enum {
+    TICK_MS = 5,
+    ID_ROOM = 64,
+    STAMP_ROOM = 32,
+    LINE_MAX_BYTES = 1 << 20,
+    FRAME_MAX_BYTES = 2 << 20
+};
 
 #define SESSION "01234567-89ab-4cde-8f01-23456789abcd"
 

@@ -32,7 +32,7 @@ enum { BUCKET_US = 50, BUCKETS = 200000 }; /* up to 10 s */
 struct reader {
     int fd;
     bool open, broken;
-    int64_t id; /* of the last event */
+    int64_t id;      /* of the last event */
     struct buf left; /* of an unfinished line */
 };
 
@@ -89,8 +89,7 @@ static void begin(struct reader *r, size_t i)
     *r = (struct reader){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
                          .left = BUF_INIT(LEFT_MAX)};
     if (r->fd < 0 || connect(r->fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
-        send(r->fd, ask, (size_t)n, MSG_NOSIGNAL) != n ||
-        fcntl(r->fd, F_SETFL, O_NONBLOCK) != 0 ||
+        send(r->fd, ask, (size_t)n, MSG_NOSIGNAL) != n || fcntl(r->fd, F_SETFL, O_NONBLOCK) != 0 ||
         epoll_ctl(b.epoll, EPOLL_CTL_ADD, r->fd, &ev) != 0)
         die("a reader");
     b.pending++;

@@ -15,7 +15,7 @@
 struct door {
     struct lab *lab;
     pid_t pid;
-    int port;
+    int port, rcvbuf; /* rcvbuf: of readers that are opened next; 0: the system's */
     char log[160];
 };
 
@@ -206,7 +206,7 @@ static inline void reader_open(struct reader *r, const struct door *d, const cha
     snprintf(request, sizeof(request),
              "GET /v1/runs/%s/events%s HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n%s\r\n",
              run, query, resume);
-    reader_send(r, d->port, request, 0);
+    reader_send(r, d->port, request, d->rcvbuf);
     reader_head(r);
     assert_int_equal(r->status, 200);
 }

@@ -20,6 +20,8 @@
 #define COMPLETED "{\"state\":\"completed\",\"outcome\":\"success\"}"
 #define END       "{\"run_id\":\"" RUN "\",\"state\":\"completed\",\"outcome\":\"success\"}"
 
+enum { SMALL = 16 << 10 }; /* what the system keeps for a reader that does not read */
+
 static void lines(struct lab *lab, const char *run, int64_t from, int64_t to)
 {
     for (int64_t n = from; n <= to; n++)
@@ -293,8 +295,10 @@ static void a_slow_reader_harms_itself(void **state)
     int64_t before;
 
     begin(lab, &d, 1, NULL);
+    d.rcvbuf = SMALL;
     for (size_t i = 0; i < SLOW; i++)
         reader_open(&slow[i], &d, RUN, "", -1);
+    d.rcvbuf = 0;
     reader_open(&quick, &d, RUN, "", -1);
     reader_expect(&quick, 1, 1);
     before = resident_kib(&d);
@@ -307,7 +311,8 @@ static void a_slow_reader_harms_itself(void **state)
     reader_expect_end(&quick, END);
     reader_close(&quick);
     int64_t grown = resident_kib(&d) - before;
-    if (grown > 24 << 10)
+    if (grown > 24 << 10 &&
+        !strstr(getenv("SANDFLEET_BIN"), "asan")) /* which keeps what was freed */
         fail_msg("%lld KiB for %d slow readers", (long long)grown, SLOW);
     for (size_t i = 0; i < SLOW; i++) {
         reader_expect(&slow[i], 1, N + 1);
@@ -327,6 +332,7 @@ static void who_takes_nothing_is_cut(void **state)
     const char *const args[] = {"--heartbeat", "200ms", NULL};
 
     begin(lab, &d, 1, args);
+    d.rcvbuf = SMALL;
     reader_open(&r, &d, RUN, "", 1);
     for (int beats = 0; beats < 3; beats += m.comment) /* nothing to tell, and it lives */
         assert_true(reader_next(&r, &m));
@@ -484,6 +490,7 @@ static void a_second_stop_is_now(void **state)
     begin(lab, &d, 1, args);
     fat_lines(lab, 2, N, BYTES);
     await_events(lab, N);
+    d.rcvbuf = SMALL;
     reader_open(&r, &d, RUN, "", -1);
     lab_nap();
     kill(d.pid, SIGTERM);
