@@ -97,9 +97,20 @@ static enum err_code open_database(struct api *a, struct err *err)
     return ERR_OK;
 }
 
+static void on_key_changed(void *ctx, const char *id)
+{
+    const struct api *a = ctx;
+
+    if (a->streams)
+        streams_end_of(a->streams, id);
+}
+
 static enum err_code open_keys(struct api *a, struct err *err)
 {
-    const struct keys_opts opts = {.conninfo = a->set->database, .statement_ms = a->set->query_ms};
+    const struct keys_opts opts = {.conninfo = a->set->database,
+                                   .statement_ms = a->set->query_ms,
+                                   .changed = on_key_changed,
+                                   .ctx = a};
 
     return a->set->anonymous ? ERR_OK : keys_new(a->loop, &opts, &a->keys, err);
 }

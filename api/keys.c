@@ -28,6 +28,8 @@ struct look { /* a look-up under way */
 
 struct keys {
     struct loop *loop;
+    void (*changed)(void *ctx, const char *id);
+    void *ctx;
     struct pg *db;
     struct kept kept;
     struct look *looks;
@@ -199,8 +201,11 @@ static void on_notify(void *ctx, const char *channel, const char *payload)
 {
     struct keys *k = ctx;
 
-    if (strcmp(channel, API_KEY_CHANNEL) == 0)
-        kept_doubt(&k->kept, payload);
+    if (strcmp(channel, API_KEY_CHANNEL) != 0)
+        return;
+    kept_doubt(&k->kept, payload);
+    if (api_key_id_ok(str_of(payload)))
+        k->changed(k->ctx, payload);
 }
 
 /* --- used ---------------------------------------------------------------------------- */
@@ -251,6 +256,8 @@ enum err_code keys_new(struct loop *l, const struct keys_opts *opts, struct keys
     if (!k)
         return err_set(err, ERR_NOMEM, "API keys");
     k->loop = l;
+    k->changed = opts->changed;
+    k->ctx = opts->ctx;
     k->used = timer_new(l, on_used, k);
     if (!k->used)
         err_set(err, ERR_NOMEM, "API keys");

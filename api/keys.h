@@ -37,6 +37,8 @@ struct keys; /* opaque */
 struct keys_opts { /* borrowed */
     const char *conninfo;
     int64_t statement_ms;
+    void (*changed)(void *ctx, const char *id); /* told of a key that it is not what it was */
+    void *ctx;
 };
 
 enum err_code keys_new(struct loop *l, const struct keys_opts *opts, struct keys **out,

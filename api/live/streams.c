@@ -36,7 +36,7 @@ struct stream {
     struct http_stream *http; /* once it is open, until it is closed */
     char *types, *tenant;
     int64_t since; /* it said so: nothing up to there is sent, even if it is not there yet */
-    char run_id[UUID_TEXT];
+    char run_id[UUID_TEXT], key_id[API_KEY_ID];
     TAILQ_ENTRY(stream)
     by_beat; /* open ones; the one that was written to longest ago comes first */
     TAILQ_ENTRY(stream) in_line;
@@ -380,6 +380,14 @@ static void on_tick(void *ctx)
     timer_start(all->tick, tick_ms(all));
 }
 
+/* The nth of those who are all to come back; nobody is told why it ended. */
+static void send_away(struct stream *s, int64_t nth, const char *why)
+{
+    sse_out_retry(http_stream_buf(s->http), RETRY_LEAST_MS + nth % RETRY_SPREAD_MS);
+    sse_out_comment(http_stream_buf(s->http), why);
+    end(s);
+}
+
 void streams_drain(struct streams *all)
 {
     int64_t nth = 0;
@@ -390,12 +398,19 @@ void streams_drain(struct streams *all)
     {
         if (s->call)
             call_problem(s->call, PROBLEM_STOPPING, "this server is stopping: ask again");
-        if (!s->http || s->over)
-            continue;
-        sse_out_retry(http_stream_buf(s->http), RETRY_LEAST_MS + nth++ % RETRY_SPREAD_MS);
-        sse_out_comment(http_stream_buf(s->http), "this server is stopping: come back");
-        end(s);
+        if (s->http && !s->over)
+            send_away(s, nth++, "this server is stopping: come back");
     }
+}
+
+void streams_end_of(struct streams *all, const char *key_id)
+{
+    int64_t nth = 0;
+    struct stream *s;
+
+    LIST_FOREACH(s, &all->streams, link)
+    if (s->http && !s->over && strcmp(s->key_id, key_id) == 0)
+        send_away(s, nth++, "this key is not what it was: come back");
 }
 
 /* --- door ---------------------------------------------------------------------------------------
@@ -412,6 +427,7 @@ static struct stream *stream_new(struct streams *all, struct call *c, const char
     *s = (struct stream){.all = all, .call = c, .since = since};
     s->me = (struct follower){.told = on_told, .wants_events = true, .at = since};
     (void)snprintf(s->run_id, sizeof(s->run_id), "%s", run_id);
+    (void)snprintf(s->key_id, sizeof(s->key_id), "%s", c->who.key_id);
     (void)uuid_bytes(str_of(run_id), id);
     s->tenant = str_dup(str_of(c->who.tenant));
     s->types = types ? str_dup(str_of(types)) : NULL;

@@ -12,6 +12,8 @@ struct streams; /* opaque */
 enum err_code streams_new(struct api *a, struct streams **out, struct err *err) MUST_USE;
 /* All are told to come back, and end; what is asked for from now on ends at once, too. */
 void streams_drain(struct streams *s);
+/* Those that came in by this key, or by its read tokens, end, and have to prove themselves anew. */
+void streams_end_of(struct streams *s, const char *key_id);
 size_t streams_open(const struct streams *s);
 void streams_free(struct streams *s); /* NULL is fine; behind http_server_free() */
 
