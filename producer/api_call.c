@@ -42,6 +42,17 @@ static void unreachable(struct pending *p, const struct err *e)
     err_wrap(&p->err, "sandfleet-api at %s", api_client_url(p->a));
 }
 
+void api_refused(const struct api_client *a, const struct http_answer *answer,
+                 struct api_problem *problem, struct err *err)
+{
+    api_problem_read(answer->status, answer->body, problem, err);
+    if (err->code == ERR_UNAUTHORIZED && !api_client_has_key(a))
+        err_set(err, ERR_UNAUTHORIZED,
+                "sandfleet-api wants a key: set SANDFLEET_API_KEY, or name its file by "
+                "--api-key-file");
+    err->retry_ms = answer->retry_after_ms;
+}
+
 static void on_done(void *ctx, const struct http_answer *answer, const struct err *e)
 {
     struct pending *p = ctx;
@@ -57,12 +68,7 @@ static void on_done(void *ctx, const struct http_answer *answer, const struct er
             buf_addstr(p->out, answer->body);
         return;
     }
-    api_problem_read(answer->status, answer->body, &p->problem, &p->err);
-    p->err.retry_ms = answer->retry_after_ms;
-    if (p->err.code == ERR_UNAUTHORIZED && !api_client_has_key(p->a))
-        err_set(&p->err, ERR_UNAUTHORIZED,
-                "sandfleet-api wants a key: set SANDFLEET_API_KEY, or name its file by "
-                "--api-key-file");
+    api_refused(p->a, answer, &p->problem, &p->err);
 }
 
 static enum err_code try_once(struct pending *p, const struct http_call *call, struct err *err)

@@ -28,6 +28,10 @@ bool api_client_has_key(const struct api_client *a);
 /* As client_fail(), with what to do next about an API. */
 int api_fail(const struct err *e);
 
+/* What an answer that is no success says; problem may be NULL. */
+void api_refused(const struct api_client *a, const struct http_answer *answer,
+                 struct api_problem *problem, struct err *err);
+
 /* A request of this API, for http_start(): its URL, and the headers that every one has. */
 enum { API_HEADERS = 6 };
 struct api_request {

@@ -167,8 +167,7 @@ static void on_done(void *ctx, const struct http_answer *a, const struct err *e)
     if (s->over)
         return;
     if (e->code == ERR_OK && a->status != 200) {
-        api_problem_read(a->status, a->body, NULL, &why);
-        why.retry_ms = a->retry_after_ms;
+        api_refused(s->api, a, NULL, &why);
     } else if (e->code != ERR_OK) {
         err_wrap(&why, "sandfleet-api at %s", api_client_url(s->api));
     }
