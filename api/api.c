@@ -127,7 +127,11 @@ static enum err_code open_producer(struct api *a, struct err *err)
                                        .fatal = on_producer_dead,
                                        .ctx = a};
 
-    return producer_new(a->loop, &conf, &opts, &a->producer, err);
+    if (producer_new(a->loop, &conf, &opts, &a->producer, err) != ERR_OK)
+        return err->code;
+    for (int lane = 0; lane < LANES; lane++)
+        producer_know(a->producer, a->topics.name[topic_of_lane((enum run_lane)lane)]);
+    return ERR_OK;
 }
 
 static enum err_code open_door(struct api *a, char url[LISTEN_URL_ROOM], struct err *err)

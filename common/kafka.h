@@ -85,6 +85,8 @@ enum err_code producer_new(struct loop *l, const struct kafka_conf *conf,
 enum err_code producer_send(struct producer *p, const char *topic, struct str key, struct str value,
                             const struct kafka_header *headers, size_t n_headers, produced_fn fn,
                             void *ctx, struct err *err) MUST_USE;
+/* Learns now where the topic's partitions are, so that the first record need not wait for it. */
+void producer_know(struct producer *p, const char *topic);
 size_t producer_in_flight(const struct producer *p);     /* accepted, not yet reported */
 int64_t producer_queued_bytes(const struct producer *p); /* of those */
 bool producer_is_up(const struct producer *p);           /* false: no broker can be reached */
