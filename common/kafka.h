@@ -69,8 +69,10 @@ struct producer;
 typedef void (*produced_fn)(void *ctx, const struct err *e, int32_t partition, int64_t offset);
 
 struct producer_opts {
-    int64_t linger_ms;  /* 0..1000 */
-    int64_t timeout_ms; /* a record that is not acknowledged by then is given up; 0: none is */
+    int64_t linger_ms;       /* 0..1000 */
+    int64_t batch_bytes;     /* a request goes out at the latest with so many; 0: 1 MB */
+    const char *compression; /* "none", "zstd", …; NULL: lz4 */
+    int64_t timeout_ms;      /* a record that is not acknowledged by then is given up; 0: none is */
     int64_t max_queued_bytes; /* back-pressure above; 0: 64 MiB */
     void (*room)(void *ctx);  /* there is room again after ERR_THROTTLED; may be NULL */
     void (*fatal)(void *ctx, const struct err *e); /* the producer is dead; may be NULL */
@@ -87,6 +89,19 @@ enum err_code producer_send(struct producer *p, const char *topic, struct str ke
                             void *ctx, struct err *err) MUST_USE;
 /* Learns now where the topic's partitions are, so that the first record need not wait for it. */
 void producer_know(struct producer *p, const char *topic);
+struct producer_record { /* one of many */
+    struct str key, value;
+    produced_fn fn; /* not NULL */
+    void *ctx;
+    enum err_code rc; /* as producer_send would have it: OK, THROTTLED, TOO_BIG, … */
+};
+enum { PRODUCER_MANY = 32 };
+/* Sends at most PRODUCER_MANY records at a fraction of the cost of each alone: a value is not
+ * copied, and must stay where it is until fn is called. Each has its own rc; the first one that
+ * is not OK is answered, and err tells of it. Records without headers. */
+enum err_code producer_send_many(struct producer *p, const char *topic,
+                                 struct producer_record *records, size_t n,
+                                 struct err *err) MUST_USE;
 size_t producer_in_flight(const struct producer *p);     /* accepted, not yet reported */
 int64_t producer_queued_bytes(const struct producer *p); /* of those */
 bool producer_is_up(const struct producer *p);           /* false: no broker can be reached */

@@ -36,23 +36,36 @@ struct producer {
 
 /* --- reports --- */
 
+static void why_not(const rd_kafka_message_t *m, struct err *e)
+{
+    kafka_error(e, m->err, "send to topic '%s'", rd_kafka_topic_name(m->rkt));
+    if (rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED)
+        e->code = ERR_IO;
+}
+
+static void tell(struct producer *p, const struct sent *s, const rd_kafka_message_t *m)
+{
+    static const struct err none = {.code = ERR_OK};
+    struct err e;
+
+    if (!s->fn || p->client.freed)
+        return;
+    if (m->err)
+        why_not(m, &e);
+    s->fn(s->ctx, m->err ? &e : &none, m->partition, m->offset);
+}
+
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
     struct producer *p = ((struct kafka_client *)opaque)->ctx;
     struct sent *s = m->_private;
-    struct err e = ERR_INIT;
     (void)rk;
-    if (m->err)
-        kafka_error(&e, m->err, "send to topic '%s'", rd_kafka_topic_name(m->rkt));
-    else
+    if (!m->err)
         kafka_client_alive(&p->client);
-    if (m->err && rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED)
-        e.code = ERR_IO;
     LIST_REMOVE(s, link);
     p->n_in_flight--;
     p->queued_bytes -= s->bytes;
-    if (s->fn && !p->client.freed)
-        s->fn(s->ctx, &e, m->partition, m->offset);
+    tell(p, s, m);
     LIST_INSERT_HEAD(&p->spare, s, link);
 }
 
@@ -110,9 +123,10 @@ static void release(void *ctx)
 static enum err_code make_conf(const struct kafka_conf *conf, const struct producer_opts *opts,
                                rd_kafka_conf_t **out, struct err *err)
 {
-    char linger[24], kbytes[24], messages[24], timeout[24];
+    char linger[24], batch[24], kbytes[24], messages[24], timeout[24];
     snprintf(linger, sizeof linger, "%" PRId64, opts->linger_ms);
     snprintf(timeout, sizeof timeout, "%" PRId64, opts->timeout_ms);
+    snprintf(batch, sizeof batch, "%" PRId64, opts->batch_bytes ? opts->batch_bytes : 1000000);
     /* Our own ceiling speaks first. */
     snprintf(kbytes, sizeof kbytes, "%" PRId64, 2 * (opts->max_queued_bytes >> 10) + 4096);
     snprintf(messages, sizeof messages, "%" PRId64, opts->max_queued_bytes / RECORD_OVERHEAD + 1);
@@ -122,7 +136,8 @@ static enum err_code make_conf(const struct kafka_conf *conf, const struct produ
         {"message.timeout.ms", timeout}, /* 0: an outage delays records, it drops none */
         {"partitioner", "murmur2_random"},
         {"message.max.bytes", "1600000"},
-        {"compression.type", "lz4"},
+        {"compression.type", opts->compression ? opts->compression : "lz4"},
+        {"batch.size", batch},
         {"linger.ms", linger},
         {"queue.buffering.max.kbytes", kbytes},
         {"queue.buffering.max.messages", messages},
@@ -272,6 +287,86 @@ enum err_code producer_send(struct producer *p, const char *topic, struct str ke
 void producer_know(struct producer *p, const char *topic)
 {
     (void)topic_of(p, topic);
+}
+
+/* How many of the records fit under the ceiling; what stands in an empty queue always fits. */
+static size_t fitting(const struct producer *p, const struct producer_record *records, size_t n)
+{
+    int64_t bytes = p->queued_bytes;
+
+    for (size_t i = 0; i < n; i++) {
+        bytes += (int64_t)(records[i].key.n + records[i].value.n) + RECORD_OVERHEAD;
+        if (bytes > p->opts.max_queued_bytes && (i > 0 || p->queued_bytes > 0))
+            return i;
+    }
+    return n;
+}
+
+static size_t prepare(struct producer *p, const struct producer_record *records, size_t n,
+                      rd_kafka_message_t *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct producer_record *r = &records[i];
+        struct sent *s = sent_new(p);
+
+        if (!s)
+            return i;
+        *s = (struct sent){.fn = r->fn,
+                           .ctx = r->ctx,
+                           .bytes = (int64_t)(r->key.n + r->value.n) + RECORD_OVERHEAD};
+        to[i] = (rd_kafka_message_t){.payload = loose(r->value.p),
+                                     .len = r->value.n,
+                                     .key = loose(r->key.p),
+                                     .key_len = r->key.n,
+                                     ._private = s};
+    }
+    return n;
+}
+
+static enum err_code took(struct producer *p, const rd_kafka_message_t *m, const char *topic,
+                          struct err *err)
+{
+    struct sent *s = m->_private;
+
+    if (m->err) {
+        LIST_INSERT_HEAD(&p->spare, s, link);
+        return kafka_error(err, m->err, "send to topic '%s'", topic);
+    }
+    LIST_INSERT_HEAD(&p->in_flight, s, link);
+    p->n_in_flight++;
+    p->queued_bytes += s->bytes;
+    return ERR_OK;
+}
+
+static enum err_code not_tried(struct producer *p, bool fits, const char *topic, struct err *err)
+{
+    if (fits)
+        return err_set(err, ERR_NOMEM, "send to topic '%s'", topic);
+    p->full = true;
+    return err_set(err, ERR_THROTTLED, "%" PRId64 " bytes wait for kafka", p->queued_bytes);
+}
+
+enum err_code producer_send_many(struct producer *p, const char *topic,
+                                 struct producer_record *records, size_t n, struct err *err)
+{
+    rd_kafka_message_t messages[PRODUCER_MANY];
+    rd_kafka_topic_t *rkt = topic_of(p, topic);
+    size_t fit = fitting(p, records, n < PRODUCER_MANY ? n : PRODUCER_MANY);
+    size_t made = rkt ? prepare(p, records, fit, messages) : 0;
+    enum err_code first = ERR_OK;
+    struct err other;
+
+    if (made > 0)
+        rd_kafka_produce_batch(rkt, RD_KAFKA_PARTITION_UA, 0, messages, (int)made);
+    for (size_t i = 0; i < n; i++) {
+        struct err *e = first == ERR_OK ? err : &other;
+
+        records[i].rc =
+            i < made ? took(p, &messages[i], topic, e) : not_tried(p, i < fit, topic, e);
+        p->full = p->full || records[i].rc == ERR_THROTTLED;
+        first = first == ERR_OK ? records[i].rc : first;
+    }
+    return first;
 }
 
 size_t producer_in_flight(const struct producer *p)

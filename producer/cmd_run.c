@@ -163,7 +163,7 @@ static enum err_code submit(struct watcher *w, const struct run_request *r, stru
     static const struct submit_events nothing = {0};
     struct submitter *s = NULL;
 
-    if (submitter_new(w->loop, w->client, &w->topics, &nothing, NULL, &s, err) == ERR_OK &&
+    if (submitter_new(w->loop, w->client, &w->topics, false, &nothing, NULL, &s, err) == ERR_OK &&
         submitter_send(s, r, LANE_INTERACTIVE, err) == ERR_OK &&
         submitter_finish(s, err) == ERR_OK && !w->client->quiet) {
         run_show_settle(&w->show);

@@ -73,7 +73,8 @@ static enum err_code job_open(struct job *j, struct err *err)
     kafka_admin_free(admin);
     if (loop_new(&j->loop, err) != ERR_OK)
         return err->code;
-    return submitter_new(j->loop, j->client, &j->topics, &submit_events, j, &j->submitter, err);
+    return submitter_new(j->loop, j->client, &j->topics, false, &submit_events, j, &j->submitter,
+                         err);
 }
 
 static void job_close(struct job *j)

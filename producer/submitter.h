@@ -28,19 +28,22 @@ struct submit_events {
     void (*acked)(void *ctx, const struct submit_receipt *r);
 };
 
+/* many: a file of runs; else each record goes at once. */
 enum err_code submitter_new(struct loop *l, const struct client *c, const struct topics *topics,
-                            const struct submit_events *ev, void *ctx, struct submitter **out,
-                            struct err *err) MUST_USE;
+                            bool many, const struct submit_events *ev, void *ctx,
+                            struct submitter **out, struct err *err) MUST_USE;
 
 struct submit_record { /* borrowed for the call */
-    struct str key, value;
+    struct str key;
     const char *run_id;
     struct str custom_id;
     int64_t line;
 };
 
-/* Sends; runs the loop while the queue is full. ERR_TIMEOUT when the broker acknowledged
- * nothing for the client's ack_ms. */
+/* Where the next record's value is to be written: empty, and the submitter's. NULL: no memory. */
+struct buf *submitter_value(struct submitter *s);
+/* Sends the record whose value is there; runs the loop while the queue is full. ERR_TIMEOUT when
+ * the broker acknowledged nothing for the client's ack_ms. */
 enum err_code submitter_put(struct submitter *s, const struct submit_record *r, enum run_lane lane,
                             struct err *err) MUST_USE;
 /* The same, with the record made of the request. */

@@ -6,17 +6,17 @@
 
 #include "common/banned.h"
 
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+static const bool in_name[256] = {
+    ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['.'] = true, ['_'] = true,
+    [':'] = true,         ['@'] = true,         ['/'] = true,         ['+'] = true, ['-'] = true,
+};
 
 bool run_name_ok(struct str s)
 {
     if (s.n == 0 || s.n > RUN_NAME_MAX_BYTES || s.p[0] == '-' || s.p[0] == '.')
         return false;
     for (size_t i = 0; i < s.n; i++)
-        if (!is_alnum(s.p[i]) && (s.p[i] == '\0' || !strchr("._:@/+-", s.p[i])))
+        if (!in_name[(unsigned char)s.p[i]])
             return false;
     return true;
 }

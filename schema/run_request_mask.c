@@ -17,11 +17,11 @@ static bool has_token(const char *s)
 /* By its first dash: texts have fewer of them than of any letter. */
 bool run_secret_in_text(struct str s)
 {
-    const size_t before = strcspn(token_start, "-");
-    const char *p = s.p, *end = s.p + s.n;
+    const size_t before = sizeof("sk") - 1;
+    const char *end = s.p + s.n, *p = s.n > before ? s.p + before : end;
 
-    while (p < end && (p = memchr(p, '-', (size_t)(end - p)))) {
-        if ((size_t)(p - s.p) >= before &&
+    while ((p = memchr(p, token_start[before], (size_t)(end - p)))) {
+        if (p[-1] == token_start[before - 1] &&
             str_starts((struct str){p - before, (size_t)(end - p) + before}, token_start))
             return true;
         p++;

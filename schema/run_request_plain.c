@@ -7,11 +7,41 @@
 
 #include "common/banned.h"
 
+enum { PLACES = 256, SHARED = 255 };
+
+/* Where a name may stand in the table of names; a few share a place. */
+static unsigned place_of(const char *name, size_t n)
+{
+    return ((unsigned)n * 7 + (unsigned char)name[0] * 3 + (unsigned char)name[n - 1]) % PLACES;
+}
+
+/* The row of run_fields at each place, and one more; 0: none. */
+static const uint8_t *places(void)
+{
+    static uint8_t at[PLACES];
+    static bool filled;
+
+    for (size_t i = 0; !filled && i < run_n_fields; i++) {
+        uint8_t *p = &at[place_of(run_fields[i].name, strlen(run_fields[i].name))];
+
+        *p = *p == 0 ? (uint8_t)(i + 1) : SHARED;
+    }
+    filled = true;
+    return at;
+}
+
+static bool is_called(const struct field *f, struct str key)
+{
+    return strncmp(f->name, key.p, key.n) == 0 && f->name[key.n] == '\0';
+}
+
 static const struct field *find(struct str key, size_t *index)
 {
-    for (size_t i = 0; i < run_n_fields; i++)
-        if (run_fields[i].name[0] == key.p[0] && !strncmp(run_fields[i].name, key.p, key.n) &&
-            run_fields[i].name[key.n] == '\0') {
+    uint8_t at = places()[place_of(key.p, key.n)];
+    size_t from = at == SHARED ? 0 : (size_t)at - 1, to = at == SHARED ? run_n_fields : at;
+
+    for (size_t i = from; at > 0 && i < to; i++)
+        if (is_called(&run_fields[i], key)) {
             *index = i;
             return &run_fields[i];
         }
@@ -43,7 +73,8 @@ static bool prompt_good(const struct field *f, struct str s)
 {
     if (s.n == 0 || s.n > (size_t)f->most || has_ascii_escape(s))
         return false;
-    return (unsigned char)s.p[0] > ' ' && s.p[0] != '\\'; /* so it is not blank */
+    /* so it is not blank */
+    return s.p[0] == '\\' ? strchr("\"\\/", s.p[1]) != NULL : (unsigned char)s.p[0] > ' ';
 }
 
 static bool int_good(const struct field *f, struct str s)

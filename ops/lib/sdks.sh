@@ -8,9 +8,9 @@ SDK_LOCKS=$ROOT/tests/conformance
 # sdk_folder LANGUAGE LOCK…: where what these files ask for is, or will be.
 sdk_folder() { echo "$CACHE/e2b-$1-$(cat "${@:2}" | sha256sum | cut -c1-16)"; }
 
-# sdk_javascript: prints the folder with node_modules/, in which bin/node is, too.
+# sdk_javascript [LOCK]: prints the folder with node_modules/, in which bin/node is, too.
 sdk_javascript() {
-    local folder lock=$SDK_LOCKS/javascript
+    local folder lock=${1:-$SDK_LOCKS/javascript}
     folder=$(sdk_folder javascript "$lock/package-lock.json")
     [ -d "$folder" ] || sdk_fetch "$folder" sdk_npm "$lock"
     echo "$folder"

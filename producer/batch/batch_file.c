@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "common/hash64.h"
+#include "producer/batch/ahead.h"
 #include "producer/batch/rows.h"
 #include "producer/batch/seen.h"
 #include "common/banned.h"
 
-enum { GOING_EVERY = 1 << 14 };
+enum { GOING_EVERY = 1 << 14, AHEAD_LINES = 2048 };
 
 /* What submitting has to know of each row: 4 bytes. Most rows are plain objects with a custom_id:
  * of those it is where that stands, so that they need not be looked at again. */
@@ -21,14 +22,23 @@ struct places {
     size_t room;
 };
 
+/* What is known of the lines to come. */
+struct glances {
+    struct ahead *ahead;
+    struct glance of[AHEAD_LINES];
+    struct str lines[AHEAD_LINES];
+    size_t at, n;
+};
+
 struct batch_file {
     struct rows *rows;
     struct maker *maker;
     struct seen *seen; /* while it is checked, and later where nameless rows repeat each other */
     struct places places;
-    size_t row;      /* how many were given, bad ones too */
-    uint64_t digest; /* of the good rows so far */
-    bool named;      /* the batch's name was given */
+    struct glances *glances; /* while it is checked */
+    size_t row;              /* how many were given, bad ones too */
+    uint64_t digest;         /* of the good rows so far */
+    bool named;              /* the batch's name was given */
     struct batch_counts counts;
     struct row current;
     char name[AUTO_NAME_BYTES];
@@ -50,14 +60,19 @@ static enum err_code keep_place(struct places *p, size_t row, uint32_t place, st
     return ERR_OK;
 }
 
+static uint32_t place_at(size_t at, size_t n)
+{
+    return at >= 1 << (32 - PLACE_LENGTH_BITS) ? PLACE_LOOK
+                                               : (uint32_t)(at << PLACE_LENGTH_BITS | n);
+}
+
 static uint32_t place_of(const struct maker *m, const struct row *row)
 {
     const struct look *l = &row->look;
-    size_t at = (size_t)(l->custom_id.p - l->object.p);
 
-    if (!row->as_is || !maker_knows(m, l) || at >= 1 << (32 - PLACE_LENGTH_BITS))
+    if (!row->as_is || !maker_knows(m, l))
         return PLACE_LOOK;
-    return (uint32_t)(at << PLACE_LENGTH_BITS | l->custom_id.n);
+    return place_at((size_t)(l->custom_id.p - l->object.p), l->custom_id.n);
 }
 
 /* The custom_id at that place; n 0: the object is not the one that was looked at. */
@@ -109,10 +124,19 @@ enum err_code batch_file_open(const struct batch_opts *opts, struct batch_file *
     return ERR_OK;
 }
 
+static void free_glances(struct batch_file *f)
+{
+    if (f->glances)
+        ahead_free(f->glances->ahead);
+    free(f->glances);
+    f->glances = NULL;
+}
+
 void batch_file_close(struct batch_file *f)
 {
     if (!f)
         return;
+    free_glances(f);
     seen_free(f->seen);
     maker_free(f->maker);
     rows_close(f->rows);
@@ -168,39 +192,51 @@ static enum err_code name_row(struct batch_file *f, struct str *name, uint64_t *
     return ERR_OK;
 }
 
+static void used_before(struct batch_problem *p, const char *what, struct str name)
+{
+    err_set(&p->why, ERR_CONFLICT, "%s '" STR_FMT "' was used above for something else", what,
+            STR_ARG(name));
+    (void)snprintf(p->pointer, sizeof p->pointer, "/%s", what);
+}
+
 /* Whether a name that the user gave was there before. */
 static enum err_code look_up(struct batch_file *f, enum sight *sight, struct batch_problem *p,
                              struct err *err)
 {
     const struct look *l = &f->current.look;
     enum sight by_key = SEEN_NEW;
-    const char *what = "custom_id";
-    struct str name = l->custom_id;
 
     *sight = SEEN_NEW;
-    if (name.n && seen_name(f->seen, name, l->work, sight, err) != ERR_OK)
+    if (l->custom_id.n && seen_name(f->seen, seen_key(l->custom_id), l->work, sight, err) != ERR_OK)
         return err->code;
     if (l->key.n) {
         char key[RUN_KEY_MAX_BYTES + 2]; /* keys are names of their own */
         int n = snprintf(key, sizeof key, "\n" STR_FMT, STR_ARG(l->key));
 
-        if (seen_name(f->seen, (struct str){key, (size_t)n}, l->work, &by_key, err) != ERR_OK)
+        if (seen_name(f->seen, seen_key((struct str){key, (size_t)n}), l->work, &by_key, err) !=
+            ERR_OK)
             return err->code;
-        if (by_key > *sight) {
-            *sight = by_key;
-            what = "idempotency_key";
-            name = l->key;
-        }
     }
-    if (*sight == SEEN_OTHER) {
-        err_set(&p->why, ERR_CONFLICT, "%s '" STR_FMT "' was used above for something else", what,
-                STR_ARG(name));
-        (void)snprintf(p->pointer, sizeof p->pointer, "/%s", what);
-    }
+    if (*sight == SEEN_OTHER)
+        used_before(p, "custom_id", l->custom_id);
+    else if (by_key == SEEN_OTHER)
+        used_before(p, "idempotency_key", l->key);
+    *sight = by_key > *sight ? by_key : *sight;
     return ERR_OK;
 }
 
 /* --- checking ------------------------------------------------------------ */
+
+/* Counts a row by what became of its name. True: it is to be submitted. */
+static bool count(struct batch_file *f, enum sight sight, uint64_t work)
+{
+    f->counts.duplicates += sight == SEEN_SAME;
+    if (sight != SEEN_NEW)
+        return false;
+    f->digest = hash64_mix(f->digest ^ work, 0xa0761d6478bd642f);
+    f->counts.good++;
+    return true;
+}
 
 /* A row that can be read: is it to be submitted, and how is it found again? */
 static enum err_code check_row(struct batch_file *f, uint32_t *place, struct batch_problem *p,
@@ -217,18 +253,56 @@ static enum err_code check_row(struct batch_file *f, uint32_t *place, struct bat
     }
     if (look_up(f, &sight, p, err) != ERR_OK)
         return err->code;
-    f->counts.duplicates += sight == SEEN_SAME;
-    if (sight != SEEN_NEW)
+    if (!count(f, sight, l->work))
         return ERR_OK;
     if (name_row(f, &name, &times, err) != ERR_OK)
         return err->code;
     *place = place_of(f->maker, &f->current);
-    f->digest = hash64_mix(f->digest ^ l->work, 0xa0761d6478bd642f);
-    f->counts.good++;
     f->counts.unnamed += l->custom_id.n == 0;
     f->counts.repeated += times > 1;
     f->counts.max_tokens += f->current.max_tokens;
     return ERR_OK;
+}
+
+/* The same for a line that was glanced at. */
+static enum err_code check_known(struct batch_file *f, const struct glance *g, uint32_t *place,
+                                 struct batch_problem *p, struct err *err)
+{
+    enum sight sight;
+
+    if (seen_name(f->seen, g->name, g->work, &sight, err) != ERR_OK)
+        return err->code;
+    if (sight == SEEN_OTHER)
+        used_before(p, "custom_id", (struct str){g->at + g->name_at, g->name_n});
+    if (count(f, sight, g->work))
+        *place = place_at(g->name_at, g->name_n);
+    return ERR_OK;
+}
+
+/* The glance at the row that was fetched; NULL: there was none, or it told nothing. */
+static const struct glance *glance(struct batch_file *f)
+{
+    struct glances *g = f->glances;
+
+    while (g->at < g->n && g->of[g->at].at != rows_text(f->rows).p)
+        g->at++; /* blank lines */
+    if (g->at == g->n) {
+        g->at = 0;
+        g->n = rows_lines_ahead(f->rows, g->lines, AHEAD_LINES);
+        ahead_look(g->ahead, g->lines, g->n, g->of);
+        return NULL;
+    }
+    return g->of[g->at++].known ? &g->of[g->at - 1] : NULL;
+}
+
+static enum err_code check_fetched(struct batch_file *f, uint32_t *place, struct batch_problem *p,
+                                   struct err *err)
+{
+    const struct glance *g = glance(f);
+
+    if (g)
+        return check_known(f, g, place, p, err);
+    return rows_read(f->rows, &f->current, p) ? check_row(f, place, p, err) : ERR_OK;
 }
 
 static enum err_code check_rows(struct batch_file *f, const struct batch_check_events *ev,
@@ -244,8 +318,7 @@ static enum err_code check_rows(struct batch_file *f, const struct batch_check_e
             return err->code;
         if (step == ROW_END)
             return ERR_OK;
-        if (step == ROW_GIVEN && rows_read(f->rows, &f->current, &p) &&
-            check_row(f, &place, &p, err) != ERR_OK)
+        if (step == ROW_GIVEN && check_fetched(f, &place, &p, err) != ERR_OK)
             return err->code;
         if (p.why.code != ERR_OK) {
             if (err_action(p.why.code) == ERR_DO_STOP) {
@@ -261,6 +334,17 @@ static enum err_code check_rows(struct batch_file *f, const struct batch_check_e
         if (ev->going && f->row % GOING_EVERY == GOING_EVERY - 1)
             ev->going(ctx, &f->counts);
     }
+}
+
+static enum err_code new_glances(struct batch_file *f, struct err *err)
+{
+    free_glances(f);
+    f->glances = calloc(1, sizeof(*f->glances));
+    if (f->glances)
+        f->glances->ahead = ahead_new(f->maker);
+    return f->glances && f->glances->ahead
+               ? ERR_OK
+               : err_set(err, ERR_NOMEM, "cannot check '%s'", rows_path(f->rows));
 }
 
 static enum err_code start_over(struct batch_file *f, struct err *err)
@@ -282,7 +366,10 @@ enum err_code batch_file_check(struct batch_file *f, const struct batch_check_ev
     if (!f->seen)
         return err_set(err, ERR_NOMEM, "cannot check '%s'", rows_path(f->rows));
     if (rc == ERR_OK)
+        rc = new_glances(f, err);
+    if (rc == ERR_OK)
         rc = check_rows(f, ev, ctx, err);
+    free_glances(f);
     f->counts.lines = rows_lines(f->rows);
     *out = f->counts;
     if (rc == ERR_OK && !f->named)
@@ -305,7 +392,8 @@ static enum err_code changed(const struct batch_file *f, struct err *err)
                    rows_path(f->rows), maker_batch(f->maker));
 }
 
-static enum err_code look_again(struct batch_file *f, struct made *out, struct err *err)
+static enum err_code look_again(struct batch_file *f, struct buf *value, struct made *out,
+                                struct err *err)
 {
     struct batch_problem p = {.why = ERR_INIT};
     struct str name;
@@ -316,11 +404,11 @@ static enum err_code look_again(struct batch_file *f, struct made *out, struct e
         return changed(f, err);
     if (name_row(f, &name, &times, err) != ERR_OK)
         return err->code;
-    return maker_make(f->maker, &f->current.look, name, out, err);
+    return maker_make(f->maker, &f->current.look, name, value, out, err);
 }
 
-enum err_code batch_file_next(struct batch_file *f, struct made *out, int64_t *line,
-                              struct err *err)
+enum err_code batch_file_next(struct batch_file *f, struct buf *value, struct made *out,
+                              int64_t *line, struct err *err)
 {
     struct batch_problem p;
     enum row_step step;
@@ -338,9 +426,9 @@ enum err_code batch_file_next(struct batch_file *f, struct made *out, int64_t *l
     } while (place == PLACE_SKIP);
     *line = rows_line(f->rows);
     if (place == PLACE_LOOK)
-        return step == ROW_GIVEN ? look_again(f, out, err) : changed(f, err);
+        return step == ROW_GIVEN ? look_again(f, value, out, err) : changed(f, err);
     struct str object = rows_text(f->rows), name = named_by(object, place);
     if (name.n == 0)
         return changed(f, err);
-    return maker_make_known(f->maker, object, name, out, err);
+    return maker_make_known(f->maker, object, name, value, out, err);
 }

@@ -64,9 +64,9 @@ enum err_code batch_file_check(struct batch_file *f, const struct batch_check_ev
 const char *batch_file_name(const struct batch_file *f);
 const char *batch_file_path(const struct batch_file *f); /* for messages */
 
-/* After a check: the good lines one after the other, borrowed until the next call. *line 0: the
- * end. ERR_CONFLICT: the file is another one than was checked. */
-enum err_code batch_file_next(struct batch_file *f, struct made *out, int64_t *line,
-                              struct err *err) MUST_USE;
+/* After a check: the good lines one after the other, each record's value put into `value`, which
+ * was empty. *line 0: the end. ERR_CONFLICT: the file is another one than was checked. */
+enum err_code batch_file_next(struct batch_file *f, struct buf *value, struct made *out,
+                              int64_t *line, struct err *err) MUST_USE;
 
 #endif

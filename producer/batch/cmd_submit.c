@@ -150,7 +150,7 @@ static enum err_code open_kafka(struct job *j, struct err *err)
     if (topics_load(c->prefix, &j->topics, err) != ERR_OK ||
         kafka_admin_new(&conf, &j->admin, err) != ERR_OK || loop_new(&j->loop, err) != ERR_OK)
         return err->code;
-    return submitter_new(j->loop, c, &j->topics, &submit_events, j, &j->submitter, err);
+    return submitter_new(j->loop, c, &j->topics, true, &submit_events, j, &j->submitter, err);
 }
 
 static enum err_code check_topic(struct job *j, enum run_lane lane, struct err *err)
@@ -172,15 +172,15 @@ static enum err_code send_lines(struct job *j, enum run_lane lane, struct err *e
     int64_t line, n = 0;
 
     while (!interrupted) {
-        if (batch_file_next(j->file, &made, &line, err) != ERR_OK)
+        struct buf *value = submitter_value(j->submitter);
+        if (!value)
+            return err_set(err, ERR_NOMEM, "cannot submit");
+        if (batch_file_next(j->file, value, &made, &line, err) != ERR_OK)
             return err->code;
         if (line == 0)
             return ERR_OK;
-        struct submit_record record = {.key = made.key,
-                                       .value = made.value,
-                                       .run_id = made.run_id,
-                                       .custom_id = made.custom_id,
-                                       .line = line};
+        struct submit_record record = {
+            .key = made.key, .run_id = made.run_id, .custom_id = made.custom_id, .line = line};
         if (submitter_put(j->submitter, &record, lane, err) != ERR_OK)
             return err_wrap(err, "line %lld", (long long)line);
         if (++n % TELL_EVERY == 0)

@@ -9,17 +9,20 @@
 
 #include "common/clock.h"
 #include "common/hash64.h"
+#include "producer/batch/seen.h"
 #include "producer/request_build.h"
 #include "common/banned.h"
 
 enum {
-    NOW_FOR = 32,
-    HEAD_MAX_BYTES = 2048
-}; /* of what we put before the line's own, beside the flags' part */
+    NOW_FOR = 32,         /* records that one look at the clock is good for */
+    HEAD_BYTES = 200,     /* of what we put before the line's own, without names and flags */
+    HEAD_MAX_BYTES = 2048 /* with names */
+};
 
 struct maker {
     struct request_defaults defaults;
     char batch[RUN_NAME_MAX_BYTES + 1];
+    size_t batch_n, now_n, session_n;
     struct buf flags; /* `"model":"…",…` for lines that give none of it themselves */
     uint64_t flags_fields;
     uint64_t custom_id, key, not_work, ours; /* bits of fields */
@@ -85,6 +88,7 @@ enum err_code maker_new(const struct client *flags, struct maker **out, struct e
     if (!m)
         return err_set(err, ERR_NOMEM, "cannot make requests");
     m->defaults = (struct request_defaults){.flags = flags, .batch_id = m->batch};
+    m->session_n = str_of(flags->session).n;
     m->flags = BUF_INIT(RUN_REQUEST_MAX_BYTES / 2);
     m->value = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
     m->names = BUF_INIT(4096);
@@ -127,6 +131,7 @@ enum err_code maker_set_batch(struct maker *m, const char *batch_id, struct err 
                        RUN_NAME_MAX_BYTES);
     memcpy(m->batch, s.p, s.n);
     m->batch[s.n] = '\0';
+    m->batch_n = s.n;
     return ERR_OK;
 }
 
@@ -182,11 +187,12 @@ static struct str kept(struct maker *m, const char *cstr)
 
 static struct str session_of(const struct maker *m)
 {
-    return str_of(m->defaults.flags->session);
+    return (struct str){m->defaults.flags->session, m->session_n};
 }
 
 static enum err_code put_record(struct maker *m, const struct look *l, struct str custom_id,
-                                const char *run_id, struct str key, struct err *err);
+                                const char *run_id, struct str key, struct buf *value,
+                                struct err *err);
 
 /* Asks the parser, about the very record that will be made. */
 static enum err_code look_closely(struct maker *m, struct look *l, struct err *err)
@@ -197,7 +203,9 @@ static enum err_code look_closely(struct maker *m, struct look *l, struct err *e
     bool named = json_member(l->members, l->n, "custom_id").n > 0;
 
     (void)snprintf(name, sizeof name, "auto-%016d-%020d", 0, 0); /* as long as one may get */
-    if (put_record(m, l, named ? STR("x") : str_of(name), nobody, STR("x"), err) != ERR_OK ||
+    buf_clear(&m->value);
+    if (put_record(m, l, named ? STR("x") : str_of(name), nobody, STR("x"), &m->value, err) !=
+            ERR_OK ||
         run_request_parse(buf_str(&m->value), &r, err) != ERR_OK)
         return err->code;
     buf_clear(&m->names);
@@ -232,20 +240,50 @@ static bool has(const struct look *l, uint64_t bit, const char *name)
     return l->plain ? (l->fields & bit) != 0 : json_member(l->members, l->n, name).n > 0;
 }
 
-enum err_code maker_judge(struct maker *m, struct look *l, struct err *err)
+static bool judge_plain(const struct maker *m, struct look *l)
 {
     l->plain = l->strict && l->object.n + m->flags.len + HEAD_MAX_BYTES <= RUN_REQUEST_MAX_BYTES &&
                run_request_is_plain(l->object, l->members, l->n, &l->fields) &&
                !(l->fields & m->ours);
     l->work = work_of(m, l);
-    if (l->n == 0)
-        return err_set(err, ERR_INVALID, "missing_prompt: 'prompt' must be there");
     if (!l->plain)
-        return own_only(l, err) == ERR_OK ? look_closely(m, l, err) : err->code;
+        return false;
     l->custom_id = l->fields & m->custom_id ? plain_text(l, "custom_id") : (struct str){0};
     l->key = l->fields & m->key ? plain_text(l, "idempotency_key") : (struct str){0};
     l->session = session_of(m);
-    return ERR_OK;
+    return true;
+}
+
+enum err_code maker_judge(struct maker *m, struct look *l, struct err *err)
+{
+    if (l->n == 0)
+        return err_set(err, ERR_INVALID, "missing_prompt: 'prompt' must be there");
+    if (judge_plain(m, l))
+        return ERR_OK;
+    return own_only(l, err) == ERR_OK ? look_closely(m, l, err) : err->code;
+}
+
+static bool is_known(const struct maker *m, struct str object, struct look *l)
+{
+    struct err err;
+    size_t at;
+
+    return object.n > 0 && object.p[0] == '{' && look_at(object, l, &at, &err) == ERR_OK &&
+           judge_plain(m, l) && maker_knows(m, l);
+}
+
+void maker_glance(const struct maker *m, struct str line, struct look *l, struct glance *out)
+{
+    struct str object = str_trim(line);
+
+    out->at = object.p;
+    out->known = is_known(m, object, l);
+    if (!out->known)
+        return;
+    out->name_at = (uint32_t)(l->custom_id.p - object.p);
+    out->name_n = (uint32_t)l->custom_id.n;
+    out->name = seen_key(l->custom_id);
+    out->work = l->work;
 }
 
 /* --- making -------------------------------------------------------------- */
@@ -254,7 +292,7 @@ static void set_now(struct maker *m, int64_t ms)
 {
     m->now_ms = ms;
     m->now_us = 0;
-    clock_rfc3339_us(ms, 0, m->now);
+    m->now_n = strlen(clock_rfc3339_us(ms, 0, m->now));
 }
 
 /* Asking for the time of each record would cost as much as its text; each is a microsecond behind
@@ -277,7 +315,7 @@ static struct str now_text(struct maker *m)
     us[1] = (char)('0' + m->now_us / 10 % 10);
     us[2] = (char)('0' + m->now_us % 10);
     m->now_us++;
-    return str_of(m->now);
+    return (struct str){m->now, m->now_n};
 }
 
 static char *put(char *to, struct str s)
@@ -297,7 +335,7 @@ static char *put_head(struct maker *m, struct str custom_id, const char *run_id,
     to = put(to, STR("\",\"created_at\":\""));
     to = put(to, now_text(m));
     to = put(to, STR("\",\"batch_id\":\""));
-    to = put(to, str_of(m->batch));
+    to = put(to, (struct str){m->batch, m->batch_n});
     if (custom_id.n) {
         to = put(to, STR("\",\"custom_id\":\""));
         to = put(to, custom_id);
@@ -309,55 +347,55 @@ static char *put_head(struct maker *m, struct str custom_id, const char *run_id,
     return put(to, STR("\""));
 }
 
-/* Puts the head; what follows has room, too. */
+/* Puts the head; what follows has room, too, and the value no more memory than it needs. */
 static void begin_record(struct maker *m, struct str object, struct str custom_id,
-                         const char *run_id, struct str key)
+                         const char *run_id, struct str key, struct buf *value)
 {
-    struct buf *b = &m->value;
+    size_t head = HEAD_BYTES + m->batch_n + custom_id.n + key.n;
+    char *at = buf_room(value, head + m->flags.len + object.n);
 
-    buf_clear(b);
-    char *head = buf_room(b, HEAD_MAX_BYTES + m->flags.len + object.n);
-    if (head)
-        buf_grew(b, (size_t)(put_head(m, custom_id, run_id, key, head) - head));
+    if (at)
+        buf_grew(value, (size_t)(put_head(m, custom_id, run_id, key, at) - at));
 }
 
 /* Puts the line's own members as they stand: `{` is dropped, its `}` ends ours. */
-static enum err_code end_record(struct maker *m, struct str object, struct err *err)
+static enum err_code end_record(struct str object, struct buf *value, struct err *err)
 {
-    buf_addc(&m->value, ',');
-    buf_add(&m->value, object.p + 1, object.n - 1);
-    if (m->value.rc != ERR_OK)
-        return err_set(err, m->value.rc, "it is over %d bytes", RUN_REQUEST_MAX_BYTES);
+    buf_addc(value, ',');
+    buf_add(value, object.p + 1, object.n - 1);
+    if (value->rc != ERR_OK)
+        return err_set(err, value->rc, "it is over %d bytes", RUN_REQUEST_MAX_BYTES);
     return ERR_OK;
 }
 
-static void put_flags_as_they_are(struct maker *m)
+static void put_flags_as_they_are(const struct maker *m, struct buf *value)
 {
     if (m->flags.len == 0)
         return;
-    buf_addc(&m->value, ',');
-    buf_addstr(&m->value, buf_str(&m->flags));
+    buf_addc(value, ',');
+    buf_addstr(value, buf_str(&m->flags));
 }
 
 static enum err_code put_record(struct maker *m, const struct look *l, struct str custom_id,
-                                const char *run_id, struct str key, struct err *err)
+                                const char *run_id, struct str key, struct buf *value,
+                                struct err *err)
 {
     const struct str none = {0};
 
     begin_record(m, l->object, has(l, m->custom_id, "custom_id") ? none : custom_id, run_id,
-                 has(l, m->key, "idempotency_key") ? none : key);
+                 has(l, m->key, "idempotency_key") ? none : key, value);
     if (l->plain && !(l->fields & m->flags_fields))
-        put_flags_as_they_are(m);
-    else if (put_flags(m, &m->value, l->members, l->n, err) != ERR_OK)
+        put_flags_as_they_are(m, value);
+    else if (put_flags(m, value, l->members, l->n, err) != ERR_OK)
         return err->code;
-    return end_record(m, l->object, err);
+    return end_record(l->object, value, err);
 }
 
 /* "<batch>/<custom_id>", with NUL. */
 static struct str derive_key(const struct maker *m, struct str custom_id,
                              char key[RUN_KEY_MAX_BYTES + 1])
 {
-    char *end = put(key, str_of(m->batch));
+    char *end = put(key, (struct str){m->batch, m->batch_n});
 
     *end++ = '/';
     end = put(end, custom_id);
@@ -372,15 +410,14 @@ static void derive_id(const struct maker *m, const char *key, struct made *out)
     run_request_derive_id(tenant ? tenant : "default", key, out->run_id);
 }
 
-static void made(const struct maker *m, struct str session, struct str custom_id, struct made *out)
+static void made(struct str session, struct str custom_id, struct made *out)
 {
-    out->value = buf_str(&m->value);
     out->key = session.n ? session : (struct str){out->run_id, UUID_TEXT - 1};
     out->custom_id = custom_id;
 }
 
 enum err_code maker_make(struct maker *m, const struct look *look, struct str custom_id,
-                         struct made *out, struct err *err)
+                         struct buf *value, struct made *out, struct err *err)
 {
     char text[RUN_KEY_MAX_BYTES + 1];
     struct str key = {text, look->key.n};
@@ -390,9 +427,9 @@ enum err_code maker_make(struct maker *m, const struct look *look, struct str cu
     else
         key = derive_key(m, custom_id, text);
     derive_id(m, text, out);
-    if (put_record(m, look, custom_id, out->run_id, key, err) != ERR_OK)
+    if (put_record(m, look, custom_id, out->run_id, key, value, err) != ERR_OK)
         return err->code;
-    made(m, look->session, custom_id, out);
+    made(look->session, custom_id, out);
     return ERR_OK;
 }
 
@@ -402,17 +439,17 @@ bool maker_knows(const struct maker *m, const struct look *l)
 }
 
 enum err_code maker_make_known(struct maker *m, struct str object, struct str custom_id,
-                               struct made *out, struct err *err)
+                               struct buf *value, struct made *out, struct err *err)
 {
     char text[RUN_KEY_MAX_BYTES + 1];
     struct str key = derive_key(m, custom_id, text);
 
     derive_id(m, text, out);
-    begin_record(m, object, (struct str){0}, out->run_id, key);
-    put_flags_as_they_are(m);
-    if (end_record(m, object, err) != ERR_OK)
+    begin_record(m, object, (struct str){0}, out->run_id, key, value);
+    put_flags_as_they_are(m, value);
+    if (end_record(object, value, err) != ERR_OK)
         return err->code;
-    made(m, session_of(m), custom_id, out);
+    made(session_of(m), custom_id, out);
     return ERR_OK;
 }
 

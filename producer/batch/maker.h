@@ -42,22 +42,32 @@ enum err_code look_at(struct str text, struct look *out, size_t *at, struct err 
 /* Is it a request? Fills the rest. An object without custom_id will be given one. */
 enum err_code maker_judge(struct maker *m, struct look *look, struct err *err) MUST_USE;
 
-struct made { /* borrowed until the next maker_make */
-    struct str key, value;
+struct made { /* beside its value; borrowed until the next line is looked at */
+    struct str key;
     char run_id[UUID_TEXT];
     struct str custom_id;
 };
 
-/* custom_id: the line's own, or the one it was given. Run ids derive from batch and custom_id, or
+/* Puts the record's value into `value`, which was empty.
+ * custom_id: the line's own, or the one it was given. Run ids derive from batch and custom_id, or
  * from the line's idempotency_key, so the same line makes the same run again. */
 enum err_code maker_make(struct maker *m, const struct look *look, struct str custom_id,
-                         struct made *out, struct err *err) MUST_USE;
+                         struct buf *value, struct made *out, struct err *err) MUST_USE;
 
 /* Whether an object that was judged good needs no second look: its custom_id is all that
  * maker_make_known() must know of it. */
 bool maker_knows(const struct maker *m, const struct look *look);
 enum err_code maker_make_known(struct maker *m, struct str object, struct str custom_id,
-                               struct made *out, struct err *err) MUST_USE;
+                               struct buf *value, struct made *out, struct err *err) MUST_USE;
+
+struct glance {
+    const char *at;           /* where the line begins, white space left out */
+    bool known;               /* a plain object with a custom_id; else the rest tells nothing */
+    uint32_t name_at, name_n; /* that, in the object */
+    uint64_t name, work;      /* seen_key() of it; as look.work */
+};
+/* Looks at a line without changing the maker, so that threads may do it, each with a look. */
+void maker_glance(const struct maker *m, struct str line, struct look *look, struct glance *out);
 
 /* "auto-<the first 16 hex digits of the text's BLAKE2b-128>", and "-<times>" behind it from the
  * second time on: a line without a name gets the same one each time its file is submitted. */

@@ -136,6 +136,16 @@ enum err_code reader_line(struct reader *r, enum reader_step *step, struct str *
     return ERR_OK;
 }
 
+size_t reader_lines(const struct reader *r, struct str *out, size_t max)
+{
+    const char *p = r->buffer + r->at, *end = r->buffer + r->end, *stop;
+    size_t n = 0;
+
+    for (; n < max && p < end && (stop = memchr(p, '\n', (size_t)(end - p))); p = stop + 1)
+        out[n++] = (struct str){p, (size_t)(stop - p)};
+    return n;
+}
+
 enum err_code reader_record(struct reader *r, enum reader_step *step, struct csv_record *out,
                             struct csv_fault *fault, struct err *err)
 {

@@ -9,7 +9,7 @@
 #include "producer/batch/source.h"
 #include "schema/run_request.h"
 
-enum { READER_MAX_BYTES = 2 * RUN_REQUEST_MAX_BYTES, READER_CHUNK = 128 << 10 };
+enum { READER_MAX_BYTES = 2 * RUN_REQUEST_MAX_BYTES, READER_CHUNK = 512 << 10 };
 
 struct reader {            /* reader_init makes one, reader_release frees what it has */
     struct source *source; /* borrowed */
@@ -32,6 +32,8 @@ enum reader_step { READER_GIVEN, READER_TOO_LONG, READER_FAULT, READER_END };
 /* The next line without its LF or CRLF, and without a byte order mark at the very beginning. */
 enum err_code reader_line(struct reader *r, enum reader_step *step, struct str *out,
                           struct err *err) MUST_USE;
+/* The lines that reader_line will give without reading on, max at most: views until it does. */
+size_t reader_lines(const struct reader *r, struct str *out, size_t max);
 /* The next CSV record that is not blank; views into the buffer until the next call. */
 enum err_code reader_record(struct reader *r, enum reader_step *step, struct csv_record *out,
                             struct csv_fault *fault, struct err *err) MUST_USE;

@@ -481,6 +481,12 @@ static enum err_code fetch_record(struct rows *r, enum reader_step *read, struct
     return ERR_OK;
 }
 
+/* As most lines are. */
+static bool is_trim(struct str line)
+{
+    return line.n > 0 && (unsigned char)line.p[0] > ' ' && (unsigned char)line.p[line.n - 1] > ' ';
+}
+
 static enum err_code fetch_line(struct rows *r, enum reader_step *read, struct batch_problem *p,
                                 struct err *err)
 {
@@ -488,7 +494,7 @@ static enum err_code fetch_line(struct rows *r, enum reader_step *read, struct b
         if (reader_line(&r->reader, read, &r->line, err) != ERR_OK)
             return err->code;
         if (*read == READER_GIVEN)
-            r->trimmed = str_trim(r->line);
+            r->trimmed = is_trim(r->line) ? r->line : str_trim(r->line);
     } while (*read == READER_GIVEN && r->trimmed.n == 0);
     p->line = r->reader.line;
     if (*read == READER_TOO_LONG)
@@ -511,6 +517,11 @@ enum err_code rows_fetch(struct rows *r, enum row_step *step, struct batch_probl
         return err->code;
     *step = read == READER_GIVEN ? ROW_GIVEN : read == READER_END ? ROW_END : ROW_BAD;
     return ERR_OK;
+}
+
+size_t rows_lines_ahead(const struct rows *r, struct str *out, size_t max)
+{
+    return r->form == BATCH_JSONL && !r->template ? reader_lines(&r->reader, out, max) : 0;
 }
 
 int64_t rows_line(const struct rows *r)

@@ -25,6 +25,9 @@ enum row_step { ROW_GIVEN, ROW_BAD, ROW_END };
  * An error: the file cannot be read on. */
 enum err_code rows_fetch(struct rows *r, enum row_step *step, struct batch_problem *problem,
                          struct err *err) MUST_USE;
+/* The lines, blank ones too, that will be fetched next without reading on, where rows are objects
+ * a line; max at most. Views until the last of them was fetched. */
+size_t rows_lines_ahead(const struct rows *r, struct str *out, size_t max);
 int64_t rows_line(const struct rows *r); /* where the fetched row begins */
 /* Its line, without white space at both ends; views live until the next fetch. */
 struct str rows_text(const struct rows *r);

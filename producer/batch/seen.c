@@ -10,7 +10,7 @@
 #include "common/hash64.h"
 #include "common/banned.h"
 
-enum { PARTS_LOG2 = 5, PARTS = 1 << PARTS_LOG2, FIRST_ROOM = 256 };
+enum { PARTS_LOG2 = 5, PARTS = 1 << PARTS_LOG2, FIRST_ROOM = 1024, SMALL_ROOM = 8192 };
 
 struct entry {
     uint64_t key; /* 0: free */
@@ -63,10 +63,11 @@ static struct entry *slot_of(const struct part *p, uint64_t key)
     return &p->at[i];
 }
 
-/* By a quarter, from 80 % full on. */
+/* From 80 % full on: to the double while it is small, then by a quarter. */
 static enum err_code grow(struct part *p, struct err *err)
 {
-    struct part bigger = {.room = p->room ? p->room + p->room / 4 : FIRST_ROOM, .used = p->used};
+    size_t more = p->room < SMALL_ROOM ? p->room : p->room / 4;
+    struct part bigger = {.room = p->room ? p->room + more : FIRST_ROOM, .used = p->used};
     void *at = mmap(NULL, bigger.room * sizeof(struct entry), PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -96,11 +97,16 @@ static struct entry *find(struct seen *s, uint64_t key, bool *made, struct err *
     return e;
 }
 
-enum err_code seen_name(struct seen *s, struct str name, uint64_t work, enum sight *out,
+uint64_t seen_key(struct str name)
+{
+    return hash64(name.p, name.n, 1);
+}
+
+enum err_code seen_name(struct seen *s, uint64_t key, uint64_t work, enum sight *out,
                         struct err *err)
 {
     bool made;
-    struct entry *e = find(s, hash64(name.p, name.n, 1), &made, err);
+    struct entry *e = find(s, key, &made, err);
 
     if (!e)
         return err->code;

@@ -18,8 +18,9 @@ enum sight { SEEN_NEW, SEEN_SAME, SEEN_OTHER };
 struct seen *seen_new(void); /* yours; NULL: no memory */
 void seen_free(struct seen *s);
 
+uint64_t seen_key(struct str name);
 /* Whether the name was there, and then for the same work or for another. ERR_NOMEM. */
-enum err_code seen_name(struct seen *s, struct str name, uint64_t work, enum sight *out,
+enum err_code seen_name(struct seen *s, uint64_t key, uint64_t work, enum sight *out,
                         struct err *err) MUST_USE;
 /* How often this nameless work was there, with this time: 1, 2, … ERR_NOMEM. */
 enum err_code seen_times(struct seen *s, uint64_t work, uint64_t *out, struct err *err) MUST_USE;

@@ -21,28 +21,33 @@ static struct maker *new_maker(const struct client *flags)
     return m;
 }
 
-/* What stands behind created_at: the clock may tick between two. */
-static struct str behind_time(struct str value)
+/* What stands behind created_at: no two records have the same. */
+static struct str behind_time(const struct buf *value)
 {
-    const char *at = memmem(value.p, value.n, "\"batch_id\"", 10);
+    const char *at = memmem(value->p, value->len, "\"batch_id\"", 10);
 
     assert(at);
-    return (struct str){at, value.n - (size_t)(at - value.p)};
+    return (struct str){at, value->len - (size_t)(at - value->p)};
 }
 
-static void make_again(struct maker *m, const struct look *l, struct str record)
+static void make_again(struct maker *m, const struct look *l, const struct buf *record)
 {
-    AUTO_BUF first = BUF_INIT(4 << 20);
+    AUTO_BUF value = BUF_INIT(4 << 20);
+    struct look scratch;
+    struct glance glance;
     struct made made;
     struct err err = ERR_INIT;
 
-    buf_addstr(&first, behind_time(record));
-    assert(maker_make_known(m, l->object, l->custom_id, &made, &err) == ERR_OK);
-    assert(str_eq(buf_str(&first), behind_time(made.value)));
+    assert(maker_make_known(m, l->object, l->custom_id, &value, &made, &err) == ERR_OK);
+    assert(str_eq(behind_time(record), behind_time(&value)));
+    maker_glance(m, l->object, &scratch, &glance);
+    assert(glance.known && glance.at + glance.name_at == l->custom_id.p);
+    assert(glance.name_n == l->custom_id.n && glance.work == l->work);
 }
 
 static void try_line(struct maker *m, struct str line)
 {
+    AUTO_BUF value = BUF_INIT(4 << 20);
     struct look look;
     struct run_request r;
     struct made made;
@@ -53,15 +58,15 @@ static void try_line(struct maker *m, struct str line)
         assert(err.msg[0] != '\0');
         return;
     }
-    assert(maker_make(m, &look, look.custom_id.n ? look.custom_id : STR("auto-1"), &made, &err) ==
-           ERR_OK);
-    assert(run_request_parse(made.value, &r, &err) == ERR_OK);
+    assert(maker_make(m, &look, look.custom_id.n ? look.custom_id : STR("auto-1"), &value, &made,
+                      &err) == ERR_OK);
+    assert(run_request_parse(buf_str(&value), &r, &err) == ERR_OK);
     assert(strcmp(r.run_id, made.run_id) == 0);
     assert(str_is(made.custom_id, r.custom_id));
     assert(run_request_check_key(&r, made.key, &err) == ERR_OK);
     run_request_release(&r);
     if (maker_knows(m, &look))
-        make_again(m, &look, made.value);
+        make_again(m, &look, &value);
 }
 
 /* What params become is a line like any other. */

@@ -116,6 +116,51 @@ static void too_big_hurts_nobody_else(void **state)
     free(noise);
 }
 
+/* Each of many is reported as if it were alone; one that cannot go hurts nobody else, and what
+ * finds no room is told so and goes later. */
+static void many_at_once(void **state)
+{
+    struct world *w = *state;
+    static char values[PRODUCER_MANY][1000], big[1700000];
+    struct producer_record records[PRODUCER_MANY];
+    struct err e = ERR_INIT;
+    size_t sent = 0;
+
+    make_topic(w, w->topic, 3);
+    open_producer(w, 16 * (sizeof values[0] + 300)); /* room for half of them */
+    for (size_t i = 0; i < COUNTOF(records); i++) {
+        memset(values[i], 'a' + (int)(i % 26), sizeof values[i]);
+        records[i] = (struct producer_record){.key = {values[i], 5},
+                                              .value = {values[i], sizeof values[i]},
+                                              .fn = on_report,
+                                              .ctx = w};
+    }
+    records[2].value = (struct str){big, sizeof big};
+    assert_string_equal(err_name(producer_send_many(w->p, w->topic, records, COUNTOF(records), &e)),
+                        "THROTTLED");
+    for (size_t i = 0; i < COUNTOF(records); i++)
+        sent += records[i].rc == ERR_OK;
+    assert_int_equal(sent, 2); /* the big one has no room behind the first two */
+    while (w->rooms == 0)
+        loop_run(w->l);
+    assert_string_equal(err_name(producer_send_many(w->p, w->topic, records + 2, 1, &e)),
+                        "TOO_BIG");
+    assert_non_null(strstr(e.msg, w->topic));
+    for (size_t at = 3; at < COUNTOF(records); at += sent) {
+        enum err_code rc =
+            producer_send_many(w->p, w->topic, records + at, COUNTOF(records) - at, &e);
+
+        for (sent = 0; at + sent < COUNTOF(records) && records[at + sent].rc == ERR_OK;)
+            sent++;
+        assert_string_equal(err_name(rc), at + sent < COUNTOF(records) ? "THROTTLED" : "OK");
+        if (sent == 0)
+            loop_run(w->l);
+    }
+    assert_true(producer_flush(w->p, 60000));
+    assert_int_equal(w->reported, COUNTOF(records) - 1);
+    assert_int_equal(w->refused, 0);
+}
+
 /* --- what stops --- */
 
 static void an_unknown_topic_is_reported_to_the_sender(void **state)
@@ -179,6 +224,7 @@ int main(void)
         TEST(keys_go_where_kafka_partition_says),
         TEST(back_pressure_and_room),
         TEST(too_big_hurts_nobody_else),
+        TEST(many_at_once),
         TEST(an_unknown_topic_is_reported_to_the_sender),
         TEST(freed_in_a_callback),
     };

@@ -234,13 +234,14 @@ static struct batch_counts check_file(struct batch_file *f, struct seen_bad *bad
 static bool next(struct batch_file *f, struct run_request *r, struct made *made)
 {
     struct err err = ERR_INIT;
+    AUTO_BUF value = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
     int64_t line;
 
-    if (batch_file_next(f, made, &line, &err) != ERR_OK)
+    if (batch_file_next(f, &value, made, &line, &err) != ERR_OK)
         fail_msg("%s", err.msg);
     if (line == 0)
         return false;
-    if (run_request_parse(made->value, r, &err) != ERR_OK)
+    if (run_request_parse(buf_str(&value), r, &err) != ERR_OK)
         fail_msg("line %d: %s", (int)line, err.msg);
     assert_string_equal(r->run_id, made->run_id);
     assert_true(str_is(made->custom_id, r->custom_id));
@@ -501,6 +502,46 @@ static void broken_500th_line(void **state)
     batch_file_close(f);
 }
 
+/* Lines enough for the second thread: each is told and found as when it stands alone. */
+static void many_lines(void **state)
+{
+    enum { LINES = 20000 };
+    struct seen_bad bad = {0};
+    struct run_request r;
+    struct made made;
+    char want[32];
+    int n = 0;
+    AUTO_BUF text = BUF_INIT(8 << 20);
+
+    (void)state;
+    for (int i = 0; i < LINES; i++) {
+        if (i % 1000 == 999)
+            buf_adds(&text, "  \n");
+        if (i % 100 == 50) /* not plain */
+            buf_addf(&text, " {\"custom_id\":\"c%d\",\"prompt\":\"p\",\"tags\":[\"t\"]}\r\n", i);
+        else if (i % 100 == 51) /* bad */
+            buf_addf(&text, "{\"custom_id\":\"c%d\",\"promt\":\"p\"}\n", i);
+        else if (i % 100 == 52) /* the first line again */
+            buf_adds(&text, "{\"custom_id\":\"c0\",\"prompt\":\"p 0\"}\n");
+        else
+            buf_addf(&text, "{\"custom_id\":\"c%d\",\"prompt\":\"p %d\"}\n", i, i);
+    }
+    struct batch_file *f = open_with((struct batch_opts){0}, text.p, text.len, NULL);
+    struct batch_counts counts = check_file(f, &bad);
+    assert_int_equal(counts.bad, LINES / 100);
+    assert_int_equal(bad.line, 52);
+    assert_int_equal(counts.duplicates, LINES / 100);
+    assert_int_equal(counts.good, LINES - LINES / 50);
+    for (; next(f, &r, &made); n++) {
+        n += n % 100 == 51 ? 2 : 0;
+        snprintf(want, sizeof want, "c%d", n);
+        assert_string_equal(r.custom_id, want);
+        run_request_release(&r);
+    }
+    assert_int_equal(n, LINES);
+    batch_file_close(f);
+}
+
 /* A file that is written to between check and submit is noticed. */
 static void changed_meanwhile(void **state)
 {
@@ -512,6 +553,7 @@ static void changed_meanwhile(void **state)
     struct made made;
     struct err err = ERR_INIT;
     int64_t line;
+    AUTO_BUF value = BUF_INIT(4096);
 
     (void)state;
     write_file("{\"custom_id\":\"a\",\"prompt\":\"x\"}\n", 31, path);
@@ -521,7 +563,7 @@ static void changed_meanwhile(void **state)
     assert_non_null(again);
     fputs("{\"a\":1}\n{\"b\":1}\n", again);
     fclose(again);
-    assert_string_equal(err_name(batch_file_next(f, &made, &line, &err)), "CONFLICT");
+    assert_string_equal(err_name(batch_file_next(f, &value, &made, &line, &err)), "CONFLICT");
     batch_file_close(f);
     unlink(path);
 }
@@ -537,6 +579,7 @@ int main(void)
         cmocka_unit_test(bad_files),
         cmocka_unit_test(packed),
         cmocka_unit_test(broken_500th_line),
+        cmocka_unit_test(many_lines),
         cmocka_unit_test(changed_meanwhile),
     };
 
