@@ -16,7 +16,8 @@ static enum sight sight_of(struct seen *s, int i, uint64_t work)
     char name[32];
     int n = snprintf(name, sizeof name, "item-%d", i);
 
-    assert_int_equal(seen_name(s, seen_key((struct str){name, (size_t)n}), work, &sight, &err), ERR_OK);
+    assert_int_equal(seen_name(s, seen_key((struct str){name, (size_t)n}), work, &sight, &err),
+                     ERR_OK);
     return sight;
 }
 
