@@ -71,6 +71,15 @@ void cursor_write(const struct cursor *c, const struct cursor_bound *b, struct b
     buf_adds(out, text);
 }
 
+/* libsodium takes some bytes above 127 for letters of base64. */
+static bool is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] > 127)
+            return false;
+    return true;
+}
+
 bool cursor_parse(struct str text, const struct cursor_bound *b, struct cursor *out)
 {
     uint8_t bytes[BYTES_MAX], tag[crypto_generichash_BYTES_MIN];
@@ -78,7 +87,7 @@ bool cursor_parse(struct str text, const struct cursor_bound *b, struct cursor *
     uint64_t at = 0;
     size_t n;
 
-    if (text.n == 0 ||
+    if (text.n == 0 || !is_ascii(text) ||
         sodium_base642bin(bytes, sizeof(bytes), text.p, text.n, NULL, &n, NULL,
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
         n < ID + TAG || bytes[0] != VERSION)
