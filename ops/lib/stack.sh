@@ -151,6 +151,7 @@ env_write() {
         env_line SANDFLEET_DATABASE "$(postgres_conninfo)"
         env_line SANDFLEET_PREFIX "$PREFIX"
         if [ "$TLS" = yes ]; then env_line SANDFLEET_KAFKA_CONFIG "$DIR/tls/kafka.conf"; fi
+        secret_of master >/dev/null
         env_line SANDFLEET_MASTER_KEY_FILE "$DIR/secret/master"
         if [ -n "${PORT[sandboxd]:-}" ]; then
             env_line E2B_API_URL "http://127.0.0.1:${PORT[sandboxd]}"
