@@ -187,12 +187,16 @@ static bool read_query(struct call *c, struct asked *a)
 
 /* --- the statement ------------------------------------------------------------------------- */
 
-static void order_and_limit(const struct asked *a, struct buf *sql)
+/* first: a column that is the same in all these rows, or NULL. In the order it leaves the planner
+ * no index that does not begin with it, whose rows would be read through in search of that word. */
+static void order_and_limit(const struct asked *a, const char *first, struct buf *sql)
 {
     const char *way = a->ascending ? "ASC" : "DESC";
 
-    buf_addf(sql, " ORDER BY %s %s, %s %s LIMIT %" PRId64, a->list->at, way, a->list->id, way,
-             a->looks + 1);
+    buf_adds(sql, " ORDER BY ");
+    if (first)
+        buf_addf(sql, "%s %s, ", first, way);
+    buf_addf(sql, "%s %s, %s %s LIMIT %" PRId64, a->list->at, way, a->list->id, way, a->looks + 1);
 }
 
 static void condition(const struct asked *a, size_t i, struct buf *sql)
@@ -208,7 +212,7 @@ static void condition(const struct asked *a, size_t i, struct buf *sql)
         buf_addf(sql, "$%zu", i + 2);
 }
 
-static void rows(const struct asked *a, struct buf *sql)
+static void rows(const struct asked *a, const char *first, struct buf *sql)
 {
     const struct list *l = a->list;
 
@@ -219,7 +223,7 @@ static void rows(const struct asked *a, struct buf *sql)
     if (a->goes_on)
         buf_addf(sql, " AND (%s, %s) %s ($%zu::timestamptz, $%zu::%s)", l->at, l->id,
                  a->ascending ? ">" : "<", a->n + 2, a->n + 3, l->id_type);
-    order_and_limit(a, sql);
+    order_and_limit(a, first, sql);
 }
 
 /* The filter with several words that an index knows, or that is late; a->n: there is none. */
@@ -239,16 +243,16 @@ static void write_found(const struct asked *a, struct buf *sql)
     size_t any = find_any(a, false);
 
     if (any == a->n) {
-        rows(a, sql);
+        rows(a, NULL, sql);
         return;
     }
     buf_addf(sql,
              "SELECT r.* FROM (SELECT DISTINCT unnest($%zu::text[]) AS word) AS any_of"
              " CROSS JOIN LATERAL (",
              any + 2);
-    rows(a, sql);
+    rows(a, a->filter[any]->column, sql);
     buf_adds(sql, ") AS r");
-    order_and_limit(a, sql);
+    order_and_limit(a, NULL, sql);
 }
 
 static void write_sql(const struct asked *a, struct buf *sql)
@@ -265,7 +269,7 @@ static void write_sql(const struct asked *a, struct buf *sql)
     buf_adds(sql, " FROM (");
     write_found(a, sql);
     buf_addf(sql, ") AS r %s", l->join ? l->join : "");
-    order_and_limit(a, sql);
+    order_and_limit(a, NULL, sql);
 }
 
 /* --- the answer ---------------------------------------------------------------------------- */

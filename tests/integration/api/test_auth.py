@@ -111,22 +111,23 @@ def ends_with_its_key(door, key, token):
         conn = http.client.HTTPConnection("127.0.0.1", door.port, timeout=30)
         headers = {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {header}"} if header else {})
         conn.request("GET", f"{RUN}/events{query}", headers=headers)
+        sock = conn.sock  # http.client lets go of it where the connection ends with the answer
         answer = conn.getresponse()
         assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/event-stream"), answer.headers
-        streams.append((conn, answer))
+        streams.append((conn, answer, sock))
     door.client("keys", "revoke", key[4:16])
-    for conn, answer in streams[:2]:
+    for conn, answer, _ in streams[:2]:
         text = answer.read().decode()
         assert "event: end" not in text and "retry: " in text, text
         conn.close()
     assert streams[2][1].isclosed() is False
-    streams[2][0].sock.setblocking(False)
+    streams[2][2].setblocking(False)
     try:
-        rest = streams[2][0].sock.recv(65536)
+        rest = streams[2][2].recv(65536)
     except BlockingIOError:
         rest = b": nothing came"
     assert rest and b"retry" not in rest, rest
-    streams[2][0].close()
+    streams[2][1].close()
     door.ask("GET", f"{RUN}/events?access_token={token}").problem(401, "unauthenticated")
 
 

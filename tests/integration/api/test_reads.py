@@ -7,6 +7,7 @@ A real sandfleet-api over rows that the test wrote."""
 import base64
 import hashlib
 import json
+import os
 import pathlib
 import socket
 import sys
@@ -128,6 +129,7 @@ def a_log_is_what_was_printed(door):
 
 
 LINES, LINE_BYTES = 300, 400000
+PLAIN = "asan" not in os.environ.get("SANDFLEET_BIN", "")  # which keeps what was freed
 
 
 def rss_kib(door):
@@ -149,7 +151,7 @@ def a_long_log_and_a_reader_who_dawdles(door):
         for _ in range(20):  # it takes nothing more for now
             get(door, f"/v1/runs/{run}")
         grown = rss_kib(door) - before
-        assert grown < 24 << 10, f"{grown} KiB for a reader who takes nothing"
+        assert grown < 24 << 10 or not PLAIN, f"{grown} KiB for a reader who takes nothing"
         left, n, digest = head.split(b"\r\n\r\n", 1)[1], 0, hashlib.sha256()
         most = 0
         while b"\r\n0\r\n\r\n" not in left[-64:]:
@@ -159,7 +161,7 @@ def a_long_log_and_a_reader_who_dawdles(door):
             n += len(piece)
             most = max(most, rss_kib(door) - before)
     assert n > LINES * LINE_BYTES, n
-    assert most < 48 << 10, f"{most} KiB for a log of {n >> 20} MiB"
+    assert most < 48 << 10 or not PLAIN, f"{most} KiB for a log of {n >> 20} MiB"
 
 
 # --- a batch -----------------------------------------------------------------------------
