@@ -8,6 +8,7 @@ there but what the door itself did."""
 import concurrent.futures
 import http.client
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -20,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from door import Answer, Door, database
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
+PLAIN = "asan" not in os.environ.get("SANDFLEET_BIN", "")  # which keeps what was freed
 
 
 class Second(Door):
@@ -322,7 +324,7 @@ def any_length_in_little_memory(door, key):
     assert [g["line"] for g in got] == list(range(1, 20001)), answer.status
     assert all(g["status"] == "accepted" for g in got)
     assert len(answer.body) > 8 * 256 * 1024, "it was small enough to be kept in memory"
-    assert most < 120 * 1024, f"{most} KiB for a body of 11 MB"
+    assert most < 120 * 1024 or not PLAIN, f"{most} KiB for a body of 11 MB"
     assert len({r[1]["run_id"] for r in records(door, "runs.batch") if r[1].get("batch_id") == "long"}) == 20000
     upload.cut()
     door.wait(lambda: open_files(door) <= files + 3, "its files closed")  # Kafka's own come and go
