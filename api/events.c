@@ -39,7 +39,8 @@ static int put_events(const struct page *p, PGresult *res, struct buf *out)
 {
     int n = 0;
 
-    while (n < PQntuples(res) && n < p->rows && !PQgetisnull(res, n, EVENTS_EVENT + EV_DATA)) {
+    while (n < PQntuples(res) && n < p->rows &&
+           !PQgetisnull(res, n, (int)EVENTS_EVENT + (int)EV_DATA)) {
         if (n)
             buf_addc(out, ',');
         event_row_write(res, n++, EVENTS_EVENT, out);

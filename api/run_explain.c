@@ -81,7 +81,9 @@ static const char sql[] =
 
 static bool is_true(const PGresult *res, enum column col)
 {
-    return pg_text(res, 0, col) && pg_text(res, 0, col)[0] == 't';
+    const char *text = pg_text(res, 0, (int)col);
+
+    return text && text[0] == 't';
 }
 
 static void put(struct buf *out, const char *key, const char *text)

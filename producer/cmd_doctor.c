@@ -97,7 +97,7 @@ int command_doctor(struct client *c, int n, char **words)
         put_all(&out, results, c->output);
     for (size_t i = 0; i < doctor_checks_n && status == EXIT_OK; i++)
         if (results[i].state == DOCTOR_FAILED)
-            status = exit_status_of(results[i].code);
+            status = (int)exit_status_of(results[i].code);
     free(results);
     if (!client_put(out.p ? out.p : "", out.len, &gone, &err))
         return client_fail(&err);

@@ -35,6 +35,7 @@ enum { CHECKS = COUNTOF(doctor_checks), GRACE_MS = 50 };
 
 /* --- answers ------------------------------------------------------------------------ */
 
+static void say(char *out, size_t size, const char *fmt, va_list ap) PRINTF(3, 0);
 static void say(char *out, size_t size, const char *fmt, va_list ap)
 {
     int n = vsnprintf(out, size, fmt, ap);

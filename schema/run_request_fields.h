@@ -75,6 +75,6 @@ enum err_code run_repo_read(const struct field *f, const cJSON *item, struct run
 enum err_code run_artifacts_read(const struct field *f, const cJSON *item, struct run_request *r,
                                  struct err *err) MUST_USE;
 
-bool run_secret_in_text(struct str s);      /* as it stands, escaped spellings not seen */
+bool run_secret_in_text(struct str s); /* as it stands, escaped spellings not seen */
 
 #endif

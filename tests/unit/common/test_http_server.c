@@ -175,8 +175,10 @@ static void on_socket(void *ctx, int events)
     if (!w.reads)
         return;
     n = recv(w.fd, w.answer + w.got, ANSWER_MAX - 1 - w.got, 0);
-    if (n > 0)
-        w.got += (size_t)n, w.total += (size_t)n;
+    if (n > 0) {
+        w.got += (size_t)n;
+        w.total += (size_t)n;
+    }
     if (w.got > ANSWER_MAX / 2) /* nobody looks at so much */
         w.got = 0;
     w.answer[w.got] = '\0';

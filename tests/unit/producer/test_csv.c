@@ -49,7 +49,7 @@ static void read_all(const char *given, size_t first, struct buf *out)
 {
     static struct csv_record r;
     struct csv_fault fault;
-    size_t total = strlen(given), end = first, at = 0, used;
+    size_t total = strlen(given), end = first, at = 0, used = 0;
     int64_t line = 0;
     char text[256];
 
