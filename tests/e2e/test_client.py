@@ -6,7 +6,6 @@ the fleet works. Proof: one stack of all parts; each verb once against what the 
 import json
 import pathlib
 import sys
-import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -58,11 +57,14 @@ class Client(unittest.TestCase):
     def test_a_young_run_is_waited_for_while_the_sink_is_away(self):
         self.stack.stop("sink")
         watcher = self.stack.sandfleet_start("run", "hello")
-        time.sleep(4)  # longer than the client waits before it says so
+        said = ""
+        while "does not know it yet" not in said:
+            line = watcher.stderr.readline()
+            self.assertTrue(line, f"it ended without saying so: {said}")
+            said += line
         self.stack.start("sink")
         out, err = watcher.communicate(timeout=120)
-        self.assertEqual(watcher.returncode, 0, err)
-        self.assertIn("does not know it yet", err)
+        self.assertEqual(watcher.returncode, 0, said + err)
         self.assertIn("completed in", out)
 
     # --- runs -----------------------------------------------------------
