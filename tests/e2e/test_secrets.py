@@ -87,7 +87,7 @@ class Secrets(unittest.TestCase):
         request = {"prompt": script, "credential": "planted", "max_attempts": 1, **fields}
         (line,) = self.stack.sandfleet("submit", "--tenant", tenant, "--file", "-",
                                        stdin=json.dumps(request) + "\n").stdout.splitlines()
-        return line.split()[-1]
+        return re.search("[0-9a-f]{8}-[0-9a-f-]{27}", line)[0]
 
     def ended(self, run_id):
         (run,) = self.stack.wait_rows("select * from fleet.runs where run_id = :'id'::uuid and ended", 1, id=run_id)
