@@ -11,13 +11,16 @@ enum { V4_BITS = 96, TEXT_MAX = 64 };
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
-/* What the registries of special-purpose addresses (RFC 6890 and its updates) say is not public. */
+/* What the registries of special-purpose addresses (RFC 6890 and its updates) say is not public;
+ * the IPv6 form of IPv4 addresses that RFC 4291 gave up (::/96); and 168.63.129.16, a public number
+ * at which each machine of one cloud finds the host below it. */
 static const char *const private_nets[] = {
     "0.0.0.0/8",     "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
     "172.16.0.0/12", "192.0.0.0/24",    "192.0.2.0/24",   "192.88.99.0/24", "192.168.0.0/16",
     "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4",
-    "::/128",        "::1/128",         "100::/64",       "2001::/32",      "2001:db8::/32",
-    "fc00::/7",      "fe80::/10",       "fec0::/10",      "ff00::/8",
+    "::/96",         "168.63.129.16",   "100::/64",       "2001::/32",      "2001:db8::/32",
+    "3fff::/20",     "5f00::/16",       "fc00::/7",       "fe80::/10",      "fec0::/10",
+    "ff00::/8",
 };
 
 /* Where an IPv6 address may carry an IPv4 one, and from which byte on. */

@@ -12,6 +12,7 @@ declare -A may=(
     [worker]="worker schema common"
     [sink]="sink schema common"
     [sandboxd]="sandboxd common"
+    [webhook]="webhook schema common"
     [api]="api producer sink schema common"
 )
 bad=0
