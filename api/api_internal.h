@@ -14,6 +14,7 @@
 
 enum {
     API_BODY_MAX = 1 << 20,        /* of a JSON body */
+    API_BODIES_MAX = 128 << 20,    /* of all that are under way */
     API_ANSWER_MAX = 16 << 20,     /* of an answer that is no stream */
     API_HEADERS_MAX = 16 << 10,    /* of a request, names and values */
     API_TARGET_MAX = 8 << 10,      /* of its URL */
@@ -42,7 +43,8 @@ struct api {
     struct http_server *server;
     struct timer *drain;
     int64_t stop_by_ms;
-    size_t calls; /* under way */
+    size_t calls;  /* under way */
+    size_t bodies; /* bytes that their bodies may come to */
     bool stopping;
     struct err fatal;
 };

@@ -30,6 +30,7 @@ void call_drop(struct call *c)
     if (c->release)
         c->release(c);
     c->api->calls--;
+    c->api->bodies -= c->body;
     free(c->params_text);
     free(c);
 }
@@ -177,9 +178,28 @@ static bool wrong_type(struct call *c)
 
 /* --- in turn -------------------------------------------------------------------------- */
 
+/* Its part of the memory that all bodies may take. */
+static bool reserve(struct call *c)
+{
+    const char *length = http_request_header(c->http, "Content-Length");
+    int64_t told = (int64_t)c->route->body_max;
+    size_t want;
+
+    if (length && !str_int(str_of(length), told, &told))
+        told = (int64_t)c->route->body_max;
+    want = c->route->begin ? c->route->held : (size_t)told;
+    if (want > API_BODIES_MAX - c->api->bodies) {
+        call_problem(c, PROBLEM_OVERLOADED, "too many bodies are under way");
+        return false;
+    }
+    c->api->bodies += want;
+    c->body = want;
+    return true;
+}
+
 static void on_authorised(struct call *c)
 {
-    if (!call_is_open(c))
+    if (!call_is_open(c) || (c->route->body_max > 0 && !reserve(c)))
         return;
     if (c->route->begin)
         c->route->begin(c);

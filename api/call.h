@@ -43,6 +43,7 @@ struct call {
     void (*release)(struct call *c); /* NULL or: frees it, when nothing refers to the call */
     struct waiter *waiter;           /* wait.h's */
     size_t refs;                     /* private from here on */
+    size_t body;                     /* of api->bodies */
     int64_t began_us;
     char *params_text;
     pg_fn on_result;

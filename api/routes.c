@@ -30,7 +30,7 @@ const struct route api_routes[] = {
     ROUTE("GET", "/v1/batches/{}", READ, batch_get),
     ROUTE("POST", "/v1/batches/{}/cancel", SUBMIT, batch_cancel, .body_max = API_BODY_MAX),
     ROUTE("POST", "/v1/batches/{}/retry", SUBMIT, batch_retry, .body_max = API_BODY_MAX, .flags = ROUTE_LASTS),
-    ROUTE("POST", "/v1/batches/{}/items", SUBMIT, items_whole, .begin = items_begin, .body_max = ITEMS_BODY_MAX, .flags = ROUTE_NDJSON | ROUTE_LASTS),
+    ROUTE("POST", "/v1/batches/{}/items", SUBMIT, items_whole, .begin = items_begin, .body_max = ITEMS_BODY_MAX, .held = ITEMS_HELD, .flags = ROUTE_NDJSON | ROUTE_LASTS),
     ROUTE("POST", "/v1/batches/{}/seal", SUBMIT, batch_seal),
     ROUTE("GET", "/v1/batches/{}/results", READ, batch_results),
     ROUTE("GET", "/v1/sessions", READ, sessions_list),

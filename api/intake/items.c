@@ -3,6 +3,7 @@
  * waits at the client while Kafka's queue is full, or while too many lines await their word. */
 #include "api/intake/items.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -10,6 +11,7 @@
 #include "api/api_internal.h"
 #include "api/intake/intake.h"
 #include "api/intake/item.h"
+#include "api/intake/item_names.h"
 #include "api/intake/marks.h"
 #include "api/intake/spool.h"
 #include "common/log.h"
@@ -53,6 +55,7 @@ struct items { /* c->state */
     struct buf value;
     struct intake_waiter waiter;
     struct marks marks;
+    struct item_names *names;
     struct spool answers;
     struct http_stream *stream;
 };
@@ -300,6 +303,12 @@ static void submit(struct items *s, struct line *l)
         send(s, l);
 }
 
+static void refuse_twin(struct line *l)
+{
+    refuse(l, PROBLEM_INVALID, "this custom_id was used above for something else");
+    (void)snprintf(l->item.pointer, sizeof(l->item.pointer), "/custom_id");
+}
+
 static void take_line(struct items *s, struct str text)
 {
     struct line *l;
@@ -319,10 +328,12 @@ static void take_line(struct items *s, struct str text)
     l->number = s->numbered;
     TAILQ_INSERT_TAIL(&s->lines, l, link);
     s->pending++;
-    if (item_read(text, &s->batch, &l->item))
-        submit(s, l);
-    else
+    if (!item_read(text, &s->batch, &l->item))
         l->done = true;
+    else if (!item_names_take(s->names, &l->item.run.request))
+        refuse_twin(l);
+    else
+        submit(s, l);
     if (l->done)
         item_release(&l->item);
 }
@@ -440,6 +451,7 @@ static void release(struct call *c)
     marks_release(&s->marks);
     spool_release(&s->answers);
     cJSON_Delete(s->defaults);
+    free(s->names);
     free(s->batch_id);
     free(s);
 }
@@ -451,7 +463,10 @@ static struct items *items_new(struct call *c)
     if (!s)
         return NULL;
     s->batch_id = str_dup(c->param[0]);
-    if (!s->batch_id) {
+    s->names = calloc(1, sizeof(*s->names));
+    if (!s->batch_id || !s->names) {
+        free(s->batch_id);
+        free(s->names);
         free(s);
         return NULL;
     }

@@ -7,6 +7,7 @@
 
 struct call;
 
+#define ITEMS_HELD     ((size_t)5 << 20) /* bytes that one body may take in memory, at most */
 #define ITEMS_BODY_MAX ((size_t)1 << 40) /* bytes of a body; a line has a ceiling of its own */
 
 void items_begin(struct call *c); /* route.begin */

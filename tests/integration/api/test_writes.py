@@ -251,6 +251,32 @@ def lines_of_message_batches(door, key):
     assert (sent["b"]["prompt"], sent["b"]["model"]) == ("x", "sonnet"), sent
 
 
+def one_name_for_two_things(door, key):
+    door.ask("POST", "/v1/batches", key, {"batch_id": "twins"})
+    got = items(door, "twins", [line(1), line(2), line(1), line(1, model="opus"), line(3)], key)
+    assert [(g["status"], g["error"] and g["error"]["pointer"]) for g in got] == [
+        ("accepted", None)] * 3 + [("rejected", "/custom_id"), ("accepted", None)], got
+    assert got[0]["run_id"] == got[2]["run_id"], got
+
+
+def bodies_have_a_share_of_memory_and_no_more(door, key):
+    head = (f"POST /v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {1 << 20}\r\n\r\n").encode()
+    held = []
+    try:
+        for _ in range(128):
+            held.append(socket.create_connection(("127.0.0.1", door.port)))
+            held[-1].sendall(head)
+        door.wait(lambda: door.ask("POST", "/v1/runs", key, {"prompt": "x"}).status == 503, "the end of what is taken")
+        doc = door.ask("POST", "/v1/runs", key, {"prompt": "x"}).problem(503, "overloaded")
+        assert doc["retryable"], doc
+        assert door.ask("GET", "/v1/runs", key).status == 200
+    finally:
+        for one in held:
+            one.close()
+    door.wait(lambda: door.ask("POST", "/v1/runs", key, {"prompt": "x"}).status == 201, "room again")
+
+
 def a_batch_is_made_once_for_its_key(door, second, key):
     def post(server, body):
         return server.ask("POST", "/v1/batches", key, body, {"Idempotency-Key": "kb", "Content-Type": "application/json"})
@@ -606,6 +632,8 @@ if __name__ == "__main__":
         twenty_at_once_are_one(door, second, key)
         a_batch_takes_lines(door, second, key)
         lines_of_message_batches(door, key)
+        one_name_for_two_things(door, key)
+        bodies_have_a_share_of_memory_and_no_more(door, key)
         a_batch_is_made_once_for_its_key(door, second, key)
         where_there_is_no_batch(door, key)
         any_length_in_little_memory(door, key)
