@@ -39,11 +39,11 @@ def percent(text):
     return re.sub(r"[^A-Za-z0-9._~-]", lambda m: f"%{ord(m[0]):02X}", text)
 
 
-def ask(door, operation, thing, key, **more):
+def ask(door, operation, thing, key, query="", accept=None):
     method, path, name, _ = operation
     kind, body = BODIES.get(name, (None, None))
-    return door.ask(method, re.sub(r"{\w+}", percent(thing), path), key, body, headers={"Content-Type": kind} if kind else None,
-                    **more)
+    headers = {name: value for name, value in (("Content-Type", kind), ("Accept", accept)) if value}
+    return door.ask(method, re.sub(r"{\w+}", percent(thing), path) + query, key, body, headers=headers)
 
 
 def bare(answer):
@@ -65,6 +65,13 @@ def things_are_not_there(door, stranger, owner):
             answer = ask(door, operation, thing, stranger)
             assert bare(answer) == bare(nothing), (name, thing, answer, nothing)
             asked += 1
+        if name in ("getRun", "getRunResult", "getBatch", "listRunEvents"):  # neither by waiting for it, nor live
+            for thing in seeds.things("default")[parameter[1]]:
+                answer = ask(door, operation, thing, stranger, query="?wait=60")
+                assert bare(answer) == bare(nothing), (name, thing, answer, nothing)
+        if name == "listRunEvents":
+            for thing in seeds.things("default")[parameter[1]]:
+                ask(door, operation, thing, stranger, accept="text/event-stream").problem(404, "not_found")
         there = ask(door, operation, seeds.things("default")[parameter[1]][0], owner) if method == "GET" else None
         assert there is None or there.status != 404, (name, "is not there for its owner either", there)
     assert asked > 300, asked
