@@ -61,20 +61,21 @@ def things_are_not_there(door, stranger, owner):
             continue
         nothing = ask(door, operation, NOWHERE[parameter[1]], stranger)
         nothing.problem(404, "not_found")
-        for thing in seeds.things("default")[parameter[1]]:
+        things = seeds.things("default")[parameter[1]][:len(seeds.STATES)]  # runs: one in each state
+        for thing in things:
             answer = ask(door, operation, thing, stranger)
             assert bare(answer) == bare(nothing), (name, thing, answer, nothing)
             asked += 1
         if name in ("getRun", "getRunResult", "getBatch", "listRunEvents"):  # neither by waiting for it, nor live
-            for thing in seeds.things("default")[parameter[1]]:
+            for thing in things[::3]:
                 answer = ask(door, operation, thing, stranger, query="?wait=60")
                 assert bare(answer) == bare(nothing), (name, thing, answer, nothing)
         if name == "listRunEvents":
-            for thing in seeds.things("default")[parameter[1]]:
+            for thing in things[::3]:
                 ask(door, operation, thing, stranger, accept="text/event-stream").problem(404, "not_found")
-        there = ask(door, operation, seeds.things("default")[parameter[1]][0], owner) if method == "GET" else None
+        there = ask(door, operation, things[0], owner) if method == "GET" else None
         assert there is None or there.status != 404, (name, "is not there for its owner either", there)
-    assert asked > 300, asked
+    assert asked > 140, asked
 
 
 def no_form_of_an_id_helps(door, stranger):
