@@ -23,6 +23,30 @@ static const struct row *row_of(enum err_code code)
     return (unsigned)code < ERR_CODES ? &rows[code] : &rows[ERR_INTERNAL];
 }
 
+/* Bytes of the text's first `n` that do not end within a character (UTF-8). */
+static size_t whole(const char *text, size_t n)
+{
+    size_t at = n;
+    unsigned char c;
+
+    while (at > 0 && n - at < 3 && ((unsigned char)text[at - 1] & 0xC0) == 0x80)
+        at--;
+    if (at == 0)
+        return n;
+    c = (unsigned char)text[at - 1];
+    return c >= 0xC0 && n - at < (c >= 0xF0 ? 3u : c >= 0xE0 ? 2u : 1u) ? at - 1 : n;
+}
+
+/* vsnprintf(), but what is cut is cut between characters. */
+__attribute__((format(printf, 3, 0))) static void print(char *out, size_t room, const char *fmt,
+                                                        va_list ap)
+{
+    int n = vsnprintf(out, room, fmt, ap);
+
+    if (n >= 0 && (size_t)n >= room)
+        out[whole(out, room - 1)] = '\0';
+}
+
 enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
     char text[sizeof e->msg]; /* aside: the arguments may be the message e has */
@@ -31,7 +55,7 @@ enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...)
     if (!e)
         return code;
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
+    print(text, sizeof text, fmt, ap);
     va_end(ap);
     e->code = code;
     e->retry_ms = 0;
@@ -47,10 +71,12 @@ enum err_code err_wrap(struct err *e, const char *fmt, ...)
 
     assert(e);
     va_start(ap, fmt);
-    (void)vsnprintf(before, sizeof before, fmt, ap);
+    print(before, sizeof before, fmt, ap);
     va_end(ap);
     n = strlen(before);
     keep = strnlen(e->msg, sizeof e->msg - 1 - n - 2);
+    if (e->msg[keep] != '\0')
+        keep = whole(e->msg, keep);
     memmove(e->msg + n + 2, e->msg, keep);
     memcpy(e->msg, before, n);
     memcpy(e->msg + n, ": ", 2);
@@ -79,7 +105,7 @@ enum err_code err_errno(struct err *e, int errnum, const char *fmt, ...)
     if (!e)
         return code;
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
+    print(text, sizeof text, fmt, ap);
     va_end(ap);
     (void)err_set(e, code, "%s", strerror_r(errnum, reason, sizeof reason));
     return err_wrap(e, "%s", text);

@@ -43,7 +43,7 @@ enum err_code { ERR_MAP(ERR_ENUM) ERR_CODES };
 struct err {
     enum err_code code;
     int64_t retry_ms; /* wait the other side asked for; 0: our backoff decides */
-    char msg[256];    /* always terminated; cut when too long; no secret, no user data */
+    char msg[256];    /* always terminated; cut between characters; no secret, no user data */
 };
 
 #define ERR_INIT ((struct err){.code = ERR_OK})

@@ -32,7 +32,7 @@ static enum err_code code_of(int status)
     }
 }
 
-/* Words that come from elsewhere, for a message of ours: safe, and short. */
+/* Words that come from elsewhere, for a message of ours: safe, short, and on one line. */
 static void put_words(struct buf *out, const char *words)
 {
     AUTO_BUF safe = BUF_INIT(1 << 16);
@@ -41,7 +41,7 @@ static void put_words(struct buf *out, const char *words)
     term_text_safe(&safe, str_of(words));
     text = buf_str(&safe);
     for (size_t i = 0; i < text.n; i++)
-        if (safe.p[i] == '\n')
+        if (safe.p[i] == '\n' || safe.p[i] == '\t')
             safe.p[i] = ' ';
     buf_addstr(out, term_text_fit(text, DETAIL_MAX));
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/err.h"
 #include "tests/lib/table.h"
 
@@ -61,6 +62,30 @@ static void a_message_may_be_made_of_itself(void **state)
     assert_string_equal(e.msg, "(<one>): <one>");
 }
 
+static void a_message_is_cut_between_characters(void **state)
+{
+    static const char *const marks[] = {"\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+
+    (void)state;
+    for (size_t m = 0; m < COUNTOF(marks); m++)
+        for (int before = 0; before < 8; before++) {
+            char text[600] = "";
+            struct err e = ERR_INIT;
+
+            memset(text, 'x', (size_t)before);
+            for (size_t at = (size_t)before; at < 500; at += strlen(marks[m]))
+                memcpy(text + at, marks[m], strlen(marks[m]) + 1);
+            (void)err_set(&e, ERR_IO, "%s", text);
+            assert_true(str_utf8(str_of(e.msg), NULL));
+            assert_true(strlen(e.msg) > sizeof e.msg - 5);
+            (void)err_wrap(&e, "start");
+            assert_true(str_utf8(str_of(e.msg), NULL));
+            assert_true(strlen(e.msg) > sizeof e.msg - 9);
+            (void)err_wrap(&e, "%s", text);
+            assert_true(str_utf8(str_of(e.msg), NULL));
+        }
+}
+
 static void a_long_message_is_cut(void **state)
 {
     char text[1000];
@@ -97,6 +122,7 @@ int main(void)
         cmocka_unit_test(a_message_grows_at_the_front),
         cmocka_unit_test(a_message_may_be_made_of_itself),
         cmocka_unit_test(a_long_message_is_cut),
+        cmocka_unit_test(a_message_is_cut_between_characters),
         cmocka_unit_test(errno_gets_a_code),
     };
     int failed = TABLE_RUN("err codes", rows, check);
