@@ -19,8 +19,7 @@
 
 enum {
     FILES_BESIDE = 256,
-    IDLE_MS = 75000, /* a connection without a byte */
-    LIFE_MS = 60000, /* a request and its answer, and between two */
+    IDLE_MS = 15000, /* a connection without a byte, behind request_ms */
     DRAIN_LOOK_MS = 20,
     LINGER_MS = 1
 };
@@ -142,8 +141,8 @@ static enum err_code open_door(struct api *a, char url[LISTEN_URL_ROOM], struct 
                                     .refuse = call_refuse,
                                     .connections = (size_t)a->set->connections,
                                     .headers_max = API_CONNECTION_MAX,
-                                    .idle_ms = IDLE_MS,
-                                    .life_ms = LIFE_MS};
+                                    .idle_ms = a->set->request_ms + IDLE_MS,
+                                    .life_ms = a->set->request_ms};
 
     if (listen_open("--listen", a->set->listen, &opts.listen_fd, url, err) != ERR_OK)
         return err->code;

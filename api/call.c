@@ -77,6 +77,16 @@ static bool add_query(void *ctx, struct str name, struct str value)
     return true;
 }
 
+/* Two who read it may find two requests in it. */
+static bool odd(struct call *c)
+{
+    const char *why = http_request_odd(c->http);
+
+    if (why)
+        call_problem(c, PROBLEM_BAD_REQUEST, "%s", why);
+    return why != NULL;
+}
+
 static bool too_long(struct call *c)
 {
     size_t target = strlen(c->http->path);
@@ -219,7 +229,7 @@ void call_begin(struct http_request *r)
         call_problem(c, PROBLEM_STOPPING, "this server is stopping: ask another, or again");
         return;
     }
-    if (too_long(c) || !find(c) || wrong_type(c) || wrong_coding(c))
+    if (odd(c) || too_long(c) || !find(c) || wrong_type(c) || wrong_coding(c))
         return;
     r->body_max = c->route->body_max;
     if (c->route->flags & ROUTE_LASTS)

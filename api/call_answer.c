@@ -91,6 +91,8 @@ void call_failed(struct call *c, const struct err *e)
 struct check {
     struct call *c;
     const char *const *names;
+    const char *name; /* the one that is counted */
+    int n;
 };
 
 static bool known(void *ctx, struct str name, struct str value)
@@ -109,11 +111,27 @@ static bool known(void *ctx, struct str name, struct str value)
     return false;
 }
 
+static bool count(void *ctx, struct str name, struct str value)
+{
+    struct check *k = ctx;
+
+    (void)value;
+    k->n += str_is(name, k->name);
+    return true;
+}
+
 bool call_params(struct call *c, const char *const *names)
 {
-    struct check k = {c, names};
+    struct check k = {.c = c, .names = names};
 
     http_request_query_each(c->http, known, &k);
+    for (size_t i = 0; names[i] && call_is_open(c); i++) {
+        k.name = names[i];
+        k.n = 0;
+        http_request_query_each(c->http, count, &k);
+        if (k.n > 1) /* which of them would count is nobody's to guess */
+            call_problem_at(c, PROBLEM_BAD_REQUEST, k.name, "%s comes twice", k.name);
+    }
     return call_is_open(c);
 }
 

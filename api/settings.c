@@ -47,6 +47,8 @@ const struct opt api_settings_rows[] = {
      .arg = "<duration>", .help = "Longest wait for an acknowledgement by Kafka (503)."},
     {.name = "idempotency-keep", .type = OPT_MS, .at = AT(idempotency_ms), .def = "24h", .min = 60000, .max = INT64_C(30) * 86400000,
      .arg = "<duration>", .help = "How long the answer to an Idempotency-Key is kept; a run that it made is not doubled behind that, either."},
+    {.name = "request-timeout", .type = OPT_MS, .at = AT(request_ms), .def = "60s", .min = 1000, .max = 3600000,
+     .arg = "<duration>", .help = "Longest a request may take from its first byte to its answer's last, but for a long body of items or a stream; one whose body is not there by then is answered 408."},
     {.name = "spool", .type = OPT_STRING, .at = AT(spool), .def = "/var/tmp", .min = 1, .max = 1024,
      .arg = "<folder>", .help = "Where the answers to a long body of items wait for its end, in a file without a name."},
     {.name = "heartbeat", .type = OPT_MS, .at = AT(heartbeat_ms), .def = "15s", .min = 100, .max = 600000,

@@ -17,7 +17,7 @@ struct settings {
     int64_t key_rate, key_burst; /* requests a second, and at once; key_rate 0: no limit */
     struct opt_list cors_origins;
     int64_t connections, streams, database_connections;
-    int64_t query_ms, ack_ms, drain_ms, heartbeat_ms, idempotency_ms;
+    int64_t query_ms, ack_ms, drain_ms, heartbeat_ms, idempotency_ms, request_ms;
     char *log_level, *log_format;
     bool log_user_data, print_config, help, version;
 };

@@ -3,7 +3,9 @@
 #include "common/http_server_internal.h"
 
 #include <stdlib.h>
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/banned.h"
 
@@ -59,6 +61,64 @@ static bool add_bytes(void *ctx, struct str name, struct str value)
 {
     *(size_t *)ctx += name.n + value.n;
     return true;
+}
+
+/* --- in two ways ------------------------------------------------------------------- */
+
+struct oddity {
+    int hosts, lengths, codings;
+    bool name, length;
+};
+
+/* RFC 9110, 5.6.2 */
+static bool is_token(struct str s)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+
+    for (size_t i = 0; i < s.n; i++)
+        if (!isalnum((unsigned char)s.p[i]) && (!s.p[i] || !strchr(others, s.p[i])))
+            return false;
+    return s.n > 0;
+}
+
+static bool all_digits(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.n > 0;
+}
+
+static bool is(struct str name, const char *known)
+{
+    return name.n == strlen(known) && strncasecmp(name.p, known, name.n) == 0;
+}
+
+static bool look_at(void *ctx, struct str name, struct str value)
+{
+    struct oddity *o = ctx;
+
+    o->name |= !is_token(name);
+    o->hosts += is(name, "Host");
+    o->codings += is(name, "Transfer-Encoding");
+    if (is(name, "Content-Length")) {
+        o->lengths++;
+        o->length |= !all_digits(value);
+    }
+    return true;
+}
+
+const char *http_request_odd(const struct http_request *r)
+{
+    struct oddity o = {.hosts = 0};
+    struct walk w = {.fn = look_at, .ctx = &o};
+
+    (void)MHD_get_connection_values_n(of(r)->conn, MHD_HEADER_KIND, on_pair, &w);
+    return o.name                      ? "a header's name has a character that no name has"
+           : o.hosts > 1               ? "there are two Host headers"
+           : o.lengths + o.codings > 1 ? "its length is told twice"
+           : o.length                  ? "Content-Length is no number"
+                                       : NULL;
 }
 
 size_t http_request_headers_bytes(const struct http_request *r)

@@ -8,7 +8,7 @@
 
 #include "common/banned.h"
 
-enum { DISCARD_MAX = 1 << 20, BUSY = 503, TOO_BIG = 413, FAULT = 500 };
+enum { DISCARD_MAX = 1 << 20, BAD = 400, TOO_BIG = 413, FAULT = 500, BUSY = 503 };
 
 /* --- one request ---------------------------------------------------------------- */
 
@@ -106,12 +106,15 @@ static enum MHD_Result begin(struct exchange *x)
 {
     struct http_server *s = x->server;
 
+    x->close = http_request_odd(&x->r) != NULL; /* what follows may be no request */
     s->opts.begin(&x->r);
     x->r.body.max = x->r.body_max;
+    if (x->close && !x->response)
+        s->opts.refuse(&x->r, BAD, http_request_odd(&x->r));
     if (!x->response && (told_length(x) > x->r.body_max || (has_body(x) && x->r.body_max == 0)))
         s->opts.refuse(&x->r, TOO_BIG, x->r.body_max ? "the body is too big" : "no body is taken");
-    if (!x->response ||
-        (told_length(x) <= DISCARD_MAX && !http_request_header(&x->r, "Transfer-Encoding")))
+    if (!x->response || (!x->close && told_length(x) <= DISCARD_MAX &&
+                         !http_request_header(&x->r, "Transfer-Encoding")))
         return MHD_YES;
     x->close = true;
     return queue(x);
@@ -187,6 +190,17 @@ static void on_completed(void *ctx, struct MHD_Connection *conn, void **state,
 
 /* --- connections ------------------------------------------------------------------ */
 
+/* A body that did not come: libmicrohttpd takes no answer before its end, so it is sent past it. */
+static void tell_late(const struct guest *g)
+{
+    static const struct str late = STR("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
+                                       "Content-Length: 0\r\n\r\n");
+    const struct exchange *x = g->exchange;
+
+    if (x && !x->response && !x->stream && !x->dispatched && !x->suspended)
+        (void)send(g->fd, late.p, late.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* libmicrohttpd finds it closed; but it does not look at what waits for an answer. */
 static void shut(struct guest *g)
 {
@@ -208,8 +222,10 @@ static void on_sweep(void *ctx)
     struct guest *g;
 
     LIST_FOREACH(g, &s->guests, link)
-    if (now >= g->until_ms)
+    if (now >= g->until_ms) {
+        tell_late(g);
         shut(g);
+    }
     alone_sweep(s);
     if (!LIST_EMPTY(&s->guests) || !LIST_EMPTY(&s->alone))
         timer_start(s->sweep, SWEEP_MS);

@@ -35,12 +35,13 @@ struct http_server_opts {
     void (*begin)(struct http_request *r);
     /* The request is whole: answer it, now or later. Not called for what begin() answered. */
     void (*whole)(struct http_request *r);
-    /* The server itself refuses: 413, 500, 503. Answer so, in the application's form. */
+    /* The server itself refuses: 400, 413, 500, 503. Answer so, in the application's form. */
     void (*refuse)(struct http_request *r, int status, const char *why);
     size_t connections; /* at once, others wait to be accepted */
     size_t headers_max; /* bytes of a request's line and headers, and of what an answer keeps */
     int64_t idle_ms;    /* a connection without a byte, in whole seconds */
-    int64_t life_ms;    /* from a request's first byte to its answer's last, and between two */
+    int64_t life_ms;    /* from a request's first byte to its answer's last, and between two; a body
+                           that    is not there by then is answered an empty 408 */
 };
 
 enum err_code http_server_new(struct loop *l, const struct http_server_opts *opts,
@@ -58,6 +59,9 @@ struct str http_request_query(const struct http_request *r, const char *name);
 /* fn for each of the query's pairs, until it returns false. */
 void http_request_query_each(const struct http_request *r,
                              bool (*fn)(void *ctx, struct str name, struct str value), void *ctx);
+/* Why its headers could be read in two ways, as no honest client writes them: a begin() that is
+ * told so refuses it, and its connection closes. NULL: they are in order. */
+const char *http_request_odd(const struct http_request *r);
 size_t http_request_headers_bytes(
     const struct http_request *r); /* names and values, without the line */
 

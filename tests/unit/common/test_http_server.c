@@ -311,6 +311,18 @@ static struct row {
      "POST /refused HTTP/1.1\r\n" END "Content-Length: 5\r\n\r\nhello", "401", "not you"},
     {"refused by its headers, before a big body",
      "POST /refused HTTP/1.1\r\n" END "Content-Length: 8000000\r\n\r\n", "401", "not you"},
+    {"two lengths",
+     "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "400",
+     "Connection: close\r\n"},
+    {"a length and chunks",
+     "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n0\r\n\r\n",
+     "400", "Connection: close\r\n"},
+    {"two hosts", "GET /a HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n", "400", "Connection: close\r\n"},
+    {"a space before the colon", "GET /a HTTP/1.1\r\nHost: x\r\nFoo : bar\r\n\r\n", "400",
+     "Connection: close\r\n"},
+    {"a body that does not come", "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell",
+     "408", "Connection: close\r\n"},
     {"HEAD", "HEAD /a HTTP/1.1\r\n" END "\r\n", "200", "Content-Length: 11"},
 };
 
