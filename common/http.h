@@ -28,8 +28,9 @@ struct http_req; /* opaque: one request under way */
 enum http_version { HTTP_VERSION_AUTO, HTTP_VERSION_1_1, HTTP_VERSION_2 };
 
 struct http_opts {    /* borrowed until return; 0 and NULL: the default */
-    int64_t drain_ms; /* how long bytes of a long stream wait for more, on average and at most
-                       * twice that; 0: they do not */
+    int64_t drain_ms; /* how long bytes of long streams wait for more, when many streams have some:
+                       * on average, and at most twice that; a fifth of it when few have. 0: they
+                       * do not */
     int64_t max_multiplexed;   /* requests under way in one HTTP/2 connection; 0: 100 */
     const char *ca_file;       /* PEM: trusted instead of the system's authorities */
     const char *proxy;         /* NULL: by the environment; "": none */

@@ -12,6 +12,11 @@
 
 #include "common/banned.h"
 
+enum {
+    DRAIN_LEAST_PART = 5, /* of the delay: between two looks, however little there is */
+    DRAIN_SOCKETS = 12    /* so many of them are worth the delay */
+};
+
 struct http_socket { /* one of curl's */
     LIST_ENTRY(http_socket) link;
     struct http *h;
@@ -53,7 +58,7 @@ static void on_drain_ready(void *ctx, int events)
     struct http_sockets *all = ctx;
     (void)events;
     watch_set(all->watch, 0);
-    timer_start(all->due, all->drain_ms);
+    timer_start(all->due, all->drain_ms / DRAIN_LEAST_PART);
 }
 
 static void free_list(struct http_socket_list *list)
@@ -80,23 +85,36 @@ static struct http_socket *next_ready(struct http_sockets *all)
     return all->at < all->n ? all->ready[all->at++].data.ptr : NULL;
 }
 
+/* Until the next look, when so many sockets had something. Few cost little, each for itself: they
+ * are read soon. With many it is twice the delay, so that what comes evenly waits the delay on
+ * average, and one look brings many bytes of each. */
+static int64_t rest_ms(const struct http_sockets *all, int64_t found)
+{
+    int64_t least = all->drain_ms / DRAIN_LEAST_PART, rest = found * all->drain_ms / DRAIN_SOCKETS;
+    if (rest > 2 * all->drain_ms)
+        rest = 2 * all->drain_ms;
+    return rest > least ? rest : least;
+}
+
 /* With the turn's bytes used up the rest of the named waits, at the head, for the next turn.
- * Where something came, more will: the set is looked at once more without being woken for it,
- * after twice the delay, so that what comes evenly waits the delay on average. */
+ * Where something came, more will: the set is looked at once more without being woken for it. */
 static void on_due(void *ctx)
 {
     struct http *h = ctx;
     struct http_sockets *all = &h->sockets;
     struct http_socket *s;
+    int64_t found = 0;
     http_enter(h);
     all->bytes = 0;
     while (!h->freed && all->bytes < HTTP_TURN_MAX_BYTES && (s = next_ready(all)))
-        if (s->fd >= 0)
+        if (s->fd >= 0) {
             http_turn(h, s->fd, CURL_CSELECT_IN);
+            found++;
+        }
     if (all->bytes == 0)
         watch_set(all->watch, WATCH_READ);
     else
-        timer_start(all->due, all->bytes < HTTP_TURN_MAX_BYTES ? 2 * all->drain_ms : 0);
+        timer_start(all->due, all->bytes < HTTP_TURN_MAX_BYTES ? rest_ms(all, found) : 0);
     http_leave(h);
 }
 

@@ -57,6 +57,7 @@ class Worker:
         self.port, self.log = free_port(), stack.dir / "log" / "worker.log"
         env = stack.environ(E2B_API_URL=service, E2B_SANDBOX_URL=service, E2B_API_KEY="e2b_" + "0" * 40,
                             CLAUDE_CODE_OAUTH_TOKEN="bench-is-no-token", no_proxy="*", NO_PROXY="*")
+        env.pop("SANDFLEET_MASTER_KEY_FILE", None)  # nobody seals anything, and it may not be there
         words = [*([] if core is None else ["taskset", "-c", core]), programs() / "sandfleet-worker", "--slots", slots,
                  "--metrics-listen", f"127.0.0.1:{self.port}", "--janitor", "1h"]
         with open(self.log, "w") as err:

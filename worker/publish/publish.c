@@ -9,7 +9,7 @@
 #include "worker/publish/flow.h"
 #include "common/banned.h"
 
-enum { LINGER_MS = 5, QUEUE_MAX_BYTES = 24 << 20 };
+enum { LINGER_MS = 1, QUEUE_MAX_BYTES = 24 << 20 };
 
 /* A record that the producer did not take yet, with its bytes. */
 struct held {

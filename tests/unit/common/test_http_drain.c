@@ -28,7 +28,8 @@ static struct stream {
     struct http_req *r;
     size_t bytes, pieces, disorder;
     size_t fed;    /* in this turn of a flood */
-    size_t early;  /* of a long stream's pieces, those of another turn so soon */
+    size_t early;  /* of a long stream's pieces, those of another turn, so soon that even a lone
+                      stream should have waited */
     int64_t at_ms; /* of the last piece */
     bool ended;
     struct stream *victim; /* cancelled at the next piece */
@@ -97,7 +98,7 @@ static void on_flow(void *ctx, struct str piece)
     int64_t now_ms = loop_now_ms(s->w->l);
     s->disorder += memcmp(piece.p, pattern + s->bytes % PERIOD, piece.n) != 0;
     s->bytes += piece.n;
-    if (s->pieces++ >= EAGER && now_ms > s->at_ms && now_ms - s->at_ms < DRAIN_MS)
+    if (s->pieces++ >= EAGER && now_ms > s->at_ms && now_ms - s->at_ms < DRAIN_MS / 5)
         s->early++;
     s->at_ms = now_ms;
     if (flooding)
