@@ -11,9 +11,9 @@
 /* Few large requests cost the broker less than many; the linger ends with the last record, which
  * is flushed. Prompts are small, and compressing them would take longer than sending them. */
 enum {
-    QUEUED_BYTES = 8 << 20,
-    BATCH_BYTES = 256 << 10,
-    LINGER_MS = 50,
+    QUEUED_BYTES = 12 << 20,
+    BATCH_BYTES = 1000000,
+    LINGER_MS = 5,
     POLL_EVERY = 2 * PRODUCER_MANY,
     QUIET_PARTS = 4,
     TICKET_KEEPS_BYTES = 8 << 10 /* of its value's memory, for the next one */
