@@ -126,6 +126,7 @@ class Client(unittest.TestCase):
         lines = "".join(json.dumps({"custom_id": f"c{n:02}", "prompt": f"[[sim:lines=2 delay_ms=300{' fail=max_turns' if n % 10 == 0 else ''}]]"}) + "\n"
                         for n in range(40))
         self.stack.sandfleet("submit", "--file", "-", "--batch", "nightly", "-q", stdin=lines)
+        self.stack.wait_rows("select 1 from fleet.batches where batch_id = 'nightly'", 1)  # the sink was there
         watcher = self.stack.sandfleet_start("batch", "watch", "nightly")
         early = json_lines(self.said("batch", "results", "nightly"))
         self.stack.sandfleet("batch", "wait", "nightly", status=6)

@@ -150,6 +150,8 @@ class Secrets(unittest.TestCase):
                 if not match:
                     continue
                 start, end = (int(n, 16) for n in match.groups())
+                if end - start > 1 << 30:
+                    continue  # a sanitizer's shadow, in which no byte of ours stands
                 try:
                     mem.seek(start)
                     found.append(mem.read(end - start))

@@ -88,7 +88,7 @@ class Seen(unittest.TestCase):
         run = {"prompt": f"say {PROMPT}", "max_attempts": 1, "env": {"IS_ERROR": is_error, "STATUS": status}}
         (line,) = self.stack.sandfleet("submit", "--file", "-", "--batch", str(uuid.uuid4()),
                                        stdin=json.dumps(run) + "\n").stdout.splitlines()
-        run_id = line.split()[-1]
+        run_id = re.search("[0-9a-f]{8}-[0-9a-f-]{27}", line)[0]
         self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, id=run_id)
         return run_id
 

@@ -142,7 +142,7 @@ class Reading(unittest.TestCase):
     def setUp(self):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
         self.api = self.enterContext(Api())
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("SANDFLEET", "PG", "XDG", "http", "HTTP"))}
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("SANDFLEET", "PG", "XDG", "http", "HTTP", "NO_COLOR"))}
         self.env |= {"HOME": self.folder, "LC_ALL": "C.UTF-8", "SANDFLEET_API_KEY": "sfk_one_two",
                      "SANDFLEET_API_URL": f"http://127.0.0.1:{self.api.server_address[1]}"}
         self.addCleanup(self.api.shutdown)
