@@ -4,6 +4,7 @@
  * its line and the nearest name; a secret stands in a file that nobody else reads, or not at all.
  * Proof: tables of files, variables and command lines with the value and its source. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -248,7 +249,7 @@ int main(void)
     };
     int failed;
 
-    if (!mkdtemp(folder))
+    if (clearenv() != 0 || !mkdtemp(folder))
         return 1;
     (void)snprintf(path, sizeof path, "%s/config", folder);
     (void)snprintf(key_path, sizeof key_path, "%s/key", folder);

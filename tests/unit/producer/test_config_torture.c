@@ -3,6 +3,7 @@
  * Proof: it is loaded, and the options are read with it, with the first, second, … allocation
  * failing until none is left; ASan sees what is leaked. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,7 +77,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_fails_once)};
     int fd = mkstemp(path), failed;
 
-    if (fd < 0 || write(fd, text, sizeof text - 1) != sizeof text - 1)
+    if (clearenv() != 0 || fd < 0 || write(fd, text, sizeof text - 1) != sizeof text - 1)
         return 1;
     (void)close(fd);
     failed = cmocka_run_group_tests_name("no memory", tests, NULL, NULL);
