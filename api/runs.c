@@ -110,7 +110,7 @@ void run_result(struct call *c)
               " outcome, reason, exit_code, lines, bytes, " SQL_USD("cost_usd") " AS cost_usd, "   \
               SQL_TIME("starting_at") " AS starting_at, " SQL_TIME("started_at") " AS started_at, "\
               SQL_TIME("ended_at") " AS ended_at, arguments, arguments_hash, prompt_hash,"         \
-              " system_prompt_hash, files_hash FROM fleet.attempts WHERE run_id = r.run_id")
+              " system_prompt_hash, files_hash, credential, credential_mode FROM fleet.attempts WHERE run_id = r.run_id")
 
 #define USES                                                                                       \
     LIST_JSON("SELECT attempt, model, outcome, " SQL_USD("cost_usd") " AS cost_usd"                \

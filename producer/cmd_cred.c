@@ -153,7 +153,8 @@ int command_cred_rotate(struct client *c, int n, char **words)
 
 static const char in_sandboxes[] =
     "an agent gets it by file descriptor: it is not in the environment of the agent's tools, but "
-    "who prompts the agent can have it read out of Claude Code's memory";
+    "who prompts the agent can have it read out of Claude Code's memory; it never enters a sandbox "
+    "where workers have --credential-mode proxy and the sandbox service adds headers";
 
 static enum err_code judge(const char *name, long status, struct err *err)
 {

@@ -31,9 +31,7 @@ enum err_code cred_secret_read(const char *path, struct secret **out, struct err
 
 /* --- cred_ask.c --------------------------------------------------------------- */
 
-#define CRED_ASK_URL "https://api.anthropic.com" /* the model's own API */
-
-/* Asks the model's API (base_url NULL: CRED_ASK_URL) for its list of models with the secret;
+/* Asks the model's API (base_url NULL: CREDENTIAL_API_URL) for its list of models with the secret;
  * *status is the answer's. Blocks, 15 s at most. ERR_UNAVAILABLE. */
 enum err_code cred_ask(const char *base_url, enum credential_kind kind, const struct secret *secret,
                        long *status, struct err *err) MUST_USE;

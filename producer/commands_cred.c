@@ -29,7 +29,7 @@ static const struct opt add_rows[] = {
 
 static const struct opt test_rows[] = {
     {"offline", 0, OPT_BOOL, OWN(offline), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Only opens it: nobody is asked."},
-    {"base-url", 0, OPT_STRING, OWN(base_url), NULL, 1, CREDENTIAL_URL_MAX_BYTES, 0, "ANTHROPIC_BASE_URL", "<url>", "Whom to ask about one that has no base URL of its own; " CRED_ASK_URL " when not given."},
+    {"base-url", 0, OPT_STRING, OWN(base_url), NULL, 1, CREDENTIAL_URL_MAX_BYTES, 0, "ANTHROPIC_BASE_URL", "<url>", "Whom to ask about one that has no base URL of its own; " CREDENTIAL_API_URL " when not given."},
 };
 
 static const struct opt rm_rows[] = {

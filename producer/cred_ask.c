@@ -76,7 +76,7 @@ enum err_code cred_ask(const char *base_url, enum credential_kind kind, const st
     char url[CREDENTIAL_URL_MAX_BYTES + 32], why[CURL_ERROR_SIZE] = "";
     AUTO(headers_done) struct curl_slist *headers = NULL;
     AUTO(easy_done) CURL *easy = curl_easy_init();
-    struct str base = str_of(base_url ? base_url : CRED_ASK_URL);
+    struct str base = str_of(base_url ? base_url : CREDENTIAL_API_URL);
 
     while (base.n > 0 && base.p[base.n - 1] == '/')
         base.n--;

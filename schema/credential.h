@@ -7,6 +7,7 @@
 
 enum { CREDENTIAL_URL_MAX_BYTES = 1024 };
 #define CREDENTIAL_DEFAULT     "default" /* what a request names that names none */
+#define CREDENTIAL_API_URL     "https://api.anthropic.com" /* the model's own API */
 #define CREDENTIAL_ALL_TENANTS "*"
 
 /* name; the word for people */

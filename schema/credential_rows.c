@@ -184,19 +184,32 @@ enum err_code credential_rows_add(PGconn *conn, const struct credential_what *w,
     return rc;
 }
 
+/* Runs that wait for the end of its hold, and not for something else, are due again. */
+#define WAKES(when)                                                                                \
+    " woken AS (UPDATE ledger.claims c SET hold_until = now() FROM was WHERE " when                \
+    " AND c.state = 'waiting' AND c.hold_until > now() AND c.credential_used = was.name"           \
+    " AND c.hold_reason = was.hold_reason)"
+
+// clang-format off
 /* $1 name $2 generation $3 key_id $4 wrapped $5 sealed */
-static const char rotate_sql[] = "WITH" RETIRE(
-    "WHERE c.name = $1 AND c.generation = $2::int") ","
-                                                    " changed AS (UPDATE ledger.credentials SET "
-                                                    "key_id = $3, wrapped = decode($4, 'hex'),"
-                                                    " sealed = decode($5, 'hex'), generation = "
-                                                    "DEFAULT, rotated_at = now(), windows = '{}',"
-                                                    " hold_until = CASE WHEN hold_until = "
-                                                    "'infinity' THEN hold_until END,"
-                                                    " hold_reason = CASE WHEN hold_until = "
-                                                    "'infinity' THEN hold_reason END"
-                                                    " WHERE name = $1 AND generation = $2::int "
-                                                    "RETURNING name)" AND_TELL;
+static const char rotate_sql[] =
+    "WITH was AS (SELECT name, hold_reason FROM ledger.credentials"
+    " WHERE name = $1 AND generation = $2::int)," WAKES("was.hold_reason <> 'disabled'") ","
+    RETIRE("WHERE c.name = $1 AND c.generation = $2::int") ","
+    " changed AS (UPDATE ledger.credentials SET key_id = $3, wrapped = decode($4, 'hex'),"
+    " sealed = decode($5, 'hex'), generation = DEFAULT, rotated_at = now(), windows = '{}',"
+    " hold_until = CASE WHEN hold_until = 'infinity' THEN hold_until END,"
+    " hold_reason = CASE WHEN hold_until = 'infinity' THEN hold_reason END"
+    " WHERE name = $1 AND generation = $2::int RETURNING name)" AND_TELL;
+
+/* $1 name $2 enabled */
+static const char enable_sql[] =
+    "WITH was AS (SELECT name, hold_reason FROM ledger.credentials WHERE name = $1)," WAKES("$2::bool") ","
+    " changed AS (UPDATE ledger.credentials SET"
+    " hold_until = CASE WHEN NOT $2::bool THEN 'infinity'::timestamptz END,"
+    " hold_reason = CASE WHEN NOT $2::bool THEN 'disabled' END WHERE name = $1"
+    " RETURNING name)" AND_TELL;
+// clang-format on
 
 enum err_code credential_rows_rotate(PGconn *conn, const struct credential_row *old,
                                      const struct sealed *sealed, struct err *err)
@@ -217,13 +230,6 @@ enum err_code credential_rows_rotate(PGconn *conn, const struct credential_row *
     buf_release(&hex.box);
     return rc;
 }
-
-/* $1 name $2 enabled */
-static const char enable_sql[] =
-    "WITH changed AS (UPDATE ledger.credentials SET"
-    " hold_until = CASE WHEN NOT $2::bool THEN 'infinity'::timestamptz END,"
-    " hold_reason = CASE WHEN NOT $2::bool THEN 'disabled' END WHERE name = $1"
-    " RETURNING name)" AND_TELL;
 
 enum err_code credential_rows_enable(PGconn *conn, const char *name, bool enabled, struct err *err)
 {

@@ -99,6 +99,7 @@ struct attempt_row {
     enum attempt_state state;
     struct str worker, sandbox, model, claude_version, outcome, reason;
     struct str template, arguments, hashes[HASHES]; /* arguments: JSON text */
+    struct str credential, credential_mode;
     bool has_exit_code;
     int64_t exit_code, lines, bytes;
     double cost_usd;

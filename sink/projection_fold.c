@@ -97,6 +97,8 @@ static void fold_place(const struct fold *f)
     text(f->data, "sandbox_id", &f->attempt->sandbox);
     text(f->data, "model", &f->attempt->model);
     text(f->data, "template", &f->attempt->template);
+    text(f->data, "credential", &f->attempt->credential);
+    text(f->data, "credential_mode", &f->attempt->credential_mode);
 }
 
 /* What the agent was given, word by word or as a hash. */

@@ -217,6 +217,8 @@ void rows_attempt(struct buf *b, const struct run_row *run, const struct attempt
     kv(b, "model", a->model);
     kv(b, "claude_version", a->claude_version);
     kv(b, "template", a->template);
+    kv(b, "credential", a->credential);
+    kv(b, "credential_mode", a->credential_mode);
     if (a->arguments.p)
         json_kv_raw(b, "arguments", a->arguments);
     for (size_t i = 0; i < HASHES; i++)

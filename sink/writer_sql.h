@@ -79,6 +79,8 @@
     X(prompt_hash, LAST)                                                                           \
     X(system_prompt_hash, LAST)                                                                    \
     X(files_hash, LAST)                                                                            \
+    X(credential, LAST)                                                                            \
+    X(credential_mode, LAST)                                                                       \
     X(outcome, LAST)                                                                               \
     X(reason, LAST)                                                                                \
     X(exit_code, LAST)                                                                             \

@@ -81,6 +81,8 @@ static const struct opt rows[] = {
       "<file>", "Master keys that open the credentials of `sandfleet cred`, a line of 64 hex digits each; only its owner may read it. By default " KEYRING_CREDENTIAL " in $CREDENTIALS_DIRECTORY (systemd)." },
     { "master-key-command", 0, OPT_STRING, AT(key_command), NULL, 1, 4096, 0, NULL,
       "<command>", "A shell command that prints them instead, such as one that asks a key manager." },
+    { "credential-mode", 0, OPT_STRING, AT(credential_mode), "fd", 1, 16, 0, NULL,
+      "<mode>", "How agents come to their credentials: with proxy the sandbox service adds them outside, by its network rules, so that they never enter a sandbox, and where it does not, runs wait; prefer has it try, and gives them by file descriptor where it does not; fd always gives them so." },
     { "redact-patterns", 0, OPT_STRING, AT(redact_patterns), NULL, 1, 4096, 0, NULL,
       "<file>", "More formats of keys to cut out of what agents print, one a line, as acme_[A-Za-z0-9]{20,}: behind a beginning of its own a class of bytes and how many." },
     { "claude-base-url", 0, OPT_STRING, AT(base_url), NULL, 0, 2048, 0, "ANTHROPIC_BASE_URL",
@@ -146,6 +148,18 @@ static enum err_code one_of(const char *flag, const char *value, const char *no,
     return err_set(err, ERR_USAGE, "--%s: '%s' is not %s or %s", flag, value, no, yes);
 }
 
+static enum err_code check_mode(struct settings *s, struct err *err)
+{
+    struct str mode = str_of(s->credential_mode);
+
+    s->proxy_only = str_is(mode, "proxy");
+    s->proxy_credentials = s->proxy_only || str_is(mode, "prefer");
+    if (s->proxy_credentials || str_is(mode, "fd"))
+        return ERR_OK;
+    return err_set(err, ERR_USAGE, "--credential-mode: '%s' is not fd, prefer or proxy",
+                   s->credential_mode);
+}
+
 static enum err_code check_sandboxes(struct settings *s, struct err *err)
 {
     struct pool_targets targets;
@@ -153,6 +167,8 @@ static enum err_code check_sandboxes(struct settings *s, struct err *err)
 
     if (rc == ERR_OK)
         rc = one_of("claude-update", s->claude_update, "never", "once", &s->update_claude, err);
+    if (rc == ERR_OK)
+        rc = check_mode(s, err);
     if (rc == ERR_OK)
         rc = one_of("park-mode", s->park_mode, "keep", "pause", &s->park_pause, err);
     return rc;

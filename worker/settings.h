@@ -22,6 +22,8 @@ struct settings {
     double e2b_cpu_usd_hour, e2b_gib_usd_hour;
     char *base_url, *redact_patterns;
     char *key_file, *key_command; /* of the master keys */
+    char *credential_mode;
+    bool proxy_credentials, proxy_only; /* of it */
     char *local_files;
     char *artifacts, *s3_endpoint, *s3_region; /* artifacts NULL: none are kept */
     struct secret *s3_key_id, *s3_key, *s3_token;

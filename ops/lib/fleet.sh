@@ -63,6 +63,8 @@ fleet_environ() {
     export SANDFLEET_DRAIN=${SANDFLEET_DRAIN:-3s}
     SANDFLEET_DATABASE=$(postgres_conninfo)
     E2B_API_KEY=$(secret_of e2b)
+    # only there the sandboxes' way out is a proxy that adds them
+    if [ "${ISOLATION:-}" = strong ]; then export SANDFLEET_CREDENTIAL_MODE=${SANDFLEET_CREDENTIAL_MODE:-prefer}; fi
     secret_of master >/dev/null
     export SANDFLEET_MASTER_KEY_FILE=$DIR/secret/master
     export SANDFLEET_DATABASE E2B_API_KEY

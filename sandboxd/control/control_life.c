@@ -225,7 +225,11 @@ void handle_network(struct request *r)
 
     if (body == NULL)
         return;
-    if (network_check(body, &e) != ERR_OK) {
+    enum err_code rc = network_check(body, &e);
+    if (rc == ERR_OK && !sb->door && network_adds(body)) /* so that whoever asks can tell */
+        rc = err_set(&e, ERR_INVALID,
+                     "headers are added by the proxy of --isolation strong: there is none");
+    if (rc != ERR_OK) {
         request_error(r, 400, "%s", e.msg);
         cJSON_Delete(body);
         return;

@@ -82,6 +82,18 @@ enum err_code network_check(const cJSON *network, struct err *err)
     return rc == ERR_OK ? check_rest(network, err) : rc;
 }
 
+bool network_adds(const cJSON *network)
+{
+    const cJSON *host, *rule;
+
+    cJSON_ArrayForEach(host, json_get(network, "rules")) cJSON_ArrayForEach(rule, host)
+    {
+        if (cJSON_GetArraySize(json_get(json_get(rule, "transform"), "headers")) > 0)
+            return true;
+    }
+    return false;
+}
+
 cJSON *network_shown(const cJSON *network)
 {
     cJSON *copy = cJSON_Duplicate(network, true), *host, *rule, *h;

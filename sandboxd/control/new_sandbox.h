@@ -41,6 +41,7 @@ enum err_code timeout_parse(const cJSON *body, int64_t def, bool zero_ok, int64_
 
 /* allowOut, denyOut, rules and so on. ERR_INVALID. */
 enum err_code network_check(const cJSON *network, struct err *err) MUST_USE;
+bool network_adds(const cJSON *network); /* do its rules add headers? */
 /* A copy with the values of the rules' headers masked: they may be credentials. Yours. */
 cJSON *network_shown(const cJSON *network);
 

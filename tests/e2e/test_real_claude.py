@@ -24,15 +24,15 @@ KEY = "sk-ant-api03-" + "canary0123456789" * 3
 class Api:
     """The scripted Messages API."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1", tls=False, more=()):
         self.folder = tempfile.TemporaryDirectory(prefix="sandfleet-api-")
         port_file = pathlib.Path(self.folder.name) / "port"
         self.log = pathlib.Path(self.folder.name) / "log"
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "tests/lib/anthropic_stub.py"), "--port", str(free_port()),
-             "--port-file", str(port_file), "--log", str(self.log)], stdin=subprocess.DEVNULL)
+             "--port-file", str(port_file), "--log", str(self.log), "--host", host, *more], stdin=subprocess.DEVNULL)
         Stack.wait(None, "the Messages API stand-in", port_file.exists, 20)
-        self.url = f"http://127.0.0.1:{port_file.read_text().strip()}"
+        self.url = f"http{'s' if tls else ''}://{host}:{port_file.read_text().strip()}"
 
     def post(self, path, **body):
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), method="POST")

@@ -140,25 +140,6 @@ class Secrets(unittest.TestCase):
         for topic in ("runs.interactive", "runs.batch", "events", "runs.dlq"):
             self.assert_nowhere(json.dumps(self.stack.records(topic)).encode(), topic, needles)
 
-    def memory_of(self, part):
-        """Every writable page of the process, as root sees it."""
-        pid, found = self.stack.pid(part), []
-        maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
-        with open(f"/proc/{pid}/mem", "rb", 0) as mem:
-            for line in maps.splitlines():
-                match = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-                if not match:
-                    continue
-                start, end = (int(n, 16) for n in match.groups())
-                if end - start > 1 << 30:
-                    continue  # a sanitizer's shadow, in which no byte of ours stands
-                try:
-                    mem.seek(start)
-                    found.append(mem.read(end - start))
-                except OSError:
-                    continue  # guard pages, devices
-        return b"\n".join(found)
-
     # --- tests --------------------------------------------------------------
 
     def test_a_planted_token_is_nowhere(self):
@@ -241,7 +222,7 @@ class Secrets(unittest.TestCase):
         run_id = self.submit("LONG=1 QUIET=1")
         self.addCleanup(self.cancel, run_id)
         self.stack.wait_rows("select 1 from fleet.events where run_id = :'id'::uuid and line > 10", 1, id=run_id)
-        memory = self.memory_of("worker-1")
+        memory = self.stack.memory_of("worker-1")
         self.assertIn(run_id.encode(), memory)
         self.assert_nowhere(memory, "the worker's memory", forms(TOKEN))
 

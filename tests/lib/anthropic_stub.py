@@ -864,10 +864,16 @@ def main():
     a.add_argument("--seed", type=int, default=1, help="changes the generated ids")
     a.add_argument("--gap-ms", type=int, default=0, help="pause before every delta")
     a.add_argument("--require-key", help="answer 401 to any other key or token")
+    a.add_argument("--tls", help="a PEM file with key and certificate: answer by TLS")
     a.add_argument("--fixed-usage", action="store_true", help="input_tokens is always 100 unless the scenario says otherwise")
     opt = a.parse_args()
     Handler.stub = Stub(opt)
     srv = Server((opt.host, opt.port), Handler)
+    if opt.tls:
+        import ssl
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(opt.tls)
+        srv.socket = context.wrap_socket(srv.socket, server_side=True, do_handshake_on_connect=False)
     port = srv.server_address[1]
     if opt.port_file:
         with open(opt.port_file, "w") as f:

@@ -41,6 +41,8 @@ struct capture_spec { /* borrowed until return */
     const char *credential_env; /* the variable that names the descriptor, e.g.
                                  * CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR; NULL: none */
     const struct secret *credential;
+    bool proxied; /* it is added outside: where the sandbox's way out is a proxy of plain requests,
+                   * the agent's go to that, as the proxy reads and secures them */
     struct str transcript; /* to resume from, in a sandbox that does not have it; empty: none */
     const char *claude_session; /* whose it is */
     const char *working_dir;    /* relative to the home; made when missing */

@@ -54,6 +54,8 @@ enum err_code capture_job_write(const struct capture_spec *spec, struct buf *out
         put(out, "talk", spec->claude_session);
     if (spec->credential && spec->credential_env)
         put(out, "descriptor", spec->credential_env);
+    if (spec->proxied)
+        put(out, "proxied", "1");
     for (size_t i = 0; i < COUNTOF(fixed_env); i++)
         put(out, "word", fixed_env[i]);
     for (const char *const *e = spec->env; e && *e; e++) {

@@ -54,11 +54,15 @@ start() {
 }
 
 read_job() {
-    limit=0 work=. talk='' found=''
+    limit=0 work=. talk='' found='' piped='' proxied=''
     folder=${here%/*}
     mark=SANDFLEET_RUN=${folder##*/}/${here##*/}
     set -- env -i "PATH=$HOME/.local/bin:$PATH" "HOME=$HOME" "USER=${USER:-$(id -un)}" \
         "LANG=${LANG:-C.UTF-8}" "$mark"
+    for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
+        eval "value=\${$name:-}" # a name of this list
+        [ -z "$value" ] || set -- "$@" "$name=$value"
+    done
     while IFS= read -r line; do
         if [ -z "$found" ]; then
             [ "$line" = '#:job' ] && found=1
@@ -69,8 +73,16 @@ read_job() {
         'limit '*) limit=$value ;;
         'work '*) work=$value ;;
         'talk '*) talk=$value ;;
-        'descriptor '*) set -- "$@" "$value=3" ;;
+        'descriptor '*)
+            piped=1
+            set -- "$@" "$value=3"
+            ;;
+        'proxied '*) proxied=${http_proxy:-} ;;
         'word SANDFLEET_RUN='*) ;; # ours alone: see end_tools
+        'word ANTHROPIC_BASE_URL=https://'*)
+            [ -z "$proxied" ] || value=ANTHROPIC_BASE_URL=http://${value#*://}
+            set -- "$@" "$value"
+            ;;
         'word '*) set -- "$@" "$value" ;; # NAME=value first, then the program and its arguments
         esac
     done <job
@@ -106,8 +118,15 @@ agent() {
     [ -z "$talk" ] || bring_talk
     began=$(date +%s)
     # shellcheck disable=SC2016
-    setsid timeout -k 10 "$limit" sh -c 'echo "$$" >"$0"; exec "$@"' "$here/child" "$@" \
-        <"$here/prompt" >>"$here/out.ndjson" 2>>"$here/err.log" &
+    set -- setsid timeout -k 10 "$limit" sh -c 'echo "$$" >"$0"; exec "$@"' "$here/child" "$@"
+    if [ -n "$piped" ]; then # a pipe that was read holds nothing; a file is there for who opens it again
+        cat <&3 | {
+            exec 3<&0 <"$here/prompt"
+            exec "$@"
+        } >>"$here/out.ndjson" 2>>"$here/err.log" &
+    else
+        "$@" <"$here/prompt" >>"$here/out.ndjson" 2>>"$here/err.log" &
+    fi
     agent=$!
     exec 3<&-
     echo "$agent" >"$here/agent.tmp" && mv "$here/agent.tmp" "$here/agent"

@@ -86,6 +86,13 @@ enum err_code sandbox_kill(struct sandbox_service *s, const char *sandbox_id, sa
 enum err_code sandbox_pause(struct sandbox_service *s, const char *sandbox_id, sandbox_fn fn,
                             void *ctx, struct err *err) MUST_USE;
 
+/* Which networks it reaches, and what is added to its requests there: E2B's `network` object as
+ * JSON (wiped once it is sent), in place of what it had. REJECT or UNAUTHORIZED: the service does
+ * not, be it that it knows no such call (NOT_FOUND). */
+enum err_code sandbox_set_network(struct sandbox_service *s, const char *sandbox_id,
+                                  const char *network, sandbox_fn fn, void *ctx,
+                                  struct err *err) MUST_USE;
+
 /* The calls with this ctx go on, but their callbacks are not called any more. */
 void sandbox_forget(struct sandbox_service *s, const void *ctx);
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "worker/e2b/e2b_error.h"
@@ -39,6 +41,7 @@ static const struct verb verbs[SANDBOX_CALL_VERBS] = {
     [SANDBOX_CALL_REFRESH]  = {"POST",   "/sandboxes/", "/refreshes", 4, 20 * SECOND, 90 * SECOND,  1 << 16, 0, false, SEEN_CALL_TTL},
     [SANDBOX_CALL_KILL]     = {"DELETE", "/sandboxes/", "",           4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_GONE, false, SEEN_CALL_KILL},
     [SANDBOX_CALL_PAUSE]    = {"POST",   "/sandboxes/", "/pause",     4, SANDBOX_API_MS, 300 * SECOND, 1 << 16, FINE_CONFLICT, false, SEEN_CALL_PAUSE},
+    [SANDBOX_CALL_NETWORK]  = {"PUT",    "/sandboxes/", "/network",   4, 20 * SECOND, 90 * SECOND,  1 << 16, 0, false, SEEN_CALL_OTHER},
     [SANDBOX_CALL_LIST]     = {"GET",    "/v2/sandboxes", "",         4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, true, SEEN_CALL_LIST},
     [SANDBOX_CALL_LIST_OLD] = {"GET",    "/sandboxes", "",            4, 30 * SECOND, 120 * SECOND, LIST_MAX_BYTES, 0, false, SEEN_CALL_LIST},
     [SANDBOX_CALL_SNAPSHOT] = {"POST",   "/sandboxes/", "/snapshots", 1, SANDBOX_API_MS, 300 * SECOND, 1 << 16, 0, false, SEEN_CALL_OTHER},
@@ -68,6 +71,8 @@ static void call_free(struct sandbox_call *c)
     http_cancel(c->req);
     timer_free(c->timer);
     free(c->path);
+    if (c->body) /* network rules hold credentials */
+        sodium_memzero(c->body, strlen(c->body));
     free(c->body);
     free(c);
 }

@@ -83,6 +83,34 @@ enum err_code sandbox_pause(struct sandbox_service *s, const char *id, sandbox_f
     return act(s, SANDBOX_CALL_PAUSE, id, "{\"memory\":true}", fn, ctx, err);
 }
 
+/* A service that has no such call, asked again and again, has no rules: that is no failure. */
+static enum err_code tell_ruled(struct sandbox_call *c, const struct http_answer *a,
+                                const struct err *e, struct err *err)
+{
+    struct err none = ERR_INIT;
+
+    if (!a || e->code != ERR_PROTOCOL || !sandbox_route_missing(a))
+        return sandbox_tell_done(c, a, e, err);
+    (void)err_set(&none, ERR_NOT_FOUND, "sandbox service: it has no network rules (HTTP %ld)",
+                  (long)a->status);
+    return sandbox_tell_done(c, a, &none, err);
+}
+
+enum err_code sandbox_set_network(struct sandbox_service *s, const char *id, const char *network,
+                                  sandbox_fn fn, void *ctx, struct err *err)
+{
+    if (id_checked(id, err) != ERR_OK)
+        return err->code;
+    return sandbox_call_start(s,
+                              &(struct sandbox_ask){.verb = SANDBOX_CALL_NETWORK,
+                                                    .id = id,
+                                                    .body = network,
+                                                    .told = tell_ruled,
+                                                    .fn.done = fn,
+                                                    .ctx = ctx},
+                              err);
+}
+
 /* --- looking ------------------------------------------------------------------------------ */
 
 static enum err_code read_info(const struct http_answer *a, cJSON **tree, struct sandbox_info *info,

@@ -143,6 +143,7 @@ static void share(struct fleet *f)
 {
     const struct settings *s = f->set;
 
+    f->proxy.only = s->proxy_only;
     f->host = (struct run_host){.loop = f->loop,
                                 .ledger = f->ledger,
                                 .hub = f->hub,
@@ -164,6 +165,7 @@ static void share(struct fleet *f)
                                 .worker_id = f->worker_id,
                                 .keys = f->keys,
                                 .base_url = s->base_url,
+                                .proxy = s->proxy_credentials ? &f->proxy : NULL,
                                 .redactor = f->redactor,
                                 .may_publish = fleet_may_publish,
                                 .refused = fleet_service_refused,

@@ -63,6 +63,7 @@ struct fleet {
     struct keyring *keys;      /* open the credentials; NULL: none */
     struct buf key_ids;        /* "{a,b}" */
     struct redactor *redactor; /* what is cut out of the lines */
+    struct run_proxy proxy;
 
     struct run **runs;
     size_t n_runs, cap_runs;

@@ -139,13 +139,16 @@ static enum err_code add_env(const struct claude_want *w, struct claude_args *a,
 
     for (size_t i = 0; i < COUNTOF(fixed_env) && rc == ERR_OK; i++)
         rc = env(a, fixed_env[i], NULL, err);
-    if (rc == ERR_OK && w->base_url)
-        rc = env(a, "ANTHROPIC_BASE_URL", w->base_url, err);
     cJSON_ArrayForEach(v, w->request->env)
     {
         if (rc == ERR_OK && cJSON_IsString(v))
             rc = env(a, v->string, v->valuestring, err);
     }
+    /* Behind those of the request: the last one counts, and a credential goes where it belongs. */
+    if (rc == ERR_OK && w->base_url)
+        rc = env(a, "ANTHROPIC_BASE_URL", w->base_url, err);
+    if (rc == ERR_OK && w->stand_in)
+        rc = env(a, w->stand_in, "added-outside-the-sandbox", err);
     return rc;
 }
 

@@ -21,6 +21,7 @@ struct claude_want {
     int64_t attempt;
     const char *resume;   /* Claude's id of the conversation to go on with; NULL: a new one */
     const char *base_url; /* ANTHROPIC_BASE_URL for the agent; NULL: its own default */
+    const char *stand_in; /* variable of a credential that is added outside; NULL: none */
 };
 
 /* Yours: claude_args_release. ERR_NOMEM. */

@@ -19,6 +19,23 @@ const char *credential_descriptor(enum credential_kind k)
     return NULL;
 }
 
+const char *credential_variable(enum credential_kind k)
+{
+    switch (k) {
+    case CREDENTIAL_NONE:
+        break;
+    case CREDENTIAL_OAUTH:
+        return "CLAUDE_CODE_OAUTH_TOKEN";
+    case CREDENTIAL_API_KEY:
+        return "ANTHROPIC_API_KEY";
+    case CREDENTIAL_GATEWAY:
+        return "ANTHROPIC_AUTH_TOKEN";
+    case CREDENTIAL_KINDS:
+        break;
+    }
+    return NULL;
+}
+
 enum err_code credential_learn(const struct claim_credential *c, const struct keyring *keys,
                                struct redactor *r, struct secret **plain, struct err *err)
 {

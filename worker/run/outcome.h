@@ -48,6 +48,7 @@ enum { OUTCOME_LIMIT_MS = 5 * 60 * 1000, OUTCOME_ALERT_MS = 10 * 60 * 1000 };
     X(TEMPLATE_UNKNOWN, "template_unknown", RUN_FAILED, END, KEEP, 0, 0)                \
     X(CREDENTIAL_NOT_FOUND, "credential_not_found", RUN_FAILED, END, KEEP, 0, 0)        \
     X(CREDENTIAL_UNREADABLE, "credential_unreadable", RUN_FAILED, OTHER, ALERT, 0, 0)   \
+    X(CREDENTIAL_NOT_PROXIED, "credential_not_proxied", RUN_FAILED, HOLD, ALERT, 0, 0)  \
     X(SESSION_LOST, "session_lost", RUN_FAILED, END, KEEP, 0, 0)                        \
     X(SESSION_BUSY, "session_busy", RUN_FAILED, END, KEEP, 0, 0)                        \
     X(LOG_CEILING, "log_ceiling", RUN_FAILED, END, KEEP, 0, 0)                          \

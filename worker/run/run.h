@@ -35,6 +35,11 @@ struct run_times { /* ms; 0: never */
     struct watchdog_limits watchdog;
 };
 
+struct run_proxy {            /* of credentials that the sandbox service adds outside */
+    bool only;                /* no agent gets one in another way */
+    int64_t refused_until_ms; /* boot clock: it was asked, and does not */
+};
+
 struct run_host { /* what all runs share; outlives them */
     struct loop *loop;
     struct ledger *ledger;
@@ -49,6 +54,7 @@ struct run_host { /* what all runs share; outlives them */
     const char *worker_id;
     const struct keyring *keys; /* open the claims' credentials; NULL: none */
     const char *base_url;       /* ANTHROPIC_BASE_URL where a credential has none; NULL: neither */
+    struct run_proxy *proxy;    /* NULL: agents get their credentials by descriptor */
     struct redactor *redactor;  /* what it finds is cut out of every line */
     bool (*may_publish)(void *ctx); /* does our lease hold? */
     /* The sandbox service refuses our key: no run can go on here, and none is at fault. */

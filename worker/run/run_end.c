@@ -125,11 +125,12 @@ static void count(const struct run *r, const struct usage *used)
     seen_add(SEEN_TOKENS, SEEN_CACHE_WRITE, (double)used->cache_write_tokens);
 }
 
-/* No attempt began. One whose credential does not open may have another of its pool; those behind
- * it wait instead of coming to the same end. */
+/* No attempt began. One whose credential does not open, or must not enter a sandbox, may have
+ * another of its pool; those behind it wait instead of coming to the same end. */
 static void refuse_credential(struct run *r)
 {
-    if (r->end.outcome != OUTCOME_CREDENTIAL_UNREADABLE)
+    if (r->end.outcome != OUTCOME_CREDENTIAL_UNREADABLE &&
+        r->end.outcome != OUTCOME_CREDENTIAL_NOT_PROXIED)
         return;
     r->plan = plan(r);
     hold_credential(r);
@@ -148,6 +149,7 @@ static void report(struct run *r)
         refuse_credential(r);
         return;
     }
+    run_clear_rules(r);
     count(r, &used);
     log_event(LOG_INFO, "attempt.ended", LF("run", r->claim.run_id),
               LF_INT("attempt", r->claim.attempt), LF("outcome", outcome_name(r->end.outcome)),
@@ -176,7 +178,7 @@ void run_settle(struct run *r)
         r->reported = true;
         report(r);
     }
-    if (publish_log_idle(r->log) && !r->credential_op)
+    if (publish_log_idle(r->log) && !r->credential_op && !r->clearing)
         run_apply(r, r->plan.retry ? RUN_EV_RETRY : RUN_EV_END);
 }
 

@@ -47,6 +47,9 @@ struct attempt_end { /* how the agent's process ended */
     enum watchdog_reason watchdog; /* why we ended it; NONE: we did not */
 };
 
+/* How an agent comes to its credential. */
+enum run_mode { RUN_MODE_NONE, RUN_MODE_FD, RUN_MODE_PROXY };
+
 struct run {
     const struct run_host *host;
     struct claim claim;
@@ -63,6 +66,9 @@ struct run {
     bool frozen;   /* …paused */
     bool reported; /* attempt.ended is published */
     bool paused;   /* the capture, for want of acknowledgements */
+    bool ruled;    /* the service adds the credential to the sandbox's requests… */
+    bool clearing; /* …and is asked not to any more */
+    enum run_mode mode;
     int64_t control_n;
 
     struct publish_log *log;
@@ -147,6 +153,15 @@ void run_live_for(struct run *r, int64_t ms); /* the sandbox, from now on, at le
 /* run_start.c */
 bool run_follow(
     struct run *r); /* starts the agent, or finds it; false: it cannot, and why is told */
+
+/* run_inject.c: the credential's way around the sandbox */
+/* Why the credential would have to enter the sandbox although it must not; NULL: it need not. */
+const char *run_exposed(const struct run *r);
+/* Decides on the mode. True: run_follow() comes later, or the run ends. */
+bool run_inject(struct run *r);
+void run_clear_rules(struct run *r); /* of a sandbox that somebody may keep; run_settle() follows */
+const char *run_base_url(const struct run *r); /* NULL: the agent's own default */
+const char *run_mode_name(enum run_mode m);
 
 /* run_session.c: the conversation of a session */
 void run_bring(struct run *r); /* placed: fetches what the sandbox does not have; SAVED or ENDED */

@@ -35,6 +35,8 @@ static bool refused(struct run *r)
         ERR_OK)
         return refuse(r, err.code == ERR_NOMEM ? OUTCOME_INTERNAL : OUTCOME_CREDENTIAL_UNREADABLE,
                       err.msg);
+    if (run_exposed(r))
+        return refuse(r, OUTCOME_CREDENTIAL_NOT_PROXIED, run_exposed(r));
     if (r->claim.failures >= q->max_attempts)
         return refuse(r, OUTCOME_INTERNAL, "worker_lost: no worker got as far as its start");
     if (r->claim.epoch - r->claim.attempt - r->claim.tellings > TAKEOVERS_MAX)
@@ -92,12 +94,14 @@ static enum err_code start_capture(struct run *r, struct err *err)
     struct claude_want want = {.request = &r->request,
                                .attempt = r->claim.attempt,
                                .resume = run_conversation(r),
-                               .base_url = c->base_url ? c->base_url : h->base_url};
+                               .base_url = run_base_url(r),
+                               .stand_in =
+                                   r->mode == RUN_MODE_PROXY ? credential_variable(c->kind) : NULL};
     AUTO(claude_args_release) struct claude_args a = {0};
     enum err_code rc = claude_args_make(&want, &a, err);
     struct secret *plain = NULL;
 
-    if (rc == ERR_OK)
+    if (rc == ERR_OK && r->mode == RUN_MODE_FD)
         rc = credential_learn(c, h->keys, h->redactor, &plain, err);
     if (rc != ERR_OK)
         return rc;
@@ -112,6 +116,7 @@ static enum err_code start_capture(struct run *r, struct err *err)
                                 .env = (const char *const *)a.env,
                                 .credential_env = credential_descriptor(c->kind),
                                 .credential = plain,
+                                .proxied = r->mode == RUN_MODE_PROXY,
                                 .transcript = buf_str(&r->transcript),
                                 .claude_session = run_conversation(r),
                                 .working_dir = r->request.working_dir,
@@ -137,6 +142,6 @@ bool run_follow(struct run *r)
 
 void run_enter_starting(struct run *r)
 {
-    if (!run_follow(r))
+    if (!run_inject(r) && !run_follow(r))
         run_apply(r, RUN_EV_ENDED);
 }

@@ -33,7 +33,7 @@ static const enum run_state next_of[RUN_STATES][RUN_EVENTS] = {
                          [RUN_EV_FORCE] = RUN_KILLING, [RUN_EV_LAPSED] = RUN_SUSPENDED,
                          [RUN_EV_CONFIRMED] = RUN_FILLING, LEAVE },
     [RUN_STARTING]   = { [RUN_EV_STARTED] = RUN_STREAMING, [RUN_EV_ENDED] = RUN_SETTLING,
-                         [RUN_EV_INTERRUPT] = RUN_CANCELLING, [RUN_EV_FORCE] = RUN_KILLING,
+                         [RUN_EV_CANCEL] = RUN_SETTLING, [RUN_EV_INTERRUPT] = RUN_CANCELLING, [RUN_EV_FORCE] = RUN_KILLING,
                          [RUN_EV_LAPSED] = RUN_SUSPENDED, [RUN_EV_CONFIRMED] = RUN_STARTING,
                          LEAVE },
     [RUN_STREAMING]  = { [RUN_EV_ENDED] = RUN_COLLECTING, [RUN_EV_STARTED] = RUN_STREAMING,

@@ -95,6 +95,8 @@ static void say_started(struct run *r)
     json_kv(&data, "sandbox_origin", origin(r));
     json_kv(&data, "resumed_from", resumed_from(r));
     run_data_facts(r, &data);
+    json_kv(&data, "credential", r->claim.credential->name);
+    json_kv(&data, "credential_mode", run_mode_name(r->mode));
     buf_addc(&data, '}');
     run_say(r, EVENT_ATTEMPT_STARTED, &data);
     buf_release(&r->facts); /* who takes over tells them again, at the end */

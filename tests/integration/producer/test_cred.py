@@ -255,6 +255,18 @@ class Cred(unittest.TestCase):
         self.cred("rm", "a", "--force")
         self.assertEqual(self.rows(), {})
 
+    def test_who_waited_for_a_hold_is_due_when_it_is_lifted(self):
+        for verb, stdin in (("enable", ""), ("rotate", OTHER)):
+            self.setUp()
+            self.cred("add", "a", stdin=TOKEN)
+            self.db.ask("UPDATE ledger.credentials SET hold_until = now() + interval '1 hour', hold_reason = 'auth'")
+            self.db.ask("INSERT INTO ledger.claims (run_id, tenant, lane, credential, priority, body_hash, request, state,"
+                        " credential_used, fairness_key, hold_reason, hold_until) SELECT gen_random_uuid(), 't', 'batch',"
+                        " used, 5, 'x', '{}', 'waiting', used, 't', why, now() + interval '1 hour'"
+                        " FROM (VALUES ('a', 'auth'), ('a', 'scheduled'), ('b', 'auth')) AS w(used, why)")
+            self.cred(verb, "a", stdin=stdin)
+            self.assertEqual(self.db.ask("SELECT credential_used, hold_reason FROM ledger.claims WHERE hold_until <= now()"), "a|auth")
+
     def test_limits_as_the_service_told_them(self):
         self.cred("add", "a", stdin=TOKEN)
         self.db.ask("""UPDATE ledger.credentials SET windows = '{"five_hour": {"status": "allowed_warning",

@@ -11,6 +11,7 @@
 #define HEALTH     "{\"on\":\"GET /health\","
 #define KILL       "{\"on\":\"DELETE /sandboxes/{}\","
 #define TTL        "{\"on\":\"POST /sandboxes/{}/timeout\","
+#define RULES      "{\"on\":\"PUT /sandboxes/{}/network\","
 #define GET        "{\"on\":\"GET /sandboxes/{}\","
 #define LIST       "{\"on\":\"GET /v2/sandboxes\","
 #define WORD(word) ",\"body\":{\"code\":500,\"message\":\"x\",\"error_code\":\"" word "\"}}"
@@ -61,7 +62,7 @@ static const struct row opens[] = {
     {"open: it is lost meanwhile", "[" HEALTH "\"do\":\"lose\"}]", "GONE", 0, 0},
 };
 
-enum verb { DO_KILL, DO_TTL, DO_GET };
+enum verb { DO_KILL, DO_TTL, DO_GET, DO_RULES };
 static const struct call_row {
     struct row row;
     enum verb verb;
@@ -76,6 +77,13 @@ static const struct call_row {
     {{"ttl: away for ever", "[" TTL ANSWER "503,\"times\":0}]", "UNAVAILABLE", 0, 1}, DO_TTL},
     {{"ttl: too long", "[" TTL ANSWER "400,\"body\":{\"code\":400,\"message\":\"Max instance length exceeded\"}}]", "INVALID", 0, 1}, DO_TTL},
     {{"ttl: gone", "[" TTL ANSWER "404,\"body\":{\"code\":404,\"message\":\"Sandbox \\\"x\\\" doesn't exist\"}}]", "GONE", 0, 1}, DO_TTL},
+    {{"rules: away once", "[" RULES ANSWER "503,\"times\":1}]", "OK", 0, 1}, DO_RULES},
+    {{"rules: refused", "[" RULES ANSWER "400,\"body\":{\"code\":400,\"message\":\"rules\"}}]", "INVALID", 0, 1}, DO_RULES},
+    {{"rules: not for this account", "[" RULES ANSWER "403,\"body\":{\"code\":403,\"message\":\"plan\"}}]", "UNAUTHORIZED", 0, 1}, DO_RULES},
+    {{"rules: gone", "[" RULES ANSWER "404,\"body\":{\"code\":404,\"message\":\"Sandbox \\\"x\\\" doesn't exist\"}}]", "GONE", 0, 1}, DO_RULES},
+    {{"rules: a gateway's 404 says nothing of them", "[" RULES ANSWER "404,\"times\":2,\"body\":\"404 page not found\"}]", "OK", 0, 1}, DO_RULES},
+    {{"rules: no such call", "[" RULES ANSWER "404,\"times\":0,\"body\":\"404 page not found\"}]", "NOT_FOUND", 0, 1}, DO_RULES},
+    {{"rules: not with PUT", "[" RULES ANSWER "405,\"times\":0}]", "NOT_FOUND", 0, 1}, DO_RULES},
     {{"get: no JSON, then it is", "[" GET ANSWER "200,\"body\":\"<html>\"}]", "OK", 0, 1}, DO_GET},
     {{"get: another schema, then it is", "[" GET ANSWER "200,\"body\":{\"sandboxID\":\"x\"}}]", "OK", 0, 1}, DO_GET},
     {{"get: never a schema", "[" GET ANSWER "200,\"times\":0,\"body\":{\"sandboxID\":\"x\"}}]", "PROTOCOL", 0, 1}, DO_GET},
@@ -162,6 +170,8 @@ static enum err_code start_call(struct sandbox_service *s, enum verb verb, const
         return sandbox_set_ttl(s, id, 60000, faults_told, told, &e);
     case DO_GET:
         return sandbox_get(s, id, on_info, told, &e);
+    case DO_RULES: /* such as change nothing */
+        return sandbox_set_network(s, id, "{}", faults_told, told, &e);
     }
     return ERR_INTERNAL;
 }

@@ -192,7 +192,8 @@ static void the_environment_is_clean(void **state)
     assert_file("rc", "7\n");
 }
 
-/* The agent shows what it finds: the token by descriptor, no file, nothing in its tools. */
+/* The agent shows what it finds: the token by descriptor, no file, nothing in its tools, and
+ * nothing for who opens the descriptor again. */
 static void the_token_comes_by_descriptor_only(void **state)
 {
     struct secret *token = NULL;
@@ -201,7 +202,7 @@ static void the_token_comes_by_descriptor_only(void **state)
     (void)state;
     assert_string_equal(err_name(secret_new(STR("sk-canary-12345678"), &token, &e)), "OK");
     put_agent("#!/bin/sh\nls \"$HOME/.sandfleet/r/1\" | grep -c token\n"
-              "echo \"$FD\"; cat <&3; env | grep -c canary\n");
+              "echo \"$FD\"; cat <&3; env | grep -c canary; cat /proc/$$/fd/3\n");
     put_job(&(struct capture_spec){.timeout_s = 60, .credential = token, .credential_env = "FD"});
     put_file(at("token"), secret_value(token), 0644);
     secret_free(token);

@@ -40,7 +40,9 @@ static const struct event whole_run[] = {
         "\"input_tokens\":10,\"output_tokens\":5}"),
     CONTROL(RUN_RETRYING, 1, 1, 7, "{\"outcome\":\"overloaded\",\"delay_ms\":4000}"),
     CONTROL(ATTEMPT_STARTING, 2, 2, 1, "{\"worker\":\"w2\"}"),
-    CONTROL(ATTEMPT_STARTED, 2, 2, 2, "{\"worker\":\"w2\",\"sandbox_id\":\"sb2\"}"),
+    CONTROL(ATTEMPT_STARTED, 2, 2, 2,
+            "{\"worker\":\"w2\",\"sandbox_id\":\"sb2\",\"credential\":\"team-1\","
+            "\"credential_mode\":\"proxy\"}"),
     LINE(2, 2, 1),
     CONTROL(ATTEMPT_ENDED, 2, 2, 3,
             "{\"outcome\":\"completed\",\"exit_code\":0,\"cost_usd\":0.5,\"input_tokens\":7,"
@@ -161,6 +163,8 @@ static void check_story(struct world *w)
     assert_true(str_is(a1->hashes[HASH_ARGUMENTS], "aa"));
     assert_true(str_is(a1->hashes[HASH_PROMPT], "bb"));
     assert_null(a1->hashes[HASH_SYSTEM_PROMPT].p);
+    assert_true(str_is(a2->credential, "team-1"));
+    assert_true(str_is(a2->credential_mode, "proxy"));
     assert_true(str_is(a2->hashes[HASH_FILES], "cc")); /* who took it over says it at the end */
     assert_int_equal(a2->lines, 1);
     assert_true(str_is(a2->claude_version, "2.1"));

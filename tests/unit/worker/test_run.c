@@ -485,6 +485,19 @@ enum err_code sandbox_set_ttl(struct sandbox_service *s, const char *id, int64_t
     return call(fn, ctx);
 }
 
+enum err_code sandbox_set_network(struct sandbox_service *s, const char *id, const char *network,
+                                  sandbox_fn fn, void *ctx, struct err *err)
+{
+    (void)s, (void)err;
+    bool off = strcmp(network, "{}") == 0;
+    if (!off)
+        assert_string_equal(network,
+                            "{\"rules\":{\"api.anthropic.com\":[{\"transform\":{\"headers\":{"
+                            "\"Authorization\":\"Bearer canary-0123456789\"}}}]}}");
+    note("rules:%s,%s", id, off ? "off" : "on");
+    return call(fn, ctx);
+}
+
 enum err_code sandbox_kill(struct sandbox_service *s, const char *id, sandbox_fn fn, void *ctx,
                            struct err *err)
 {
@@ -528,8 +541,12 @@ enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
     bool again = false;
     for (size_t i = 0; spec->args[i]; i++)
         again = again || strcmp(spec->args[i], "--resume") == 0;
-    note("agent%s%s%s", spec->resume ? ":look" : "", again ? ":resume" : "",
-         spec->transcript.n > 0 ? ":transcript" : "");
+    note("agent%s%s%s%s", spec->resume ? ":look" : "", again ? ":resume" : "",
+         spec->transcript.n > 0 ? ":transcript" : "", spec->proxied ? ":proxied" : "");
+    if (spec->credential)
+        assert_true(!spec->proxied && str_is(secret_value(spec->credential), "canary-0123456789"));
+    else /* or it is only looked for, to be ended */
+        assert_true(spec->proxied || !spec->credential_env || run_state(w.run) == RUN_CANCELLING);
     w.agent = ev;
     w.agent_ctx = ctx;
     w.line = 0;
@@ -867,6 +884,10 @@ static void v_done(void)
 {
     call_answered(ERR_OK);
 }
+static void v_declined(void)
+{
+    call_answered(ERR_INVALID);
+}
 static void v_broken(void)
 {
     call_answered(ERR_UNAVAILABLE);
@@ -931,6 +952,7 @@ static const struct verb verbs[] = {
     {"stored", v_stored},     {"unstored", v_unstored}, {"collected", v_collected},
     {"filled", v_filled},     {"badtar", v_badtar},     {"nourl", v_nourl},
     {"nobox", v_nobox},       {"flood", v_flood},       {"outrun", v_outrun},
+    {"declined", v_declined},
 };
 
 static void turn(void)
@@ -985,6 +1007,7 @@ static void on_refused(void *ctx, const struct err *e)
 
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 static struct keyring *keys;
+static struct run_proxy proxy;
 static struct sandbox_sizes sizes;
 static struct run_host host = {.worker_id = "w1",
                                .life = {.ledger_id = "l1", .sizes = &sizes},
@@ -998,7 +1021,7 @@ struct row {
     bool pause, update, store; /* settings */
     struct run_times times;
     bool resumed, begun; /* taken over; its agent was started */
-    bool unknown_credential, damaged_credential, kind_none;
+    bool unknown_credential, damaged_credential, kind_none, proxy, only, plain_http;
     int64_t failures, uncounted, takeovers, line;
     const char *script, *trace;
 };
@@ -1043,6 +1066,9 @@ static void begin(const struct row *row)
     w.trace = BUF_INIT(65536);
     w.may_publish = true;
     snprintf(claim.run_id, sizeof(claim.run_id), ID);
+    proxy = (struct run_proxy){.only = row->only};
+    host.base_url = row->plain_http ? "http://gateway.example" : NULL;
+    host.proxy = row->proxy || row->only ? &proxy : NULL;
     host.life.park_ms = 1800000;
     host.life.cancel_ms = 1300;
     host.life.pause = row->pause;
@@ -1115,6 +1141,57 @@ static struct row rows[] = {
      .script = TO_AGENT "init result exit0 ack ack held ack held broken",
      .trace = T_TO_AGENT "line:1 line:2 say:attempt.ended say:sandbox.ended close "
                          "say:run.completed mark:published kill:sb1"},
+    {"a credential that never enters the sandbox", .proxy = true,
+     .script = "new ready held done started init result exit0 ack ack held ack held done held",
+     .trace = T_MAKE "say:sandbox.created rules:sb1,on agent:proxied mark:started "
+                     "say:attempt.started line:1 line:2 say:attempt.ended say:sandbox.ended close "
+                     "say:run.completed mark:published kill:sb1 freed"},
+    {"the service adds nothing: by descriptor", .proxy = true,
+     .script = "new ready held declined started",
+     .trace = T_MAKE "say:sandbox.created rules:sb1,on agent mark:started say:attempt.started"},
+    {"nothing else is allowed, and the service adds nothing: it waits, and somebody is told",
+     .only = true, .script = "new ready held declined ack ack holding held done",
+     .trace = T_MAKE "say:sandbox.created rules:sb1,on say:credential.held "
+                     "hold:default,credential_not_proxied say:attempt.ended say:run.held "
+                     "say:sandbox.ended requeue:credential_not_proxied,0,0 kill:sb1 freed"},
+    {"nothing else is allowed, and the service adds it", .only = true,
+     .script = "new ready held done started",
+     .trace = T_MAKE "say:sandbox.created rules:sb1,on agent:proxied mark:started "
+                     "say:attempt.started"},
+    {"what goes by plain HTTP goes by descriptor…", .proxy = true, .plain_http = true,
+     .script = "new ready held started",
+     .trace = T_MAKE "say:sandbox.created agent mark:started say:attempt.started"},
+    {"…or waits, without a sandbox", .only = true, .plain_http = true, .script = "ack holding held",
+     .trace = "say:credential.held hold:default,credential_not_proxied say:run.held "
+              "requeue:credential_not_proxied,0,0"},
+    {"…but is not ended when an agent has it already", .only = true, .plain_http = true,
+     .resumed = true, .begun = true, .script = "mine ready held",
+     .trace = "say:run.resumed place open:sb1 own:sb1 agent:look"},
+    {"none needs no rules where nothing else is allowed", .only = true, .plain_http = true,
+     .kind_none = true, .script = "new ready held started",
+     .trace = T_MAKE "say:sandbox.created agent mark:started say:attempt.started"},
+    {"the service is away when it is to add it", .proxy = true,
+     .script = "new ready held broken ack ack held",
+     .trace = T_MAKE "say:sandbox.created rules:sb1,on say:attempt.ended say:run.retrying "
+                     "say:sandbox.ended requeue:sandbox_failed,1,0 kill:sb1"},
+    {"none needs no rules", .proxy = true, .kind_none = true, .script = "new ready held started",
+     .trace = T_MAKE "say:sandbox.created agent mark:started say:attempt.started"},
+    {"a session's sandbox keeps no rules", SESSION, .proxy = true,
+     .script = "new ready held done started init result exit0 ack done ack held done held ack held",
+     .trace = T_MAKE "say:sandbox.created rules:sb1,on agent:proxied mark:started "
+                     "say:attempt.started line:1 line:2 rules:sb1,off say:attempt.ended "
+                     "session:not-stored park:sb1 say:sandbox.parked close:parked "
+                     "say:run.completed mark:published"},
+    {"who takes over an agent at work asks for none", .proxy = true, .resumed = true, .begun = true,
+     .script = "mine ready held started",
+     .trace = "say:run.resumed place open:sb1 own:sb1 agent:look:proxied"},
+    {"cancelled while the rules are on their way", .proxy = true,
+     .script = "new ready held cancel done ack ack held ack held done held",
+     .trace = T_MAKE "say:sandbox.created rules:sb1,on say:run.cancelling say:attempt.ended "
+                     "say:sandbox.ended close say:run.cancelled mark:published kill:sb1 freed"},
+    {"lapsed while the rules are on their way", .proxy = true,
+     .script = "new ready held lapse done confirm",
+     .trace = T_MAKE "say:sandbox.created rules:sb1,on open:sb1"},
     {"a credential that does not open: no sandbox, and it is held", .damaged_credential = true,
      .script = "ack holding held ack held",
      .trace = "say:credential.held hold:default,credential_unreadable close say:run.failed "

@@ -22,6 +22,11 @@ static struct row {
     {"a store key", "SANDFLEET_STORE_KEY", LONG_ENOUGH, NULL, NULL, "OK", NULL},
     {"one that can be guessed", "SANDFLEET_STORE_KEY", "0123456789abcdef0123456789abcde", NULL,
      NULL, "CONFIG", "store key has fewer than 32"},
+    {"credentials outside, or not at all", "SANDFLEET_CREDENTIAL_MODE", "proxy", NULL, NULL, "OK",
+     NULL},
+    {"outside where that can be", "SANDFLEET_CREDENTIAL_MODE", "prefer", NULL, NULL, "OK", NULL},
+    {"a way that is none", "SANDFLEET_CREDENTIAL_MODE", "env", NULL, NULL, "USAGE",
+     "credential-mode"},
     {"a mode that is none", "SANDFLEET_PARK_MODE", "freeze", NULL, NULL, "USAGE", "park-mode"},
 };
 
