@@ -6,6 +6,7 @@
 
 #include "common/pg_once.h"
 #include "common/secret.h"
+#include "producer/master_keys.h"
 #include "schema/credential_rows.h"
 #include "common/banned.h"
 
@@ -37,14 +38,7 @@ static enum err_code open_rows(const struct client *c, PGconn **out, struct err 
 
 static enum err_code open_keys(const struct cred *s, struct keyring **out, struct err *err)
 {
-    struct keyring_source from = {.file = s->key_file, .command = s->key_command};
-    enum err_code rc = keyring_open(&from, out, err);
-
-    if (rc == ERR_OK && !*out)
-        rc = err_set(err, ERR_CONFIG,
-                     "there are no master keys: `openssl rand -hex 32` makes one, and "
-                     "--master-key-file (SANDFLEET_MASTER_KEY_FILE) says where it is");
-    return rc;
+    return master_keys_open(s->key_file, s->key_command, out, err);
 }
 
 static enum err_code one_name(int n, const char *what, struct err *err)

@@ -15,6 +15,7 @@ const struct command_group command_groups[] = {
     {"limits", "What may run at once", {&commands_limits}},
     {"keys", "Who may come in by the HTTP door", {&commands_keys}},
     {"cred", "Credentials of the agents", {&commands_cred}},
+    {"webhook", "Who is told that runs ended", {&commands_webhook}},
     {"setup", "The installation", {&commands_doctor, &commands_setup}},
     {"config", "This client", {&commands_config}},
 };

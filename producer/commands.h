@@ -18,5 +18,6 @@ extern const struct command_list commands_run;
 extern const struct command_list commands_runs;
 extern const struct command_list commands_setup;
 extern const struct command_list commands_cred;
+extern const struct command_list commands_webhook;
 
 #endif
