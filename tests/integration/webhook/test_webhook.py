@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promise: each end of a run that counts is told to each endpoint of its tenant, signed, at least once and
+in normal operation once, whatever the endpoint answers and whichever process dies; nothing is sent to an
+address that is not public, and no endpoint delays another one.
+Proof: the real sink and the real program on a real broker and server, a receiver that answers by script,
+checks of the signatures that share no code with us, and SIGKILL at each step."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import uuid
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[1] / "schema"), str(HERE.parent)]
+from database import BIN, Database, migrate, server  # noqa: E402
+from receiver import Receiver, by_public_key, by_secret, cut, endless, hang  # noqa: E402
+
+SOON = ["-X", "session.timeout.ms=1500", "-X", "heartbeat.interval.ms=300"]
+QUICK = ["--poll=20ms", "--retry-base=40ms", "--retry-cap=200ms", "--timeout=600ms", "--lease=1700ms",
+         "--give-up=3s", "--per-endpoint=4", "--allow-net=127.0.0.1", "--public-url=https://fleet.example"]
+STATES = {"completed": "success", "failed": "agent_error"}
+
+
+class Lab:
+    """A database, topics, a sink and a receiver of the test's own."""
+
+    def __init__(self):
+        self.brokers, self.db, self.receiver = server("SANDFLEET_BROKERS"), Database(), Receiver()
+        self.prefix = f"hook{os.getpid()}."
+        self.folder = tempfile.TemporaryDirectory()
+        self.processes, self.logs = [], 0
+        keys = pathlib.Path(self.folder.name) / "keys"
+        keys.touch(mode=0o600)
+        keys.write_text("11" * 32)
+        self.env = {**os.environ, "SANDFLEET_DATABASE": self.db.conninfo, "SANDFLEET_BROKERS": self.brokers,
+                    "SANDFLEET_PREFIX": self.prefix, "SANDFLEET_MASTER_KEY_FILE": str(keys)}
+        migrate(self.db.conninfo)
+        self.client("topics", "apply")
+        self.sink = self.start(BIN / "sandfleet-sink", *SOON)
+
+    def close(self):
+        for p in self.processes:
+            p.kill()
+            p.wait()
+        self.receiver.close()
+        self.db.drop()
+        self.folder.cleanup()
+
+    def client(self, *words, status=0):
+        done = subprocess.run([BIN / "sandfleet", *words], env=self.env, capture_output=True, text=True, timeout=60,
+                              stdin=subprocess.DEVNULL)
+        assert done.returncode == status, f"sandfleet {words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def start(self, program, *words, fault=None):
+        self.logs += 1
+        path = pathlib.Path(self.folder.name) / f"{self.logs}.log"
+        env = {**self.env, **({"SANDFLEET_FAULT": fault} if fault else {})}
+        with open(path, "wb") as log:
+            p = subprocess.Popen([program, *words], env=env, stderr=log, stdin=subprocess.DEVNULL)
+        p.log = path
+        self.processes.append(p)
+        return p
+
+    def hooks(self, *words, fault=None):
+        program = BIN.parent / "tests" / "webhook.faults" if fault else BIN / "sandfleet-webhook"
+        p = self.start(program, *SOON, *QUICK, *words, fault=fault)
+        self.wait("webhook.ready", lambda: "webhook.ready" in p.log.read_text() or p.poll() is not None)
+        return p
+
+    def stop(self, p):
+        p.terminate()
+        assert p.wait(20) == 0, p.log.read_text()
+
+    def wait(self, what, condition, seconds=20):
+        deadline = time.monotonic() + seconds
+        while True:
+            found = condition()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                logs = "\n".join(p.log.read_text()[-3000:] for p in self.processes[1:])
+                raise AssertionError(f"after {seconds} s still waiting for: {what}\n{logs}")
+            time.sleep(0.02)
+
+    def came(self, path, n, seconds=20):
+        return self.wait(f"{n} at {path}", lambda: len(self.receiver.of(path)) >= n and self.receiver.of(path), seconds)
+
+    def add(self, tenant, path, *words, host="127.0.0.1"):
+        return self.client("webhook", "add", path.strip("/"), "--tenant", tenant, "--plain-http", "--url",
+                           self.receiver.url(path, host), *words)
+
+    def produce(self, *events, words=()):
+        """In this order."""
+        lines = "".join(f"{run}\t{value}\n" for run, value in events)
+        subprocess.run(["kcat", "-P", "-b", self.brokers, "-t", f"{self.prefix}events", "-K", "\t", *words],
+                       input=lines.encode(), check=True, timeout=60, capture_output=True)
+
+    def end(self, tenant, state="completed", run=None, **more):
+        """A run comes to its end; returns its id."""
+        run = run or new_run()
+        self.produce(event(run, tenant, f"run.{state}", **more))
+        return run
+
+    def row(self, sql):
+        return json.loads(self.db.ask(f"SELECT coalesce(json_agg(t), '[]') FROM ({sql}) t"))
+
+
+def new_run():
+    return str(uuid.UUID(int=(int(time.time() * 1000) << 80) | (uuid.uuid4().int & ((1 << 80) - 1) & ~(0xF000 << 64)) |
+                         (0x7000 << 64)))
+
+
+def event(run, tenant, kind, epoch=1, n=1, ago_s=0, data=None):
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - ago_s))
+    state = kind.split(".")[1]
+    value = {"specversion": "1.0", "id": f"{run}.1.c{epoch}-{n}", "source": f"/tenants/{tenant}/runs/{run}",
+             "type": f"sandfleet.{kind}", "time": at, "recordedtime": at, "tenant": tenant, "runid": run,
+             "runday": at[:10], "customid": "row-7", "attempt": 1, "epoch": epoch, "sequence": str(n),
+             "datacontenttype": "application/json",
+             "data": data or {"state": state, "outcome": STATES.get(state, "x"), "attempts": 1, "cost_usd": 0.5,
+                              "result": "y" * 30000}}
+    return run, json.dumps(value, separators=(",", ":"))
+
+
+class Webhook(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = Lab()
+        cls.addClassCleanup(cls.lab.close)
+        cls.two = [cls.lab.hooks(), cls.lab.hooks()]
+
+    def tries(self, name, run, tenant):
+        told = json.loads(self.lab.client("webhook", "deliveries", name, run, "--tenant", tenant, "-o", "json"))
+        return told[0] if told else {}
+
+    def ended(self, name, run, tenant):
+        return self.lab.wait(f"the end of {name}", lambda: self.tries(name, run, tenant).get("ended_at") and
+                             self.tries(name, run, tenant))
+
+    # --- what is sent --------------------------------------------------------------
+
+    def test_signed(self):
+        secret = self.lab.add("a", "/v1")
+        public = self.lab.add("a", "/v1a", "--scheme", "v1a")
+        run = self.lab.end("a")
+        (one,), (other,) = self.lab.came("/v1", 1), self.lab.came("/v1a", 1)
+        self.assertTrue(by_secret(one, secret) and by_public_key(other, public))
+        self.assertFalse(by_secret(other, secret) or by_public_key(one, public))
+        self.assertFalse(by_secret(one._replace(body=one.body + b" "), secret))
+        self.assertFalse(by_public_key(other._replace(body=other.body + b" "), public))
+        for got in one, other:
+            self.assertEqual(got.headers["webhook-id"], f"run_{run}_completed")
+            self.assertLess(abs(int(got.headers["webhook-timestamp"]) - time.time()), 60)
+            self.assertLess(len(got.body), 20000)
+            body = json.loads(got.body)
+            self.assertEqual(body["type"], "sandfleet.run.completed")
+            self.assertEqual({k: body["data"][k] for k in ("run_id", "state", "outcome", "tenant", "custom_id", "url")},
+                             {"run_id": run, "state": "completed", "outcome": "success", "tenant": "a",
+                              "custom_id": "row-7", "url": f"https://fleet.example/v1/runs/{run}"})
+            self.assertNotIn(b"yyyy", got.body)
+        self.assertEqual(self.ended("v1", run, "a")["outcome"], "delivered")
+        self.assertNotIn(secret.removeprefix("whsec_"), self.lab.db.ask("SELECT json_agg(k) FROM webhook.keys k"))
+
+    def test_rotated(self):
+        old = self.lab.add("rot", "/rot")
+        new = self.lab.client("webhook", "rotate", "rot", "--tenant", "rot", "--scheme", "v1a")
+        self.lab.end("rot")
+        (got,) = self.lab.came("/rot", 1)
+        self.assertTrue(by_secret(got, old) and by_public_key(got, new))
+        last = self.lab.client("webhook", "rotate", "rot", "--tenant", "rot", "--overlap", "0s")
+        self.lab.end("rot")
+        got = self.lab.came("/rot", 2)[1]
+        self.assertTrue(by_secret(got, last))
+        self.assertFalse(by_secret(got, old) or by_public_key(got, new))
+
+    def test_who_is_told_what(self):
+        self.lab.add("w", "/all")
+        self.lab.add("w", "/bad", "--state", "failed")
+        self.lab.add("w2", "/other")
+        fine, bad = new_run(), new_run()
+        self.lab.produce(event(new_run(), "w", "run.completed", ago_s=3600),  # before there was an endpoint
+                         event(fine, "w", "run.completed"), event(bad, "w", "run.failed"), words=("-p", "0"))
+        self.lab.came("/all", 2)
+        self.lab.came("/bad", 1)
+        self.assertEqual({g.headers["webhook-id"] for g in self.lab.receiver.of("/all")},
+                         {f"run_{fine}_completed", f"run_{bad}_failed"})
+        self.assertEqual(len(self.lab.receiver.of("/bad")) + len(self.lab.receiver.of("/other")), 1)
+        self.assertEqual(len(self.lab.row("SELECT 1 FROM webhook.deliveries JOIN webhook.endpoints USING (endpoint_id)"
+                                          " WHERE tenant = 'w'")), 3)
+
+    def test_the_log_decides_which_end_counts(self):
+        self.lab.add("log", "/log")
+        run, behind = new_run(), new_run()
+        self.lab.produce(event(run, "log", "run.resumed", epoch=2, data={}), event(run, "log", "run.failed", epoch=1),
+                         event(run, "log", "run.completed", epoch=2, n=2), event(run, "log", "run.completed", epoch=2, n=2),
+                         event(run, "log", "run.failed", epoch=3), event(behind, "log", "run.completed"),
+                         words=("-p", "0"))  # one partition: what is told of `behind` is told last
+        self.lab.wait("both runs", lambda: len({g.headers["webhook-id"] for g in self.lab.receiver.of("/log")}) >= 2)
+        self.assertEqual(sorted(g.headers["webhook-id"] for g in self.lab.receiver.of("/log")),
+                         sorted([f"run_{run}_completed", f"run_{behind}_completed"]))
+        self.assertEqual(len(self.lab.row(f"SELECT 1 FROM webhook.deliveries WHERE run_id = '{run}'")), 1)
+
+    # --- what it answers ----------------------------------------------------------------
+
+    def test_sent_again(self):
+        retry_after = (503, {"Retry-After": "1"})
+        cases = {"/r500": ([500, 404, 200], [500, 404, 200]), "/rcut": ([cut, 204], [None, 204]),
+                 "/rhang": ([hang, 200], [None, 200]), "/r302": ([(302, {"Location": "/trap"}), 201], [302, 201]),
+                 "/rafter": ([retry_after, 200], [503, 200]), "/rendless": ([endless], [200])}
+        for path, (script, _) in cases.items():
+            self.lab.receiver.script[path] = script
+            self.lab.add("r", path)
+        run = self.lab.end("r")
+        for path, (_, statuses) in cases.items():
+            with self.subTest(path):
+                told = self.ended(path[1:], run, "r")
+                self.assertEqual(told["outcome"], "delivered")
+                self.assertEqual([t.get("status") for t in told["tries"]], statuses)
+                self.assertEqual([t.get("error") is None for t in told["tries"]], [s in (200, 201, 204) for s in statuses])
+                got = self.lab.receiver.of(path)
+                self.assertEqual(len(got), len(statuses))
+                self.assertEqual(len({(g.headers["webhook-id"], g.body) for g in got}), 1)
+        first, second = self.lab.receiver.of("/rafter")
+        self.assertGreaterEqual(second.at - first.at, 1)
+        self.assertEqual(self.lab.receiver.of("/trap"), [])
+
+    def test_gone(self):
+        self.lab.receiver.script["/gone"] = [410, 200]
+        self.lab.add("g", "/gone")
+        self.lab.add("g", "/beside")
+        run = self.lab.end("g")
+        self.assertEqual(self.ended("gone", run, "g")["outcome"], "failed")
+        self.assertIn("  gone  ", self.lab.client("webhook", "list", "gone"))
+        self.lab.end("g")
+        self.lab.came("/beside", 2)
+        self.assertEqual(len(self.lab.receiver.of("/gone")), 1)
+        self.lab.client("webhook", "enable", "gone", "--tenant", "g")
+        self.lab.client("webhook", "redeliver", "gone", run, "--tenant", "g")
+        again = self.lab.came("/gone", 2)
+        self.assertEqual(again[0].headers["webhook-id"], again[1].headers["webhook-id"])
+        self.assertEqual(self.ended("gone", run, "g")["outcome"], "delivered")
+
+    def test_given_up_and_redelivered(self):
+        self.lab.receiver.script["/dead"] = [500]
+        secret = self.lab.add("d", "/dead")
+        runs = [self.lab.end("d"), self.lab.end("d")]
+        for run in runs:
+            told = self.ended("dead", run, "d")
+            self.assertEqual(told["outcome"], "failed")
+            self.assertGreater(len(told["tries"]), 5)
+        self.lab.receiver.script["/dead"] = [200]
+        before = len(self.lab.receiver.of("/dead"))
+        self.lab.client("webhook", "redeliver", "dead", "--failed", "--tenant", "d")
+        got = self.lab.came("/dead", before + 2)[before:]
+        self.assertEqual(sorted(g.headers["webhook-id"] for g in got), sorted(f"run_{r}_completed" for r in runs))
+        self.assertTrue(all(by_secret(g, secret) for g in got))
+
+    def test_one_that_hangs_delays_nobody(self):
+        n = 24
+        self.lab.receiver.script["/slow"] = [hang]
+        self.lab.add("s", "/slow")
+        self.lab.add("s", "/quick")
+        begun = time.monotonic()
+        self.lab.produce(*(event(new_run(), "s", "run.completed") for _ in range(n)))
+        quick = self.lab.came("/quick", n)
+        # one after the other behind one that hangs for 600 ms, four at a time, would be 3.6 s
+        self.assertLess(max(g.at for g in quick) - begun, 2.5)
+        self.lab.wait("tries of the slow one", lambda: len(self.lab.receiver.of("/slow")) >= 8)
+        self.assertLessEqual(self.lab.receiver.most["/slow"], 4 * len(self.two))
+        self.lab.client("webhook", "rm", "slow", "--tenant", "s", status=5)
+        self.lab.client("webhook", "rm", "slow", "--tenant", "s", "--force")
+
+    def test_two_processes_send_once(self):
+        n = 120
+        self.lab.add("once", "/once")
+        self.lab.produce(*(event(new_run(), "once", "run.completed") for _ in range(n)))
+        self.lab.came("/once", n)
+        self.lab.wait("all are told", lambda: not self.lab.row(
+            "SELECT 1 FROM webhook.deliveries d JOIN webhook.endpoints USING (endpoint_id)"
+            " WHERE tenant = 'once' AND due_at IS NOT NULL"))
+        self.assertEqual(len({g.headers["webhook-id"] for g in self.lab.receiver.of("/once")}), n)
+        self.assertEqual(len(self.lab.receiver.of("/once")), n)
+
+    # --- where it may go -------------------------------------------------------------------
+
+    def test_only_where_it_may(self):
+        hosts = ["127.0.0.2", "[::ffff:127.0.0.2]", "2130706434", "0x7f000002", "0177.0.0.2", "127.2", "0.0.0.0",
+                 "[::1]", "169.254.169.254", "10.0.0.1"]
+        for i, host in enumerate(hosts):
+            self.lab.add("x", f"/x{i}", host=host)
+        run = self.lab.end("x")
+        for i, host in enumerate(hosts):
+            with self.subTest(host):
+                told = self.lab.wait("a try", lambda: self.tries(f"x{i}", run, "x").get("tries"))
+                self.assertIn("its address is not allowed", told[0]["error"])
+                self.assertEqual(self.lab.receiver.of(f"/x{i}"), [])
+                self.lab.client("webhook", "rm", f"x{i}", "--tenant", "x", "--force")
+
+    # --- who dies: the last of all, alone -----------------------------------------------------
+
+    def test_z_killed(self):
+        for p in self.two:
+            self.lab.stop(p)
+        self.lab.db.ask("DELETE FROM webhook.endpoints")  # a process that is to die shall do so for us
+        self.lab.add("k", "/kill")
+        for fault, times in (("rows/made", 1), ("take/answered", 1), ("send/answered", 2), ("end/answered", 1)):
+            with self.subTest(fault):
+                before = len(self.lab.receiver.of("/kill"))
+                dies = self.lab.hooks(fault=f"{fault}/1")
+                run = self.lab.end("k")
+                self.assertEqual(dies.wait(20), -signal.SIGKILL, dies.log.read_text())
+                self.assertEqual(len(self.lab.row(f"SELECT 1 FROM webhook.deliveries WHERE run_id = '{run}'")), 1)
+                goes_on = self.lab.hooks()
+                self.assertEqual(self.ended("kill", run, "k")["outcome"], "delivered")
+                self.lab.stop(goes_on)
+                got = self.lab.receiver.of("/kill")[before:]
+                self.assertEqual([g.headers["webhook-id"] for g in got], [f"run_{run}_completed"] * times)
+        self.killed_before_its_row()
+
+    def killed_before_its_row(self):
+        """The sink is away, so that there can be no row; the position must not pass the end meanwhile."""
+        before = len(self.lab.receiver.of("/kill"))
+        self.lab.stop(self.lab.sink)
+        dies = self.lab.hooks(fault="commit/rows are missing/2")
+        run = self.lab.end("k")
+        self.assertEqual(dies.wait(20), -signal.SIGKILL, dies.log.read_text())
+        self.lab.start(BIN / "sandfleet-sink", *SOON)
+        goes_on = self.lab.hooks()
+        self.assertEqual(self.ended("kill", run, "k")["outcome"], "delivered")
+        self.assertEqual(len(self.lab.receiver.of("/kill")) - before, 1)
+        self.lab.stop(goes_on)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
