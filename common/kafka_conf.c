@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -148,6 +149,31 @@ static enum err_code set_file(rd_kafka_conf_t *conf, const char *path, struct er
     return rc;
 }
 
+static int64_t number_of(const rd_kafka_conf_t *c, const char *name)
+{
+    char text[24] = "";
+    size_t room = sizeof text;
+    int64_t n = 0;
+
+    if (rd_kafka_conf_get(c, name, text, &room) == RD_KAFKA_CONF_OK)
+        (void)str_int(str_of(text), INT64_MAX, &n);
+    return n;
+}
+
+/* One heartbeat that is late, and one that is lost, must not cost the group its member. */
+static enum err_code check_heartbeats(const rd_kafka_conf_t *c, struct err *err)
+{
+    int64_t session = number_of(c, "session.timeout.ms");
+    int64_t beat = number_of(c, "heartbeat.interval.ms");
+
+    if (session / 3 >= beat)
+        return ERR_OK;
+    return err_set(err, ERR_CONFIG,
+                   "kafka setting: session.timeout.ms %" PRId64
+                   " is less than three times heartbeat.interval.ms %" PRId64,
+                   session, beat);
+}
+
 static enum err_code fill(rd_kafka_conf_t *c, const struct kafka_conf *conf,
                           const struct kafka_prop *props, size_t n, struct err *err)
 {
@@ -164,7 +190,7 @@ static enum err_code fill(rd_kafka_conf_t *c, const struct kafka_conf *conf,
         rc = i < conf->n_closed
                  ? set_custom(c, "the configuration", str_of(conf->props->items[i]), err)
                  : set_option(c, conf->props->items[i], err);
-    return rc;
+    return rc == ERR_OK ? check_heartbeats(c, err) : rc;
 }
 
 enum err_code kafka_conf_new(const struct kafka_conf *conf, const struct kafka_prop *props,

@@ -138,6 +138,7 @@ static enum err_code from_env(struct parse *p, size_t i)
     char name[OPTION_ENV_MAX];
     const char *env = option_env(row, name), *text;
     struct secret *s = NULL;
+    enum err_code rc;
 
     if (row->flags & OPT_NO_ENV)
         return ERR_OK;
@@ -152,7 +153,10 @@ static enum err_code from_env(struct parse *p, size_t i)
     if (!text || !*text)
         return ERR_OK;
     came_from(p, i, OPT_FROM_ENV, env);
-    return set_all(row, p->settings, env, text, p->err);
+    rc = set_all(row, p->settings, env, text, p->err);
+    if (rc == ERR_USAGE) /* the command line is in order */
+        rc = p->err->code = ERR_CONFIG;
+    return rc;
 }
 
 static enum err_code before_flags(struct parse *p)

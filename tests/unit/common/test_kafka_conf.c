@@ -40,6 +40,8 @@ static struct row {
     {"a promise, in a file", "acks=0\n", 0600, NULL, NULL, NULL, "acks: it keeps a promise"},
     {"a promise", NULL, 0, "enable.idempotence=false", NULL, NULL, "keeps a promise"},
     {"no name", NULL, 0, "=x", NULL, NULL, "-X wants name=value"},
+    {"a session of two heartbeats", NULL, 0, "session.timeout.ms=8999", NULL, NULL, "three times"},
+    {"a session of three", NULL, 0, "session.timeout.ms=9000", "session.timeout.ms", "9000", NULL},
     {"no value", NULL, 0, "linger.ms", NULL, NULL, "-X wants name=value"},
     {"a password as an option", NULL, 0, "sasl.password=hunter2", NULL, NULL, "--kafka-config"},
     {"a key's password as an option", NULL, 0, "ssl.key.password=x", NULL, NULL, "--kafka-config"},

@@ -201,13 +201,13 @@ static void the_environment_stands_between(void **state)
     option_release(options, COUNTOF(options), &s);
 
     setenv("SANDFLEET_MAX_ATTEMPTS", "500", 1);
-    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_USAGE);
+    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_CONFIG);
     assert_string_equal(err.msg, "SANDFLEET_MAX_ATTEMPTS '500' is out of range: 1 to 100");
     option_release(options, COUNTOF(options), &s);
 
     setenv("SANDFLEET_MAX_ATTEMPTS", "", 1); /* empty is not set */
     setenv("SANDFLEET_DRY_RUN", "perhaps", 1);
-    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_USAGE);
+    assert_int_equal(parse(line, &s, argv, &words, &err), ERR_CONFIG);
     assert_string_equal(err.msg, "SANDFLEET_DRY_RUN 'perhaps' is not true or false");
     option_release(options, COUNTOF(options), &s);
     setenv("SANDFLEET_DRY_RUN", "off", 1);
