@@ -265,6 +265,6 @@ int command_webhook_redeliver(struct client *c, int n, char **words)
     if (rc != ERR_OK)
         return client_fail(&err);
     if (!c->quiet)
-        client_note("%" PRId64 " are sent again", done);
+        client_note("sent again: %" PRId64, done);
     return EXIT_OK;
 }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Our own parts of a stack: sandboxd, sink, API and workers.
+# Our own parts of a stack: sandboxd, sink, API, webhooks and workers.
 
 # The kinds of our own parts that are wanted, each once.
 fleet_kinds() {
     local name
-    for name in $(parts_wanted); do family "$name"; done | grep -xE 'sandboxd|sink|api|worker' | sort -u || true
+    for name in $(parts_wanted); do family "$name"; done | grep -xE 'sandboxd|sink|api|webhook|worker' | sort -u || true
 }
 
 # Topics and tables before the first part that needs them; both do nothing when all is there.
@@ -163,6 +163,31 @@ api_start() {
 }
 
 api_ready() { fleet_ready api "$1" api; }
+
+# --- webhook --------------------------------------------------------------
+
+webhook_prepare() {
+    fleet_setup
+    ports_need webhook webhook
+}
+
+# The stack is one person's, and so are the receivers on its loopback. Links lead to its API.
+webhook_words() {
+    WORDS=("$BIN/sandfleet-webhook" --metrics-listen "127.0.0.1:${PORT[webhook]}" --allow-net 127.0.0.0/8
+        --public-url "http://127.0.0.1:${PORT[api]:-8080}")
+}
+
+webhook_digest() {
+    webhook_words
+    fleet_digest "${WORDS[@]}"
+}
+
+webhook_start() {
+    webhook_words
+    fleet_start webhook "$1" "${WORDS[@]}"
+}
+
+webhook_ready() { fleet_ready webhook "$1" webhook; }
 
 # --- worker-N -------------------------------------------------------------
 

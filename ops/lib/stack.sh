@@ -12,7 +12,7 @@
 # part: stop signal, seconds until KILL, seconds until it must be ready
 declare -A PART=(
     [kafka]="TERM 20 60" [postgres]="INT 20 60" [sandboxd]="TERM 20 30" [sink]="TERM 20 60" [api]="TERM 30 30"
-    [worker]="TERM 30 60"
+    [worker]="TERM 30 60" [webhook]="TERM 30 60"
 )
 
 family() { case $1 in worker-[1-9]*) echo worker ;; *) echo "$1" ;; esac; }
@@ -120,7 +120,7 @@ part_known() {
     local kind
     kind=$(family "$1")
     if [ "$1" != worker ] && [ -n "${PART[$kind]:-}" ]; then return 0; fi
-    die "no part is called '$1'" "parts: kafka postgres sandboxd sink api worker-1 worker-2 …"
+    die "no part is called '$1'" "parts: kafka postgres sandboxd sink api webhook worker-1 worker-2 …"
 }
 
 # Every part of the stack as the options say, in order of their start.
@@ -131,6 +131,7 @@ parts_wanted() {
         return 0
     fi
     echo kafka postgres sandboxd sink api
+    if [ "$WEBHOOK" = yes ]; then echo webhook; fi
     for ((i = 1; i <= WORKERS; i++)); do echo "worker-$i"; done
 }
 
@@ -138,7 +139,7 @@ parts_wanted() {
 parts_present() {
     local name
     proc_names | grep -E '^worker-' | sort -r || true
-    for name in api sink sandboxd postgres kafka; do
+    for name in webhook api sink sandboxd postgres kafka; do
         if [ -f "$(pid_file "$name")" ]; then echo "$name"; fi
     done
 }
@@ -161,6 +162,9 @@ env_write() {
         if [ -n "${PORT[api]:-}" ]; then # SANDFLEET_API_URL is what the client goes by
             env_line SANDFLEET_API "http://127.0.0.1:${PORT[api]}"
             env_line SANDFLEET_API_URL "http://127.0.0.1:${PORT[api]}"
+        fi
+        if [ -n "${PORT[webhook]:-}" ]; then
+            env_line SANDFLEET_METRICS_WEBHOOK "http://127.0.0.1:${PORT[webhook]}"
         fi
         for name in "${!PORT[@]}"; do
             [[ $name != worker-* ]] || env_line "SANDFLEET_METRICS_${name#worker-}" "http://127.0.0.1:${PORT[$name]}"

@@ -12,7 +12,7 @@ cp -r ops/systemd/. "$copy"
 # Not installed here: what `verify` asks of the program is only that it can be run.
 find "$copy" -type f -exec sed -i -E 's#/usr/bin/sandfleet-(%i|worker)#/bin/true#' {} +
 
-for kind in worker sink api; do
+for kind in worker sink api webhook; do
     said=$(SYSTEMD_UNIT_PATH=$copy: systemd-analyze verify --man=no "sandfleet@$kind.service" 2>&1 |
         grep 'sandfleet@' || true)
     [ -z "$said" ] || { echo "$said" && exit 1; }
