@@ -3,6 +3,7 @@
  * It says yes where the parser would, or that it does not know; a refusal is the parser's. */
 #include "schema/run_request_fields.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "common/banned.h"
@@ -16,18 +17,24 @@ static unsigned place_of(const char *name, size_t n)
 }
 
 /* The row of run_fields at each place, and one more; 0: none. */
-static const uint8_t *places(void)
-{
-    static uint8_t at[PLACES];
-    static bool filled;
+static uint8_t places[PLACES];
 
-    for (size_t i = 0; !filled && i < run_n_fields; i++) {
-        uint8_t *p = &at[place_of(run_fields[i].name, strlen(run_fields[i].name))];
+static void fill_places(void)
+{
+    for (size_t i = 0; i < run_n_fields; i++) {
+        uint8_t *p = &places[place_of(run_fields[i].name, strlen(run_fields[i].name))];
 
         *p = *p == 0 ? (uint8_t)(i + 1) : SHARED;
     }
-    filled = true;
-    return at;
+}
+
+/* Lines of one file are looked at by two threads. */
+static uint8_t at_place(unsigned place)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, fill_places);
+    return places[place];
 }
 
 static bool is_called(const struct field *f, struct str key)
@@ -37,7 +44,7 @@ static bool is_called(const struct field *f, struct str key)
 
 static const struct field *find(struct str key, size_t *index)
 {
-    uint8_t at = places()[place_of(key.p, key.n)];
+    uint8_t at = at_place(place_of(key.p, key.n));
     size_t from = at == SHARED ? 0 : (size_t)at - 1, to = at == SHARED ? run_n_fields : at;
 
     for (size_t i = from; at > 0 && i < to; i++)
