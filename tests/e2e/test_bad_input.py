@@ -161,6 +161,7 @@ class BadInput(unittest.TestCase):
         self.heard("the next one goes on")
 
     def test_garbage_on_the_events_topic_is_quarantined(self):
+        """B092"""
         self.stack.produce("events", b"not an event", key=str(uuid.uuid4()))
         self.stack.wait_rows("select 1 from fleet.quarantine where value = 'not an event'::bytea", 1)
         done = self.stack.sandfleet("run", "-o", "json", "x")

@@ -4,9 +4,11 @@
 
 The result's text is a JSON object: argv, the prompt's SHA-256, what the environment and the
 descriptors show. It calls no model, and says so. A prompt of the form `lines N [delay_ms]`
-prints N numbered lines first; PARROT_STARTS names a file that gets one line per start.
+prints N numbered lines first; `print [[BASE64, TIMES, MS], …] STATUS` prints just these bytes, each so many
+times and MS milliseconds behind the one before, and ends with STATUS; PARROT_STARTS names a file that gets one line per start.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -31,8 +33,20 @@ def token():
     return None
 
 
+def print_only(steps, status):
+    for text, times, delay in steps:
+        time.sleep(delay / 1000)
+        for _ in range(times):
+            sys.stdout.buffer.write(base64.b64decode(text))
+        sys.stdout.buffer.flush()
+    sys.exit(status)
+
+
 def main():
     prompt = sys.stdin.buffer.read()
+    if prompt.startswith(b"print "):
+        steps, _, status = prompt[6:].rpartition(b" ")
+        print_only(json.loads(steps), int(status))
     if "PARROT_STARTS" in os.environ:
         with open(os.environ["PARROT_STARTS"], "a") as starts:
             starts.write(SESSION + "\n")

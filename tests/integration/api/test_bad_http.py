@@ -151,7 +151,7 @@ def worst(door, key, asks=200):
 
 
 def b071_b072_who_dawdles(door, key):
-    """200 that send a byte now and then; and one that speaks TLS to a port that does not."""
+    """B071, B072: 200 that send a byte now and then; and one that speaks TLS to a port that does not."""
     before, held = worst(door, key), []
     try:
         for _ in range(200):

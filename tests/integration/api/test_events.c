@@ -322,6 +322,7 @@ static void a_slow_reader_harms_itself(void **state)
     door_stop(&d);
 }
 
+/* B073 */
 static void who_takes_nothing_is_cut(void **state)
 {
     enum { N = 2000, BYTES = 20000 };

@@ -214,6 +214,7 @@ class Batch(unittest.TestCase):
     # --- many lines -------------------------------------------------------------------
 
     def test_a_million_lines_and_a_bad_one(self):
+        """B036"""
         path = self.file("million.jsonl", b"")
         with open(path, "w", encoding="ascii") as out:
             for n in range(MANY):

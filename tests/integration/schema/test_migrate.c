@@ -196,6 +196,7 @@ static void another_content_is_refused(void **state)
     migrate_refused(db, "0001_ledger");
 }
 
+/* B126 */
 static void a_newer_database_is_refused(void **state)
 {
     struct db *db = *state;
@@ -216,6 +217,7 @@ static void a_hole_is_refused(void **state)
     migrate_refused(db, "0001_ledger");
 }
 
+/* B128 */
 static void another_encoding_is_refused(void **state)
 {
     struct db *db = *state;
@@ -280,6 +282,7 @@ static PGconn *block_comments(const struct db *db)
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "                    \
     "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
+/* B127 */
 static void killed_half_way(void **state)
 {
     struct db *db = *state;

@@ -38,33 +38,34 @@ static void tell(struct lab *lab)
         "\"arguments_hash\":\"aa\",\"prompt_hash\":\"bb\"}");
     lab_line(lab, RUN, 1, 1, 1);
     lab_line(lab, RUN, 1, 1, 2);
-    lab_line(lab, RUN, 1, 1, 2); /* repeat */
+    lab_line(lab, RUN, 1, 1, 2); /* repeat: B094 */
     lab_request(lab, TOPIC_INTERACTIVE, RUN, ",\"user_id\":\"ann\",\"metadata\":{\"k\":\"é\"}");
     lab_request(lab, TOPIC_INTERACTIVE, RUN, ",\"user_id\":\"bob\"");
     send_spoilt(lab, "\"tenant\":\"acme", (struct str){"\"tenant\":\"a\0me", 14});
     send_spoilt(lab, "1}}", STR("z"));
     lab_control(lab, RUN, EVENT_RUN_RESUMED, 1, 2, 1, "{\"worker\":\"w2\",\"line\":2}");
-    lab_line(lab, RUN, 1, 1, 3); /* superseded */
+    lab_line(lab, RUN, 1, 1, 3); /* superseded: B097 */
     lab_line(lab, RUN, 1, 2, 3);
     lab_event(lab, RUN,
               (struct event){.type = EVENT_AGENT_TOOL_USE,
                              .attempt = 1,
                              .epoch = 2,
-                             .n = 6, /* 4 and 5 are missing */
+                             .n = 6, /* 4 and 5 are missing: B093 */
                              .offset = 600,
                              .tool = STR("Bash"),
                              .model = STR("claude-x"),
                              .input_tokens = 12,
-                             .data = STR("{\"native\":\"a\\u0000b\\ud800c\"}")});
+                             .data = STR("{\"native\":\"a\\u0000b\\ud800c\"}")}); /* B099 */
     lab_control(lab, RUN, EVENT_ATTEMPT_ENDED, 1, 2, 2,
                 "{\"outcome\":\"completed\",\"exit_code\":0,\"cost_usd\":0.1}");
     lab_control(lab, RUN, EVENT_RUN_COMPLETED, 1, 2, 3,
                 "{\"state\":\"completed\",\"outcome\":\"completed\",\"cost_usd\":0.3,"
                 "\"result\":\"ok \\u0000\",\"output_tail\":\"tail\"}");
-    lab_control(lab, RUN, EVENT_RUN_FAILED, 1, 2, 4, "{\"state\":\"failed\"}");
+    lab_control(lab, RUN, EVENT_RUN_FAILED, 1, 2, 4, "{\"state\":\"failed\"}"); /* B098 */
     lab_line(lab, RUN, 1, 3, 7);
     lab_request(lab, TOPIC_BATCH, OTHER, ",\"session\":{\"id\":\"s\"}"); /* key mismatch */
-    lab_send(lab, TOPIC_BATCH, STR(OTHER), STR("garbage"), NULL, 0);
+    lab_send(lab, TOPIC_BATCH, STR(OTHER), STR("garbage"), NULL,
+             0); /* B092 is of topic events: e2e.bad_input */
     lab_request(lab, TOPIC_BATCH, OTHER, "");
     lab_flush(lab);
 }
@@ -204,6 +205,29 @@ static void refused_by_the_database(void **state)
     lab_stop(lab, 0);
 }
 
+/* B095, B096: a line is what its number says, whoever sends it; the first one stays. And one of an
+ * attempt whose start is not in the log is not for that less a line of it (docs/adr/0032). */
+static void the_first_of_a_number_stays(void **state)
+{
+    struct lab *lab = *state;
+    static const char *const texts[] = {"{\"text\":\"first\"}", "{\"text\":\"other\"}"};
+
+    for (size_t i = 0; i < COUNTOF(texts); i++)
+        lab_event(lab, RUN,
+                  (struct event){.type = EVENT_AGENT_TEXT,
+                                 .attempt = 1,
+                                 .epoch = 1,
+                                 .n = 1,
+                                 .offset = 100,
+                                 .data = str_of(texts[i])});
+    lab_flush(lab);
+    LAB_SINK(lab, 0);
+    lab_await(lab, "SELECT sum(repeats) FROM fleet.runs", 1);
+    lab_expect(lab, "SELECT string_agg(data->>'text', ' ') FROM fleet.events", "first");
+    lab_expect(lab, "SELECT count(*) FROM fleet.quarantine", "0");
+    lab_stop(lab, 0);
+}
+
 static void notifies(void **state)
 {
     struct lab *lab = *state;
@@ -228,8 +252,11 @@ static void notifies(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {LAB_TEST(any_batches_same_rows), LAB_TEST(set_back),
-                                       LAB_TEST(rebuild), LAB_TEST(refused_by_the_database),
+    const struct CMUnitTest tests[] = {LAB_TEST(any_batches_same_rows),
+                                       LAB_TEST(set_back),
+                                       LAB_TEST(rebuild),
+                                       LAB_TEST(refused_by_the_database),
+                                       LAB_TEST(the_first_of_a_number_stays),
                                        LAB_TEST(notifies)};
     return cmocka_run_group_tests_name("sink rows", tests, NULL, NULL);
 }

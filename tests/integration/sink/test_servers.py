@@ -89,7 +89,7 @@ class Servers(unittest.TestCase):
         self.check()
 
     def test_a_disk_full(self):
-        """The events of a table space that has no room; the small tables still have some."""
+        """B129. The events of a table space that has no room; the small tables still have some."""
         place = (self.stack.dir / "data").resolve() / "small"
         place.mkdir(exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", place], check=True)

@@ -13,10 +13,12 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 import uuid
 
 HERE = pathlib.Path(__file__).resolve()
-sys.path[:0] = [str(HERE.parents[1] / "schema"), str(HERE.parent)]
+sys.path[:0] = [str(HERE.parents[1] / "schema"), str(HERE.parent), str(HERE.parents[2] / "lib")]
+import catalogue  # noqa: E402
 from database import BIN, Database, migrate, server  # noqa: E402
 from receiver import Receiver, by_public_key, by_secret, cut, endless, hang  # noqa: E402
 
@@ -211,7 +213,7 @@ class Webhook(unittest.TestCase):
     def test_sent_again(self):
         retry_after = (503, {"Retry-After": "1"})
         cases = {"/r500": ([500, 404, 200], [500, 404, 200]), "/rcut": ([cut, 204], [None, 204]),
-                 "/rhang": ([hang, 200], [None, 200]), "/r302": ([(302, {"Location": "/trap"}), 201], [302, 201]),
+                 "/rhang": ([hang, 200], [None, 200]), "/r302": ([(302, {"Location": "/trap"}), 201], [302, 201]),  # B135
                  "/rafter": ([retry_after, 200], [503, 200]), "/rendless": ([endless], [200])}
         for path, (script, _) in cases.items():
             self.lab.receiver.script[path] = script
@@ -290,8 +292,10 @@ class Webhook(unittest.TestCase):
     # --- where it may go -------------------------------------------------------------------
 
     def test_only_where_it_may(self):
-        hosts = ["127.0.0.2", "[::ffff:127.0.0.2]", "2130706434", "0x7f000002", "0177.0.0.2", "127.2", "0.0.0.0",
-                 "[::1]", "169.254.169.254", "10.0.0.1"]
+        """B134, too: whatever a name leads to is judged when the socket is opened. 127.0.0.1 is allowed here."""
+        listed = [urllib.parse.urlsplit(catalogue.row(name).data.decode()).netloc for name in ("B130", "B131", "B132")]
+        hosts = ["127.0.0.2", *(host.replace("127.0.0.1", "127.0.0.2").replace("2130706433", "2130706434") for host in listed), "0x7f000002", "0177.0.0.2", "127.2", "0.0.0.0",
+                 "[::1]", "10.0.0.1"]
         for i, host in enumerate(hosts):
             self.lab.add("x", f"/x{i}", host=host)
         run = self.lab.end("x")
@@ -301,6 +305,9 @@ class Webhook(unittest.TestCase):
                 self.assertIn("its address is not allowed", told[0]["error"])
                 self.assertEqual(self.lab.receiver.of(f"/x{i}"), [])
                 self.lab.client("webhook", "rm", f"x{i}", "--tenant", "x", "--force")
+
+    def test_B133_what_is_no_address_of_http(self):
+        self.lab.client("webhook", "add", "file", "--tenant", "x", "--plain-http", "--url", catalogue.row("B133").data.decode(), status=65)
 
     # --- who dies: the last of all, alone -----------------------------------------------------
 

@@ -239,6 +239,7 @@ static void a_takeover_is_the_same_attempt(void **state)
     claim_release(&c);
 }
 
+/* B091 */
 static void a_run_that_kills_its_workers_is_counted(void **state)
 {
     struct claim c;

@@ -41,7 +41,16 @@ static struct row {
      0,
      -1},
     {"silent in the body", "/stall", {.silence_ms = 50}, true, "TIMEOUT", 200, "", "50 ms", 0, -1},
-    {"over the total time", "/mute", {.total_ms = 50}, false, "TIMEOUT", 0, "", "/mute", 0, -1},
+    {"B117 over the total time",
+     "/mute",
+     {.total_ms = 50},
+     false,
+     "TIMEOUT",
+     0,
+     "",
+     "/mute",
+     0,
+     -1},
 };
 
 static struct row *row_of_test; /* cmocka gives a test one state; the world has it */

@@ -1204,7 +1204,7 @@ static struct row rows[] = {
      .trace = "close say:run.failed mark:published"},
     {"a run that kills its workers ends", .resumed = true, .failures = 3, .begun = true,
      .script = "held ack held", .trace = "close say:run.failed mark:published"},
-    {"a run that kills its workers behind its start ends", .resumed = true, .takeovers = 20,
+    {"B091 a run that kills its workers behind its start ends", .resumed = true, .takeovers = 20,
      .begun = true, .script = "held ack held", .trace = "close say:run.failed mark:published"},
     {"a run that waited often is none that kills its workers", .uncounted = 30,
      .script = "new ready", .trace = "say:attempt.starting place create:1 own:sb1"},
