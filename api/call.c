@@ -7,10 +7,10 @@
 #include <strings.h>
 
 #include "api/api_internal.h"
-#include "api/auth.h"
-#include "api/cors.h"
+#include "api/auth/auth.h"
+#include "api/auth/cors.h"
 #include "api/seen.h"
-#include "api/wait.h"
+#include "api/live/wait.h"
 #include "common/clock.h"
 #include "common/percent.h"
 #include "common/banned.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This process, for whoever looks after it, and the contract that it keeps. */
 #include "api/api_internal.h"
-#include "api/keys.h"
+#include "api/auth/keys.h"
 #include "api/seen.h"
 
 #include "common/json.h"

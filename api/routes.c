@@ -3,7 +3,7 @@
 #include "api/intake/handlers.h"
 #include "api/intake/items.h"
 
-#include "api/reads.h"
+#include "api/reads/reads.h"
 #include "common/attrs.h"
 #include "common/banned.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/cors.h"
+#include "api/auth/cors.h"
 #include "common/log.h"
 #include "schema/run_request.h"
 

@@ -7,7 +7,7 @@
 #include "api/intake/body.h"
 #include "api/intake/doc.h"
 #include "api/intake/handlers.h"
-#include "api/reads.h"
+#include "api/reads/reads.h"
 #include "common/clock.h"
 #include "common/percent.h"
 #include "common/banned.h"

@@ -7,7 +7,7 @@
 #include "api/api_internal.h"
 #include "api/intake/body.h"
 #include "api/intake/handlers.h"
-#include "api/reads.h"
+#include "api/reads/reads.h"
 #include "schema/limits.h"
 #include "common/banned.h"
 

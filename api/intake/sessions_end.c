@@ -3,7 +3,7 @@
  * leads does it: what is past its time is killed, a dead transcript is removed. */
 #include "api/api_internal.h"
 #include "api/intake/handlers.h"
-#include "api/reads.h"
+#include "api/reads/reads.h"
 #include "common/banned.h"
 
 /* $1 tenant $2 session. Is there one; has it a run that has not ended, and so nothing was done. */

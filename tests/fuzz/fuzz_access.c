@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "api/cors.h"
-#include "api/read_token.h"
+#include "api/auth/cors.h"
+#include "api/auth/read_token.h"
 
 #define RUN "01950f3c-8a00-7000-8000-000000000001"
 

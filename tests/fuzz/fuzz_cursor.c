@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "api/cursor.h"
+#include "api/reads/cursor.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

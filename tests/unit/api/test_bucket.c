@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "api/bucket.h"
+#include "api/auth/bucket.h"
 #include "common/banned.h"
 
 enum { START_MS = 86400000 };

@@ -2,7 +2,7 @@
 /* Promise: what is no origin, as a browser sends one, is refused when the server starts. */
 #include "tests/lib/table.h"
 
-#include "api/cors.h"
+#include "api/auth/cors.h"
 #include "common/banned.h"
 
 static struct row {

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "api/cursor.h"
+#include "api/reads/cursor.h"
 #include "common/attrs.h"
 
 #include "common/banned.h"

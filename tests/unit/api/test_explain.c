@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/explain.h"
+#include "api/reads/explain.h"
 #include "common/attrs.h"
 #include "worker/run/outcome.h" /* the table alone: nothing of the worker is linked */
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/keys_kept.h"
+#include "api/auth/keys_kept.h"
 #include "common/banned.h"
 
 static struct kept kept;

@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-#include "api/read_token.h"
+#include "api/auth/read_token.h"
 #include "common/banned.h"
 
 #define RUN   "01950f3c-8a00-7000-8000-000000000001"
