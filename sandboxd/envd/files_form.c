@@ -227,6 +227,8 @@ static enum form_event behind(struct form *f, struct str *in)
     while (in->n > 0 && f->headers.len < BEHIND_MAX) {
         buf_addc(&f->headers, in->p[0]);
         drop(in, 1);
+        if (f->headers.rc != ERR_OK)
+            return fail(f);
         rest = buf_str(&f->headers);
         if (str_is(rest, "--")) {
             f->state = DONE;

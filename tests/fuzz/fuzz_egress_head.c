@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_addf(&proxy, STR_FMT " http://", STR_ARG(h.method));
     buf_addf(&proxy, h.bracketed ? "[" STR_FMT "]:%d%s" : STR_FMT ":%d%s", STR_ARG(h.host), h.port,
              path);
+    assert(proxy.rc == ERR_OK);
     if (proxy.len <= EGRESS_HEAD_MAX) {
         assert(egress_head_parse(buf_str(&proxy), &again) == EGRESS_HEAD);
         assert(again.port == h.port && str_eq(again.host, h.host) && str_eq(again.path, h.path));

@@ -54,7 +54,7 @@ static enum err_code feed(struct str body, size_t bite, bool gzip, struct buf *s
         buf_add(&kept, body.p, n);
         body = (struct str){body.p + n, body.n - n};
         char *exact = malloc(kept.len); /* a read behind it is seen by ASan */
-        assert(exact != NULL);
+        assert(exact != NULL && kept.rc == ERR_OK);
         memcpy(exact, kept.p, kept.len);
         struct str rest = {exact, kept.len};
         enum err_code rc = ERR_OK;

@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) /* blank lines do not get here */
         return 0;
     line = malloc(size);
+    assert(line);
     memcpy(line, data, size);
     stream_json_line(&st, (struct str){line, size}, &kind);
     assert(st.lines == 1 && st.cost_usd >= 0 && st.input_tokens >= 0 && st.output_tokens >= 0);

@@ -18,6 +18,7 @@ static enum err_code look(struct str in, size_t bite, int64_t strip, struct err 
     struct tar_check *t = tar_check_new(strip);
     enum err_code rc = ERR_OK;
 
+    assert(t);
     while (rc == ERR_OK && in.n > 0) {
         size_t n = in.n < bite ? in.n : bite;
 

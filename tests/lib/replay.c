@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main() of a fuzz target without a fuzzer: runs it on the empty input and on
- * every file of the folder that argv[1] names. */
+ * every file of the folder that argv[1] names. With --torture before it each allocation fails once.
+ */
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +12,14 @@
 #include <sys/stat.h>
 
 #include "common/buf.h"
+#include "tests/lib/torture.h"
 
 enum { PATH_MAX_BYTES = 4096, SEED_MAX_BYTES = 64 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool tortures;
+static size_t failed; /* allocations, so far */
 
 static void die(const char *path)
 {
@@ -30,7 +36,10 @@ static void run(struct str seed)
         die("malloc");
     if (seed.n > 0)
         memcpy(exact, seed.p, seed.n);
-    (void)LLVMFuzzerTestOneInput(exact, seed.n);
+    if (tortures)
+        failed += torture_run(LLVMFuzzerTestOneInput, exact, seed.n);
+    else
+        (void)LLVMFuzzerTestOneInput(exact, seed.n);
     free(exact);
 }
 
@@ -78,12 +87,16 @@ int main(int argc, char **argv)
 {
     int seeds;
 
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+    tortures = argc == 3 && strcmp(argv[1], "--torture") == 0;
+    if (argc != 2 && !tortures) {
+        (void)fprintf(stderr, "usage: %s [--torture] FOLDER\n", argv[0]);
         return 2;
     }
     run((struct str){"", 0});
-    seeds = run_folder(argv[1]);
-    (void)printf("%d seeds replayed\n", seeds);
+    seeds = run_folder(argv[argc - 1]);
+    if (tortures)
+        (void)printf("%d seeds, %zu allocations failed\n", seeds, failed);
+    else
+        (void)printf("%d seeds replayed\n", seeds);
     return seeds > 0 ? 0 : 1;
 }

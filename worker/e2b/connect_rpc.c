@@ -153,11 +153,13 @@ static bool read_usual_data(struct str message, struct process_event *out)
 {
     static const char head[] = "{\"event\":{\"data\":{\"std", tail[] = "\"}}}";
     enum { KIND_AT = sizeof(head) - 1, DATA_AT = KIND_AT + 6, TAIL_BYTES = sizeof(tail) - 1 };
-    const char *p = message.p, *end = message.p + message.n - TAIL_BYTES;
+    const char *p = message.p, *end;
     bool err_side;
 
-    if (message.n < DATA_AT + TAIL_BYTES || memcmp(p, head, KIND_AT) != 0 ||
-        memcmp(end, tail, TAIL_BYTES) != 0)
+    if (message.n < DATA_AT + TAIL_BYTES || memcmp(p, head, KIND_AT) != 0)
+        return false;
+    end = p + message.n - TAIL_BYTES;
+    if (memcmp(end, tail, TAIL_BYTES) != 0)
         return false;
     err_side = memcmp(p + KIND_AT, "err\":\"", 6) == 0;
     if (!err_side && memcmp(p + KIND_AT, "out\":\"", 6) != 0)
