@@ -8,6 +8,7 @@
 #include "common/secret.h"
 #include "producer/master_keys.h"
 #include "schema/credential_rows.h"
+#include "schema/webhook_rows.h"
 #include "common/banned.h"
 
 enum { LIST_MAX_BYTES = 16 << 20 };
@@ -283,6 +284,8 @@ int command_cred_rewrap(struct client *c, int n, char **words)
         rc = open_rows(c, &conn, &err);
     if (rc == ERR_OK)
         rc = credential_rows_rewrap(conn, keys, c->force, &r, &err);
+    if (rc == ERR_OK)
+        rc = webhook_rows_rewrap(conn, keys, &r, &err);
     if (rc == ERR_OK)
         client_note("%" PRId64 " wrapped with master key %s, %" PRId64 " were already, %" PRId64
                     " could not be",

@@ -120,14 +120,15 @@ static const struct command rows[] = {
      .size = sizeof(struct cred)},
     {.name = "cred rewrap",
      .args = "",
-     .help = "Wraps all credentials with the first master key; runs go on meanwhile.",
+     .help = "Wraps all credentials, and the keys of webhooks, with the first master key; runs go "
+             "on meanwhile.",
      .scope = SCOPE_ADMIN,
      .options = OPTIONS(&of_rewrap, &of_keys, &options_database),
      .run = command_cred_rewrap,
      .size = sizeof(struct cred),
-     .more = "To bring in another master key: put it into every worker's file behind the old one\n"
-             "and restart them one by one; put it first in yours and call this; then take the old\n"
-             "one out everywhere."},
+     .more = "To bring in another master key: put it into the file of every worker and of\n"
+             "sandfleet-webhook, behind the old one, and restart them one by one; put it first in\n"
+             "yours and call this; then take the old one out everywhere."},
 };
 
 const struct command_list commands_cred = COMMAND_LIST(rows);

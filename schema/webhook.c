@@ -163,3 +163,10 @@ enum err_code webhook_key_open(const struct keyring *k, const struct webhook_key
     struct str part[PARTS];
     return sealed_open(k, about(of, part), s, key, err);
 }
+
+enum err_code webhook_key_rewrap(const struct keyring *k, const struct webhook_key_of *of,
+                                 struct sealed *s, struct err *err)
+{
+    struct str part[PARTS];
+    return sealed_rewrap(k, about(of, part), s, err);
+}

@@ -53,12 +53,15 @@ enum err_code webhook_key_bytes(enum webhook_scheme s, struct str key,
 enum err_code webhook_key_shown(enum webhook_scheme s, struct str key, struct buf *out,
                                 struct err *err) MUST_USE;
 
-/* As sealed_close() and sealed_open(). */
+/* As sealed_close(), sealed_open() and sealed_rewrap(). */
 enum err_code webhook_key_seal(const struct keyring *k, const struct webhook_key_of *of,
                                const struct secret *key, struct sealed *out,
                                struct err *err) MUST_USE;
 enum err_code webhook_key_open(const struct keyring *k, const struct webhook_key_of *of,
                                const struct sealed *s, struct secret **key,
                                struct err *err) MUST_USE;
+
+enum err_code webhook_key_rewrap(const struct keyring *k, const struct webhook_key_of *of,
+                                 struct sealed *s, struct err *err) MUST_USE;
 
 #endif

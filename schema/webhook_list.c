@@ -124,7 +124,7 @@ static const char deliveries_json[] =
                "status, error,"
                "         tries FROM shown ORDER BY by DESC, run_id) s";
 static const char deliveries_text[] = DELIVERIES
-    "SELECT run_id || '  ' || state || '  ' || outcome || '  ' || 'try ' || attempts || '  made ' || "
+    "SELECT run_id || '  ' || state || '  ' || outcome || '  try ' || attempts || '  made ' || "
     "made_at"
     " || coalesce('  ended ' || ended_at, '') || coalesce('  due ' || due_at, '')"
     " || coalesce('  status ' || status, '') || coalesce('  (' || error || ')', '')"

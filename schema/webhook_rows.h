@@ -10,6 +10,7 @@
 
 #include <libpq-fe.h>
 
+#include "schema/credential_rows.h"
 #include "schema/webhook.h"
 
 /* A connection for what follows, its schema judged; PQfinish. UNAVAILABLE, CONFIG. */
@@ -60,5 +61,10 @@ enum err_code webhook_rows_list(PGconn *conn, const struct webhook_at *at, bool 
 enum err_code webhook_rows_deliveries(PGconn *conn, const struct webhook_at *at, const char *run_id,
                                       bool failed, int64_t limit, bool json, struct buf *out,
                                       struct err *err) MUST_USE;
+
+/* Wraps each key's data key with the keyring's first key, and adds to the counts in *out; the last
+ * that could not be in err. Again and again is fine. */
+enum err_code webhook_rows_rewrap(PGconn *conn, const struct keyring *k,
+                                  struct credential_rewrapped *out, struct err *err) MUST_USE;
 
 #endif

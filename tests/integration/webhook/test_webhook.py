@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1] / "schema"), str(HERE.parent), str(HERE.parents[2] / "lib")]
 import catalogue  # noqa: E402
 from database import BIN, Database, migrate, server  # noqa: E402
-from receiver import Receiver, by_public_key, by_secret, cut, endless, hang  # noqa: E402
+from receiver import Receiver, by_public_key, by_secret, cut, endless, hang, reply  # noqa: E402
 
 SOON = ["-X", "session.timeout.ms=1500", "-X", "heartbeat.interval.ms=300"]
 QUICK = ["--poll=20ms", "--retry-base=40ms", "--retry-cap=200ms", "--timeout=600ms", "--lease=1700ms",
@@ -36,11 +36,9 @@ class Lab:
         self.prefix = f"hook{os.getpid()}."
         self.folder = tempfile.TemporaryDirectory()
         self.processes, self.logs = [], 0
-        keys = pathlib.Path(self.folder.name) / "keys"
-        keys.touch(mode=0o600)
-        keys.write_text("11" * 32)
+        keys = self.private("keys", "11" * 32)
         self.env = {**os.environ, "SANDFLEET_DATABASE": self.db.conninfo, "SANDFLEET_BROKERS": self.brokers,
-                    "SANDFLEET_PREFIX": self.prefix, "SANDFLEET_MASTER_KEY_FILE": str(keys)}
+                    "SANDFLEET_PREFIX": self.prefix, "SANDFLEET_MASTER_KEY_FILE": keys}
         migrate(self.db.conninfo)
         self.client("topics", "apply")
         self.sink = self.start(BIN / "sandfleet-sink", *SOON)
@@ -52,6 +50,12 @@ class Lab:
         self.receiver.close()
         self.db.drop()
         self.folder.cleanup()
+
+    def private(self, name, text):
+        path = pathlib.Path(self.folder.name) / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        return str(path)
 
     def client(self, *words, status=0):
         done = subprocess.run([BIN / "sandfleet", *words], env=self.env, capture_output=True, text=True, timeout=60,
@@ -309,11 +313,36 @@ class Webhook(unittest.TestCase):
     def test_B133_what_is_no_address_of_http(self):
         self.lab.client("webhook", "add", "file", "--tenant", "x", "--plain-http", "--url", catalogue.row("B133").data.decode(), status=65)
 
-    # --- who dies: the last of all, alone -----------------------------------------------------
+    # --- who is cut off, told to stop, or killed: the last of all ---------------------------------
 
-    def test_z_killed(self):
+    def test_y_cut_off_from_the_database(self):
+        """Its answer cannot be written down: the delivery is sent again when its lease is over."""
+        self.lab.receiver.script["/cutoff"] = [lambda handler: (self.cut_off(), reply(handler, 200, {})), 200]
+        self.lab.add("y", "/cutoff")
+        run = self.lab.end("y")
+        self.assertEqual(self.ended("cutoff", run, "y")["outcome"], "delivered")
+        self.assertEqual({g.headers["webhook-id"] for g in self.lab.receiver.of("/cutoff")}, {f"run_{run}_completed"})
+        self.assertIsNone(self.two[0].poll() or self.two[1].poll())
+
+    def cut_off(self):
+        self.lab.db.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE application_name = 'sandfleet-webhook' AND datname = current_database()")
+
+    def test_z_told_to_stop(self):
+        """What is under way ends, and is written down, before the process does."""
+        self.lab.receiver.script["/stop"] = [hang]
+        self.lab.add("st", "/stop", "--state", "expired")
+        run = self.lab.end("st", "expired")
+        self.lab.came("/stop", 1)
         for p in self.two:
-            self.lab.stop(p)
+            p.terminate()
+        for p in self.two:
+            self.assertEqual(p.wait(20), 0, p.log.read_text())
+        told = self.tries("stop", run, "st")
+        self.assertEqual(told["outcome"], "waiting")
+        self.assertEqual(len(told["tries"]), len(self.lab.receiver.of("/stop")))
+
+    def test_zz_killed(self):
         self.lab.db.ask("DELETE FROM webhook.endpoints")  # a process that is to die shall do so for us
         self.lab.add("k", "/kill")
         for fault, times in (("rows/made", 1), ("take/answered", 1), ("send/answered", 2), ("end/answered", 1)):
@@ -329,6 +358,7 @@ class Webhook(unittest.TestCase):
                 got = self.lab.receiver.of("/kill")[before:]
                 self.assertEqual([g.headers["webhook-id"] for g in got], [f"run_{run}_completed"] * times)
         self.killed_before_its_row()
+        self.another_master_key()
 
     def killed_before_its_row(self):
         """The sink is away, so that there can be no row; the position must not pass the end meanwhile."""
@@ -342,6 +372,18 @@ class Webhook(unittest.TestCase):
         self.assertEqual(self.ended("kill", run, "k")["outcome"], "delivered")
         self.assertEqual(len(self.lab.receiver.of("/kill")) - before, 1)
         self.lab.stop(goes_on)
+
+    def another_master_key(self):
+        """Wrapped anew, the key signs on for a process that has the new master key alone."""
+        secret = self.lab.add("m", "/master")
+        both, new = self.lab.private("both", f"{'22' * 32}\n{'11' * 32}\n"), self.lab.private("new", "22" * 32)
+        self.lab.client("cred", "rewrap", "--master-key-file", both)
+        self.lab.client("cred", "rewrap", status=3)  # with the old one alone
+        hooks = self.lab.hooks("--master-key-file", new)
+        self.lab.end("m")
+        (got,) = self.lab.came("/master", 1)
+        self.assertTrue(by_secret(got, secret))
+        self.lab.stop(hooks)
 
 
 if __name__ == "__main__":
