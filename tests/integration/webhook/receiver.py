@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import http.server
 import pathlib
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -20,7 +21,7 @@ class Receiver:
     """script: {path: [answer, …]}; the last answer stays. An answer is a status, (status, headers), or a
     function of the handler. What has no script is answered 200."""
 
-    def __init__(self):
+    def __init__(self, pem=None):
         self.script, self.got, self.lock = {}, [], threading.Lock()
         self.now, self.most = collections.Counter(), collections.Counter()  # requests at once, by path
         owner = self
@@ -43,7 +44,11 @@ class Receiver:
                 pass
 
         self.server = Server(("0.0.0.0", 0), Handler)
-        self.port = self.server.server_port
+        self.port, self.scheme = self.server.server_port, "https" if pem else "http"
+        if pem:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pem)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
@@ -51,7 +56,7 @@ class Receiver:
         self.server.server_close()
 
     def url(self, path, host="127.0.0.1"):
-        return f"http://{host}:{self.port}{path}"
+        return f"{self.scheme}://{host}:{self.port}{path}"
 
     def take(self, handler):
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
@@ -74,6 +79,16 @@ class Receiver:
     def of(self, path):
         with self.lock:
             return [g for g in self.got if g.path == path]
+
+
+def certificate(folder, name):
+    """Of 127.0.0.1, signed by itself, with its key: a file of both."""
+    pem = pathlib.Path(folder) / f"{name}.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+                    "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key", "-out", "cert"],
+                   cwd=folder, check=True, capture_output=True, timeout=60)
+    pem.write_bytes(b"".join((pathlib.Path(folder) / part).read_bytes() for part in ("key", "cert")))
+    return str(pem)
 
 
 def reply(handler, status, headers):

@@ -7,6 +7,7 @@ checks of the signatures that share no code with us, and SIGKILL at each step.""
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -14,17 +15,18 @@ import tempfile
 import time
 import unittest
 import urllib.parse
+import urllib.request
 import uuid
 
 HERE = pathlib.Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1] / "schema"), str(HERE.parent), str(HERE.parents[2] / "lib")]
 import catalogue  # noqa: E402
 from database import BIN, Database, migrate, server  # noqa: E402
-from receiver import Receiver, by_public_key, by_secret, cut, endless, hang, reply  # noqa: E402
+from receiver import Receiver, by_public_key, by_secret, certificate, cut, endless, hang, reply  # noqa: E402
 
 SOON = ["-X", "session.timeout.ms=1500", "-X", "heartbeat.interval.ms=300"]
 QUICK = ["--poll=20ms", "--retry-base=40ms", "--retry-cap=200ms", "--timeout=600ms", "--lease=1700ms",
-         "--give-up=3s", "--per-endpoint=4", "--allow-net=127.0.0.1", "--public-url=https://fleet.example"]
+         "--give-up=2s", "--per-endpoint=4", "--allow-net=127.0.0.1", "--public-url=https://fleet.example"]
 STATES = {"completed": "success", "failed": "agent_error"}
 
 
@@ -36,6 +38,7 @@ class Lab:
         self.prefix = f"hook{os.getpid()}."
         self.folder = tempfile.TemporaryDirectory()
         self.processes, self.logs = [], 0
+        self.trusted, self.stranger = (Receiver(certificate(self.folder.name, name)) for name in ("trusted", "stranger"))
         keys = self.private("keys", "11" * 32)
         self.env = {**os.environ, "SANDFLEET_DATABASE": self.db.conninfo, "SANDFLEET_BROKERS": self.brokers,
                     "SANDFLEET_PREFIX": self.prefix, "SANDFLEET_MASTER_KEY_FILE": keys}
@@ -47,7 +50,8 @@ class Lab:
         for p in self.processes:
             p.kill()
             p.wait()
-        self.receiver.close()
+        for r in self.receiver, self.trusted, self.stranger:
+            r.close()
         self.db.drop()
         self.folder.cleanup()
 
@@ -57,11 +61,16 @@ class Lab:
         path.write_text(text)
         return str(path)
 
-    def client(self, *words, status=0):
+    def page(self, p, path):
+        url = re.search(r"pages.listening.*url=\"?(http://[0-9.:]+)", p.log.read_text()).group(1)
+        with urllib.request.urlopen(url + path, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+
+    def client(self, *words, status=0, whole=False):
         done = subprocess.run([BIN / "sandfleet", *words], env=self.env, capture_output=True, text=True, timeout=60,
                               stdin=subprocess.DEVNULL)
         assert done.returncode == status, f"sandfleet {words}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout.strip()
+        return done.stdout + done.stderr if whole else done.stdout.strip()
 
     def start(self, program, *words, fault=None):
         self.logs += 1
@@ -75,7 +84,8 @@ class Lab:
 
     def hooks(self, *words, fault=None):
         program = BIN.parent / "tests" / "webhook.faults" if fault else BIN / "sandfleet-webhook"
-        p = self.start(program, *SOON, *QUICK, *words, fault=fault)
+        ca = f"--ca-file={self.folder.name}/trusted.pem"
+        p = self.start(program, *SOON, *QUICK, ca, "--metrics-listen=127.0.0.1:0", *words, fault=fault)
         self.wait("webhook.ready", lambda: "webhook.ready" in p.log.read_text() or p.poll() is not None)
         return p
 
@@ -99,7 +109,7 @@ class Lab:
 
     def add(self, tenant, path, *words, host="127.0.0.1"):
         return self.client("webhook", "add", path.strip("/"), "--tenant", tenant, "--plain-http", "--url",
-                           self.receiver.url(path, host), *words)
+                           self.receiver.url(path, host), *words)  # a --url among the words is the stronger one
 
     def produce(self, *events, words=()):
         """In this order."""
@@ -200,6 +210,47 @@ class Webhook(unittest.TestCase):
         self.assertEqual(len(self.lab.row("SELECT 1 FROM webhook.deliveries JOIN webhook.endpoints USING (endpoint_id)"
                                           " WHERE tenant = 'w'")), 3)
 
+    def test_over_tls(self):
+        """To who has a certificate of an authority that is trusted, and to nobody else."""
+        self.lab.add("t", "/tls", "--url", self.lab.trusted.url("/tls"))
+        self.lab.add("t", "/notls", "--url", self.lab.stranger.url("/notls"))
+        run = self.lab.end("t")
+        self.assertEqual(self.ended("tls", run, "t")["outcome"], "delivered")
+        self.assertEqual(len(self.lab.trusted.of("/tls")), 1)
+        told = self.lab.wait("a try", lambda: self.tries("notls", run, "t").get("tries"))
+        self.assertIn("certificate", told[0]["error"])
+        self.assertEqual(self.lab.stranger.of("/notls"), [])
+        self.lab.client("webhook", "rm", "notls", "--tenant", "t", "--force")
+
+    def test_seen_from_outside(self):
+        self.lab.add("seen", "/seen")
+        self.ended("seen", self.lab.end("seen"), "seen")
+        pages = [self.lab.page(p, "/metrics") for p in self.two]
+        counts = [int(re.search(r'tries_total{result="delivered"} (\d+)', text).group(1)) for _, text in pages]
+        self.assertGreater(sum(counts), 0)
+        self.assertEqual([self.lab.page(p, "/readyz") for p in self.two], [(200, '{"ready":true,"reasons":[]}\n')] * 2)
+
+    def test_what_is_refused(self):
+        add = ("add", "--url", "https://a.example")
+        for words, status, says in (
+                ((*add, "a b"), 65, "a name is"), (add, 2, "want the name"), (("add", "n"), 2, "--url is missing"),
+                (("add", "n", "--url", "http://a.example"), 65, "--plain-http"), ((*add, "n", "--state", "running"), 2, "--state is"),
+                ((*add, "n", "--scheme", "v2"), 2, "--scheme is"), ((*add, "dup"), 0, ""), ((*add, "dup"), 5, "already"),
+                (("rotate", "none"), 3, "has no webhook"), (("enable", "none"), 3, "has no webhook"),
+                (("rm", "none"), 3, "has no webhook"), (("list", "none"), 3, "no webhook"),
+                (("deliveries", "none"), 3, "no webhook"), (("deliveries", "dup", "x"), 2, "no run's id"),
+                (("redeliver", "dup"), 2, "want either"), (("redeliver", "dup", new_run()), 3, "no delivery"),
+                (("redeliver", "dup", new_run(), "--failed"), 2, "want either"),
+                (("enable", "dup", "--tenant", "another"), 3, "has no webhook")):
+            with self.subTest(words):
+                self.assertIn(says, self.lab.client("webhook", *words, status=status, whole=True))
+        for words, status, says in ((["--timeout=5s", "--lease=5s"], 2, "--lease must"), (["--allow-net=x"], 2, "no network"),
+                                    (["--public-url=x"], 2, "--public-url"), ([], 78, "no master keys")):
+            with self.subTest(words):
+                done = subprocess.run([BIN / "sandfleet-webhook", *words], env={**self.lab.env, "SANDFLEET_MASTER_KEY_FILE": ""},
+                                      capture_output=True, text=True, timeout=60)
+                self.assertEqual((done.returncode, says in done.stderr), (status, True), done.stderr)
+
     def test_the_log_decides_which_end_counts(self):
         self.lab.add("log", "/log")
         run, behind = new_run(), new_run()
@@ -235,6 +286,16 @@ class Webhook(unittest.TestCase):
         first, second = self.lab.receiver.of("/rafter")
         self.assertGreaterEqual(second.at - first.at, 1)
         self.assertEqual(self.lab.receiver.of("/trap"), [])
+
+    def test_held(self):
+        """Who asks for a while without us is told of no run in it."""
+        self.lab.receiver.script["/held"] = [(429, {"Retry-After": "1"}), 200]
+        self.lab.add("h", "/held")
+        first = self.lab.end("h")
+        self.lab.wait("the first answer", lambda: self.tries("held", first, "h").get("tries"))
+        self.lab.end("h")
+        got = self.lab.came("/held", 3)
+        self.assertGreaterEqual(min(g.at for g in got[1:]) - got[0].at, 1)
 
     def test_gone(self):
         self.lab.receiver.script["/gone"] = [410, 200]
