@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "producer/command.h"
-#include "producer/config.h"
+#include "producer/config/config.h"
 #include "common/banned.h"
 
 enum { CONNECT_MS = 10000 };

@@ -7,7 +7,7 @@
 
 #include "common/nearest.h"
 #include "producer/client.h"
-#include "producer/config.h"
+#include "producer/config/config.h"
 #include "producer/options.h"
 #include "common/banned.h"
 

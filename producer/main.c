@@ -9,8 +9,8 @@
 #include "common/std_fds.h"
 #include "producer/client.h"
 #include "producer/command.h"
-#include "producer/config.h"
-#include "producer/usage.h"
+#include "producer/config/config.h"
+#include "producer/manual/usage.h"
 #include "common/banned.h"
 
 static enum err_code parse_output(struct client *c, struct err *err)

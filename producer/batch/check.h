@@ -5,7 +5,7 @@
 
 #include "producer/batch/batch_client.h"
 #include "producer/batch/batch_file.h"
-#include "producer/meter.h"
+#include "producer/show/meter.h"
 
 /* The file that words or --file name, or --template and --data. ERR_USAGE, and as
  * batch_file_open. */

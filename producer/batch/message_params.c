@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "producer/json_array.h"
+#include "producer/api/json_array.h"
 #include "common/banned.h"
 
 enum { MEMBERS_MAX = 40, BLOCKS_MAX = 10000 };

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "producer/api_event.h"
-#include "producer/api_problem.h"
-#include "producer/batch_progress.h"
-#include "producer/field.h"
-#include "producer/json_array.h"
+#include "producer/api/api_event.h"
+#include "producer/api/api_problem.h"
+#include "producer/show/batch_progress.h"
+#include "producer/show/field.h"
+#include "producer/api/json_array.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

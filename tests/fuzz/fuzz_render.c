@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "producer/render.h"
+#include "producer/show/render.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "producer/sse.h"
+#include "producer/api/sse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

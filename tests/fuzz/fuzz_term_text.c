@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "producer/term_text.h"
+#include "producer/show/term_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

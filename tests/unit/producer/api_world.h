@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "common/secret.h"
-#include "producer/api_client.h"
+#include "producer/api/api_client.h"
 
 struct step {
     const char *want[4]; /* what the request's head or body has in it; NULL: no more */

@@ -11,7 +11,7 @@
 
 #include "common/gzip.h"
 #include "common/json.h"
-#include "producer/render_internal.h"
+#include "producer/show/render_internal.h"
 
 enum { CLAUDE_FILES = 64, CLAUDE_FILE_MAX = 16 << 20 };
 

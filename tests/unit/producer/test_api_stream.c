@@ -5,8 +5,8 @@
 #include "tests/unit/producer/api_world.h"
 #include "tests/lib/table.h"
 
-#include "producer/api_event.h"
-#include "producer/api_stream.h"
+#include "producer/api/api_event.h"
+#include "producer/api/api_stream.h"
 
 #define RUN      "01950f3c-8a00-7000-8000-000000000001"
 #define EVENT(n) "id: " #n "\ndata: " EVENT_(n) "\n\n"

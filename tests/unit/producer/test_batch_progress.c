@@ -5,8 +5,8 @@
 
 #include "tests/lib/table.h"
 
-#include "producer/batch_progress.h"
-#include "producer/term_text.h"
+#include "producer/show/batch_progress.h"
+#include "producer/show/term_text.h"
 
 static struct progress progress;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "producer/complete.h"
+#include "producer/manual/complete.h"
 #include "tests/lib/table.h"
 
 static struct row {

@@ -13,7 +13,7 @@
 #include "common/secret.h"
 #include "producer/client.h"
 #include "producer/command.h"
-#include "producer/config.h"
+#include "producer/config/config.h"
 #include "tests/lib/table.h"
 
 static char folder[] = "/tmp/sandfleet-config-XXXXXX", path[64], key_path[64];

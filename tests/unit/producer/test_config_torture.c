@@ -9,7 +9,7 @@
 
 #include "producer/client.h"
 #include "producer/command.h"
-#include "producer/config.h"
+#include "producer/config/config.h"
 #include "tests/lib/heap.h"
 #include "tests/lib/table.h"
 

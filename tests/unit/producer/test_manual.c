@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "producer/manual.h"
+#include "producer/manual/manual.h"
 #include "tests/lib/table.h"
 
 static char *read_page(const char *path)

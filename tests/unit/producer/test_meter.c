@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: how far it is fits into a line of the terminal; a pipe gets no bar.
  * Proof: texts as rows. */
-#include "producer/meter.h"
+#include "producer/show/meter.h"
 #include "tests/lib/table.h"
 
 static struct row {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "producer/render.h"
+#include "producer/show/render.h"
 
 struct row {
     const char *name;

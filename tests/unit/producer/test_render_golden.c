@@ -6,8 +6,8 @@
  * that plays back what was written. */
 #include "tests/lib/table.h"
 
-#include "producer/render.h"
-#include "producer/term_text.h"
+#include "producer/show/render.h"
+#include "producer/show/term_text.h"
 #include "tests/unit/producer/claude_lines.h"
 
 enum { OUT_MAX = 64 << 20 };

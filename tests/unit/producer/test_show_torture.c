@@ -5,11 +5,11 @@
 #include "tests/lib/heap.h"
 #include "tests/lib/table.h"
 
-#include "producer/batch_progress.h"
-#include "producer/field.h"
-#include "producer/render.h"
-#include "producer/sse.h"
-#include "producer/term_text.h"
+#include "producer/show/batch_progress.h"
+#include "producer/show/field.h"
+#include "producer/show/render.h"
+#include "producer/api/sse.h"
+#include "producer/show/term_text.h"
 #include "tests/unit/producer/claude_lines.h"
 
 enum { OUT_MAX = 4 << 20, TRIES_MAX = 100000 };

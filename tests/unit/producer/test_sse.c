@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/lib/table.h"
-#include "producer/sse.h"
+#include "producer/api/sse.h"
 
 enum { MAX = 64 };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/lib/table.h"
-#include "producer/term_text.h"
+#include "producer/show/term_text.h"
 
 static struct safe_row {
     const char *name, *text, *want;

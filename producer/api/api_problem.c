@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/api/api_problem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "producer/show/term_text.h"
+#include "common/banned.h"
+
+enum { DETAIL_MAX = 160, POINTERS_SHOWN = 3 };
+
+static enum err_code code_of(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return ERR_UNAUTHORIZED;
+    case 404:
+        return ERR_NOT_FOUND;
+    case 409:
+    case 422:
+        return ERR_CONFLICT;
+    case 413:
+    case 414:
+    case 431:
+        return ERR_TOO_BIG;
+    case 429:
+        return ERR_THROTTLED;
+    default:
+        return status >= 500 ? ERR_UNAVAILABLE : status >= 400 ? ERR_USAGE : ERR_PROTOCOL;
+    }
+}
+
+/* Words that come from elsewhere, for a message of ours: safe, short, and on one line. */
+static void put_words(struct buf *out, const char *words)
+{
+    AUTO_BUF safe = BUF_INIT(1 << 16);
+    struct str text;
+
+    term_text_safe(&safe, str_of(words));
+    text = buf_str(&safe);
+    for (size_t i = 0; i < text.n; i++)
+        if (safe.p[i] == '\n' || safe.p[i] == '\t')
+            safe.p[i] = ' ';
+    buf_addstr(out, term_text_fit(text, DETAIL_MAX));
+}
+
+/* "; /model: no such characters" for the first few. */
+static void put_errors(struct buf *out, const cJSON *errors)
+{
+    const cJSON *e;
+    int n = 0;
+
+    cJSON_ArrayForEach(e, errors)
+    {
+        const char *pointer = json_get_string(e, "pointer"), *detail = json_get_string(e, "detail");
+
+        if (!detail || n++ >= POINTERS_SHOWN)
+            continue;
+        buf_adds(out, "; ");
+        if (pointer && *pointer) {
+            put_words(out, pointer);
+            buf_adds(out, ": ");
+        }
+        put_words(out, detail);
+    }
+}
+
+static void put_document(struct buf *out, const cJSON *doc, int status, struct api_problem *p)
+{
+    const char *code = json_get_string(doc, "code"), *detail = json_get_string(doc, "detail");
+    const char *id = json_get_string(doc, "request_id");
+
+    json_get_bool(doc, "retryable", &p->retryable);
+    snprintf(p->code, sizeof(p->code), "%s", code ? code : "");
+    if (!detail)
+        detail = json_get_string(doc, "title");
+    put_words(out, detail ? detail : code ? code : "no reason was given");
+    put_errors(out, json_get(doc, "errors"));
+    if (code) {
+        buf_adds(out, " (");
+        put_words(out, code);
+        if (id && status >= 500) {
+            buf_adds(out, ", request ");
+            put_words(out, id);
+        }
+        buf_addc(out, ')');
+    }
+}
+
+enum err_code api_problem_read(int status, struct str body, struct api_problem *out,
+                               struct err *err)
+{
+    struct api_problem unused, *p = out ? out : &unused;
+    AUTO_JSON *doc = NULL;
+    AUTO_BUF text = BUF_INIT(4096);
+    struct err bad = ERR_INIT;
+
+    *p = (struct api_problem){.retryable = status == 429 || status >= 500};
+    if (json_parse(body, 0, &doc, &bad) != ERR_OK || !json_get_string(doc, "code"))
+        return err_set(err, code_of(status),
+                       "HTTP status %d, and not from sandfleet-api: is --api-url right?", status);
+    put_document(&text, doc, status, p);
+    if (strcmp(p->code, "no_such_route") == 0)
+        return err_set(err, ERR_PROTOCOL,
+                       "this sandfleet-api does not know what was asked for; is it older than this "
+                       "client?");
+    return err_set(err, code_of(status), "%s", text.p ? text.p : p->code);
+}

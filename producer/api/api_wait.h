@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waits for something to end, by the API's long polls (?wait=), through restarts of the server.
+ * Blocks. */
+#ifndef SANDFLEET_PRODUCER_API_API_WAIT_H
+#define SANDFLEET_PRODUCER_API_API_WAIT_H
+
+#include "producer/api/api_client.h"
+
+struct api_wait {
+    const char *path;
+    bool (*over)(const cJSON *doc); /* it has ended */
+    int64_t wait_ms;                /* 0: as long as it takes */
+    bool quiet;                     /* says nothing when the API is away for a while */
+};
+
+/* *doc is the last answer, yours. ERR_TIMEOUT: the wait was over first, and *doc is there; with
+ * *doc NULL, the API did not answer for API_AWAY_MS. */
+enum { API_AWAY_MS = 120 * 1000 };
+enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **doc,
+                       struct err *err) MUST_USE;
+
+#endif
