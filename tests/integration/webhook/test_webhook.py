@@ -180,6 +180,8 @@ class Webhook(unittest.TestCase):
                              {"run_id": run, "state": "completed", "outcome": "success", "tenant": "a",
                               "custom_id": "row-7", "url": f"https://fleet.example/v1/runs/{run}"})
             self.assertNotIn(b"yyyy", got.body)
+            told = json.loads((HERE.parents[3] / "docs" / "webhooks.md").read_text().split("```json")[1].split("```")[0])
+            self.assertEqual((list(body), list(body["data"])), (list(told), list(told["data"])))
         self.assertEqual(self.ended("v1", run, "a")["outcome"], "delivered")
         self.assertNotIn(secret.removeprefix("whsec_"), self.lab.db.ask("SELECT json_agg(k) FROM webhook.keys k"))
 
