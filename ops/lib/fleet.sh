@@ -13,7 +13,8 @@ FLEET_SET_UP=no
 fleet_setup() {
     [ "$FLEET_SET_UP" = no ] || return 0
     fleet_run topics apply
-    fleet_run migrate
+    DB_ROLE='' fleet_run migrate
+    quietly "$DIR/log/setup.log" postgres_logins || die "the processes' logins could not be made" "see $DIR/log/setup.log"
     fleet_limits
     fleet_credential
     FLEET_SET_UP=yes
@@ -43,9 +44,10 @@ fleet_limits() {
     touch "$DIR/limits_lifted"
 }
 
+# DB_ROLE: who does it; operators' work when not set, the owner's when empty.
 fleet_run() {
     (
-        fleet_environ
+        DB_ROLE=${DB_ROLE-client} fleet_environ
         quietly "$DIR/log/setup.log" "$BIN/sandfleet" "$@"
     ) || die "'sandfleet $*' failed" "what runs: ops/dev status --dir $DIR"
 }
@@ -61,7 +63,8 @@ fleet_environ() {
     export SANDFLEET_STORE=${SANDFLEET_STORE-$DIR/store}
     # `down` shall not wait long for runs that go on: the next `up` takes them up where they are.
     export SANDFLEET_DRAIN=${SANDFLEET_DRAIN:-3s}
-    SANDFLEET_DATABASE=$(postgres_conninfo)
+    # Each part comes as what it is: that its rights are enough is seen here.
+    SANDFLEET_DATABASE=$(postgres_conninfo "${DB_ROLE:-}")
     E2B_API_KEY=$(secret_of e2b)
     # only there the sandboxes' way out is a proxy that adds them
     if [ "${ISOLATION:-}" = strong ]; then export SANDFLEET_CREDENTIAL_MODE=${SANDFLEET_CREDENTIAL_MODE:-prefer}; fi
@@ -138,8 +141,8 @@ sandboxd_ready() { fleet_ready sandboxd "$1" sandboxd; }
 # --- sink -----------------------------------------------------------------
 
 sink_prepare() { fleet_setup; }
-sink_digest() { fleet_digest "$BIN/sandfleet-sink"; }
-sink_start() { fleet_start sink "$1" "$BIN/sandfleet-sink"; }
+sink_digest() { DB_ROLE=sink fleet_digest "$BIN/sandfleet-sink"; }
+sink_start() { DB_ROLE=sink fleet_start sink "$1" "$BIN/sandfleet-sink"; }
 sink_ready() { fleet_ready sink "$1" sink; }
 
 # --- api ------------------------------------------------------------------
@@ -154,12 +157,12 @@ api_words() { WORDS=("$BIN/sandfleet-api" --listen "127.0.0.1:${PORT[api]}" --an
 
 api_digest() {
     api_words
-    fleet_digest "${WORDS[@]}"
+    DB_ROLE=api fleet_digest "${WORDS[@]}"
 }
 
 api_start() {
     api_words
-    fleet_start api "$1" "${WORDS[@]}"
+    DB_ROLE=api fleet_start api "$1" "${WORDS[@]}"
 }
 
 api_ready() { fleet_ready api "$1" api; }
@@ -200,12 +203,12 @@ worker_words() { WORDS=("$BIN/sandfleet-worker" --metrics-listen "127.0.0.1:${PO
 
 worker_digest() {
     worker_words "$1"
-    KEEP_BASE_URL=yes fleet_digest "${WORDS[@]}"
+    DB_ROLE=worker KEEP_BASE_URL=yes fleet_digest "${WORDS[@]}"
 }
 
 worker_start() {
     worker_words "$2"
-    KEEP_BASE_URL=yes fleet_start "$2" "$1" "${WORDS[@]}"
+    DB_ROLE=worker KEEP_BASE_URL=yes fleet_start "$2" "$1" "${WORDS[@]}"
 }
 
 worker_ready() { fleet_ready "$2" "$1" worker; }

@@ -76,9 +76,23 @@ postgres_ready() {
 # postgres_sql DATABASE SQL
 postgres_sql() {
     PGCONNECT_TIMEOUT=5 "$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 \
-        -d "$(postgres_conninfo) dbname=$1" -c "$2"
+        -d "$(postgres_conninfo "") dbname=$1" -c "$2"
 }
 
+# A login for each of our own processes, as the migrations left their roles. By standard input: an
+# argument list can be read by everybody.
+postgres_logins() {
+    local role
+    for role in worker sink api client webhook; do
+        echo "SELECT 'CREATE ROLE dev_$role LOGIN IN ROLE sandfleet_$role'"
+        echo "WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dev_$role') \\gexec"
+        echo "ALTER ROLE dev_$role PASSWORD '$(secret_of "postgres-$role")';"
+    done | PGCONNECT_TIMEOUT=5 "$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 -d "$(postgres_conninfo "")" -f -
+}
+
+# postgres_conninfo [ROLE]: as the owner of all, or as one of our processes.
 postgres_conninfo() {
-    echo "host=127.0.0.1 port=${PORT[postgres]:-1} dbname=sandfleet user=sandfleet password=$(secret_of postgres)$(tls_postgres_words)"
+    local user=sandfleet secret=postgres
+    if [ -n "${1:-}" ]; then user=dev_$1 secret=postgres-$1; fi
+    echo "host=127.0.0.1 port=${PORT[postgres]:-1} dbname=sandfleet user=$user password=$(secret_of "$secret")$(tls_postgres_words)"
 }

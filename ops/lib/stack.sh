@@ -149,7 +149,7 @@ env_write() {
     {
         echo "# . this file: the stack in $DIR"
         env_line SANDFLEET_BROKERS "127.0.0.1:${PORT[kafka]:-}"
-        env_line SANDFLEET_DATABASE "$(postgres_conninfo)"
+        env_line SANDFLEET_DATABASE "$(postgres_conninfo "")"
         env_line SANDFLEET_PREFIX "$PREFIX"
         if [ "$TLS" = yes ]; then env_line SANDFLEET_KAFKA_CONFIG "$DIR/tls/kafka.conf"; fi
         secret_of master >/dev/null

@@ -127,10 +127,22 @@ class Stack:
     def environ(self, **more):
         return {**os.environ, **self.env, **more}
 
+    # what is the owner's work; everything else goes by the rights that the client has
+    OWNERS = ("migrate", "retention")
+
+    def environ_client(self, words, more):
+        """As the client has it: SANDFLEET_DATABASE names its own login."""
+        secret = self.dir / "secret" / "postgres-client"
+        if words[:1] and words[0] not in self.OWNERS and secret.exists():
+            login = f"user=dev_client password={secret.read_text()}"
+            database = re.sub(r"user=\S+ password=\S+", login, self.env["SANDFLEET_DATABASE"])
+            more = {"SANDFLEET_DATABASE": database, **more}
+        return self.environ(**more)
+
     def sandfleet(self, *words, status=0, stdin="", timeout=120, **env):
         """Runs the client to its end and checks its exit status (None: any)."""
         data = stdin if isinstance(stdin, bytes) else stdin.encode()
-        done = subprocess.run(["sandfleet", *words], env=self.environ(**env), input=data,
+        done = subprocess.run(["sandfleet", *words], env=self.environ_client(words, env), input=data,
                               capture_output=True, timeout=timeout)
         done.stdout, done.stderr = (out.decode(errors="replace") for out in (done.stdout, done.stderr))
         if status is not None and done.returncode != status:
@@ -140,7 +152,7 @@ class Stack:
 
     def sandfleet_start(self, *words, **env):
         """The client in the background; the caller waits for it or kills it."""
-        return subprocess.Popen(["sandfleet", *words], env=self.environ(**env), text=True,
+        return subprocess.Popen(["sandfleet", *words], env=self.environ_client(words, env), text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def rows(self, query, **params):

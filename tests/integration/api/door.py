@@ -67,15 +67,16 @@ class Door:
 
     # --- life ---------------------------------------------------------------
 
-    def environ(self):
-        return {**os.environ, "SANDFLEET_DATABASE": self.db.conninfo, "SANDFLEET_BROKERS": self.brokers,
+    def environ(self, role):
+        """role: whose rights it has in the database."""
+        return {**os.environ, "SANDFLEET_DATABASE": database.as_role(self.db.conninfo, role), "SANDFLEET_BROKERS": self.brokers,
                 "SANDFLEET_PREFIX": self.prefix}
 
     def start(self):
         self.log.seek(0)
         self.log.truncate()
         self.process = subprocess.Popen([database.BIN / "sandfleet-api", "--listen", "127.0.0.1:0", *self.options],
-                                        env=self.environ(), stdin=subprocess.DEVNULL, stderr=self.log)
+                                        env=self.environ("api"), stdin=subprocess.DEVNULL, stderr=self.log)
         ready = self.wait_log(r"event=api.ready .*url=\S*?:(\d+)")
         self.port = int(ready.group(1))
         self.wait(lambda: self.ask("GET", "/readyz").status == 200, "readiness")
@@ -111,7 +112,7 @@ class Door:
     # --- asking --------------------------------------------------------------
 
     def client(self, *words, status=0):
-        done = subprocess.run([database.BIN / "sandfleet", *words], env=self.environ(), stdin=subprocess.DEVNULL,
+        done = subprocess.run([database.BIN / "sandfleet", *words], env=self.environ("client"), stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
         return done.stdout

@@ -15,7 +15,7 @@ import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "schema"))
-from database import BIN, PSQL, Database, migrate  # noqa: E402
+from database import BIN, PSQL, Database, as_role, migrate  # noqa: E402
 
 TOKEN = "sk-ant-oat01-planted-by-the-test-0123456789"
 OTHER = "sk-ant-oat01-planted-by-the-test-9876543210"
@@ -68,7 +68,7 @@ class Cred(unittest.TestCase):
 
     def cred(self, *words, stdin="", status=0, says="", keys=None, **env):
         env = {**{k: v for k, v in os.environ.items() if not k.startswith(("ANTHROPIC", "CLAUDE"))},
-               "SANDFLEET_DATABASE": self.db.conninfo, "SANDFLEET_MASTER_KEY_FILE": keys or self.keys,
+               "SANDFLEET_DATABASE": as_role(self.db.conninfo, "client"), "SANDFLEET_MASTER_KEY_FILE": keys or self.keys,
                "no_proxy": "*", **env}
         data = stdin if isinstance(stdin, bytes) else stdin.encode()
         done = subprocess.run([BIN / "sandfleet", "cred", *words], input=data, capture_output=True, timeout=60,

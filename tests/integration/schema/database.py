@@ -29,6 +29,11 @@ def psql(conninfo, sql):
     return done.stdout.strip()
 
 
+def as_role(conninfo, role):
+    """The same database with no more rights than that process has."""
+    return f"{conninfo} options='-c role=sandfleet_{role}'"
+
+
 def migrate(conninfo):
     done = subprocess.run([BIN / "sandfleet", "migrate", "--database", conninfo], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=60)

@@ -35,7 +35,14 @@ class Roles(unittest.TestCase):
         self.assertEqual(db.ask(VERSION), "4")
         self.assertEqual(db.ask(ROLES), "0")
         psql(self.admin, "CREATE ROLE sandfleet_read NOLOGIN; CREATE ROLE sandfleet_read_prompts NOLOGIN")
-        self.assertIn("applied 0005_readers", migrate(plain))
+        with self.assertRaises(Refused) as e:
+            migrate(plain)
+        wanted = [f"sandfleet_{role}" for role in ("worker", "sink", "api", "client", "webhook")]
+        for word in ("0027_roles", ", ".join(wanted), "migrate again"):
+            self.assertIn(word, str(e.exception))
+        self.assertEqual(db.ask(VERSION), "26")
+        psql(self.admin, "; ".join(f"CREATE ROLE {role} NOLOGIN" for role in wanted))
+        self.assertIn("applied 0027_roles", migrate(plain))
         self.assertEqual(psql(plain, "SELECT has_column_privilege('sandfleet_read', 'fleet.runs', 'tenant', 'SELECT'),"
                                      " has_column_privilege('sandfleet_read', 'fleet.runs', 'prompt', 'SELECT')"), "t|f")
         db.drop()

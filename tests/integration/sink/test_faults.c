@@ -48,7 +48,8 @@ static void refuses_for_a_while(void **state)
     int64_t times = 0;
 
     produce(lab);
-    lab_do(lab, "CREATE SEQUENCE public.refusals MINVALUE 0");
+    lab_do(lab, "CREATE SEQUENCE public.refusals MINVALUE 0;"
+                " GRANT ALL ON SEQUENCE public.refusals TO PUBLIC");
     for (size_t i = 0; i < COUNTOF(passing); i++) {
         snprintf(sql, sizeof(sql),
                  "CREATE OR REPLACE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS "

@@ -66,8 +66,11 @@ class Lab:
         with urllib.request.urlopen(url + path, timeout=10) as answer:
             return answer.status, answer.read().decode()
 
+    def as_role(self, role):
+        return {**self.env, "PGOPTIONS": f"-c role=sandfleet_{role}"}
+
     def client(self, *words, status=0, whole=False):
-        done = subprocess.run([BIN / "sandfleet", *words], env=self.env, capture_output=True, text=True, timeout=60,
+        done = subprocess.run([BIN / "sandfleet", *words], env=self.as_role("client"), capture_output=True, text=True, timeout=60,
                               stdin=subprocess.DEVNULL)
         assert done.returncode == status, f"sandfleet {words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr if whole else done.stdout.strip()
@@ -75,7 +78,7 @@ class Lab:
     def start(self, program, *words, fault=None):
         self.logs += 1
         path = pathlib.Path(self.folder.name) / f"{self.logs}.log"
-        env = {**self.env, **({"SANDFLEET_FAULT": fault} if fault else {})}
+        env = {**self.as_role("sink" if program.name == "sandfleet-sink" else "webhook"), **({"SANDFLEET_FAULT": fault} if fault else {})}
         with open(path, "wb") as log:
             p = subprocess.Popen([program, *words], env=env, stderr=log, stdin=subprocess.DEVNULL)
         p.log = path

@@ -309,6 +309,7 @@ static inline void cell_worker(struct cell *c, size_t i, const char *fault, cons
 
         if (fault)
             (void)setenv("SANDFLEET_FAULT", fault, 1);
+        (void)setenv("PGOPTIONS", "-c role=sandfleet_worker", 1); /* its rights, and no more */
         (void)setenv("E2B_API_KEY", FIXTURE_KEY, 1);
         (void)setenv("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-test", 1);
         (void)dup2(fd, STDERR_FILENO);
