@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/api_internal.h"
-#include "api/live/feed.h"
+#include "api/auth/keys.h"
 #include "api/intake/note.h"
 #include "api/intake/purge.h"
-#include "api/auth/keys.h"
-#include "api/seen.h"
+#include "api/live/feed.h"
 #include "api/live/streams.h"
 #include "api/live/wait.h"
+#include "api/seen.h"
+#include "common/http_tls.h"
 #include "common/listen.h"
 #include "common/log.h"
 #include "common/process.h"
@@ -21,7 +24,8 @@ enum {
     FILES_BESIDE = 256,
     IDLE_MS = 15000, /* a connection without a byte, behind request_ms */
     DRAIN_LOOK_MS = 20,
-    LINGER_MS = 1
+    LINGER_MS = 1,
+    URL_ROOM = LISTEN_URL_ROOM + 1 /* https */
 };
 
 struct pg *api_db(const struct api *a)
@@ -133,9 +137,12 @@ static enum err_code open_producer(struct api *a, struct err *err)
     return ERR_OK;
 }
 
-static enum err_code open_door(struct api *a, char url[LISTEN_URL_ROOM], struct err *err)
+static enum err_code listen_at(struct api *a, const struct http_tls *tls, char *url,
+                               struct err *err)
 {
+    char plain[LISTEN_URL_ROOM];
     struct http_server_opts opts = {.app = a,
+                                    .tls = tls,
                                     .begin = call_begin,
                                     .whole = call_whole,
                                     .refuse = call_refuse,
@@ -144,14 +151,26 @@ static enum err_code open_door(struct api *a, char url[LISTEN_URL_ROOM], struct 
                                     .idle_ms = a->set->request_ms + IDLE_MS,
                                     .life_ms = a->set->request_ms};
 
-    if (listen_open("--listen", a->set->listen, &opts.listen_fd, url, err) != ERR_OK)
+    if (listen_open("--listen", a->set->listen, &opts.listen_fd, plain, err) != ERR_OK)
         return err->code;
+    (void)snprintf(url, URL_ROOM, "http%s%s", tls ? "s" : "", plain + strlen("http"));
     return http_server_new(a->loop, &opts, &a->server, err);
+}
+
+static enum err_code open_door(struct api *a, char *url, struct err *err)
+{
+    struct http_tls *tls = NULL;
+
+    if (a->set->tls_cert && http_tls_load(a->set->tls_cert, a->set->tls_key, &tls, err) != ERR_OK)
+        return err->code;
+    enum err_code rc = listen_at(a, tls, url, err);
+    http_tls_free(tls);
+    return rc;
 }
 
 static enum err_code start(struct api *a, struct err *err)
 {
-    char url[LISTEN_URL_ROOM];
+    char url[URL_ROOM];
 
     if (process_need_files(a->set->connections + a->set->streams + FILES_BESIDE, err) != ERR_OK ||
         topics_load(a->set->prefix, &a->topics, err) != ERR_OK ||

@@ -17,6 +17,10 @@
 const struct opt api_settings_rows[] = {
     {.name = "listen", .letter = 'l', .type = OPT_STRING, .at = AT(listen), .def = "127.0.0.1:8080", .min = 1, .max = 256, .env = "SANDFLEET_API_LISTEN",
      .arg = "<host:port>", .help = "Address to answer at; port 0 takes a free one."},
+    {.name = "tls-cert", .type = OPT_STRING, .at = AT(tls_cert), .min = 1, .max = 4096,
+     .arg = "<path>", .help = "Answers by HTTPS with this certificate: PEM, its signers behind it."},
+    {.name = "tls-key", .type = OPT_STRING, .at = AT(tls_key), .min = 1, .max = 4096,
+     .arg = "<path>", .help = "The certificate's key, PEM, in a file closed to others."},
     {.name = "brokers", .type = OPT_STRING, .at = AT(brokers), .def = "127.0.0.1:9092", .min = 1, .max = 4096,
      .arg = "<host:port,…>", .help = "Kafka brokers to start from."},
     {.name = "database", .type = OPT_STRING, .at = AT(database), .min = 1, .max = 4096,
@@ -109,6 +113,9 @@ static enum err_code check(const struct settings *s, int words, char **argv, str
         return err_set(err, ERR_USAGE, "'%.40s' is no option", argv[1]);
     if (!s->database && !s->help && !s->version && !s->print_config)
         return err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
+    if (!s->tls_cert != !s->tls_key)
+        return err_set(err, ERR_USAGE, "--tls-cert and --tls-key go together: %s is missing",
+                       s->tls_cert ? "--tls-key" : "--tls-cert");
     if (s->anonymous && !run_name_ok(str_of(s->anonymous)))
         return err_set(err, ERR_USAGE, "--anonymous: '%.40s' is no tenant's name", s->anonymous);
     if (s->anonymous && !is_loopback(s->listen))

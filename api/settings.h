@@ -10,6 +10,7 @@
 
 struct settings {
     char *listen, *brokers, *database, *prefix;
+    char *tls_cert, *tls_key; /* files; NULL: plain HTTP */
     char *kafka_config;
     struct opt_list kafka_props;
     char *spool;                 /* folder */

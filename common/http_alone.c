@@ -309,7 +309,8 @@ struct http_stream *http_stream_open_alone(struct http_request *r, int status, c
                                            void *ctx)
 {
     struct exchange *x = (struct exchange *)r; /* its first member */
-    struct http_stream *s = x->suspended && !x->response ? calloc(1, sizeof(*s)) : NULL;
+    bool may_leave = x->suspended && !x->response && !x->server->by_tls;
+    struct http_stream *s = may_leave ? calloc(1, sizeof(*s)) : NULL;
 
     if (!s)
         return http_stream_open(r, status, type, bound, ev, ctx);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/http_tls.h"
 #include "common/banned.h"
 
 enum { DISCARD_MAX = 1 << 20, BAD = 400, TOO_BIG = 413, FAULT = 500, BUSY = 503 };
@@ -291,16 +292,38 @@ static void no_log(void *ctx, const char *fmt, va_list ap)
     (void)ctx, (void)fmt, (void)ap;
 }
 
+/* TLS 1.2 and later, as gnutls counts what is safe today. */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+static struct MHD_OptionItem text_item(enum MHD_OPTION option, const char *text)
+{
+    return (struct MHD_OptionItem){option, 0, (void *)(uintptr_t)text};
+}
+
+static void tls_items(const struct http_tls *t, struct MHD_OptionItem *items)
+{
+    if (t) {
+        *items++ = text_item(MHD_OPTION_HTTPS_MEM_CERT, http_tls_cert(t));
+        *items++ = text_item(MHD_OPTION_HTTPS_MEM_KEY, http_tls_key(t));
+        *items++ = text_item(MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES);
+    }
+    *items = text_item(MHD_OPTION_END, NULL);
+}
+
 static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
     const struct http_server_opts *o = &s->opts;
+    struct MHD_OptionItem tls[4];
+
+    tls_items(o->tls, tls);
     struct MHD_Daemon *mhd = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, s,
-        MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, o->listen_fd,
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)o->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(o->idle_ms / 1000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->headers_max, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (o->tls ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_access, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_EXTERNAL_LOGGER, no_log,
+        NULL, MHD_OPTION_LISTEN_SOCKET, o->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)(o->idle_ms / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->headers_max,
+        MHD_OPTION_END);
 
     if (!mhd)
         (void)close(o->listen_fd);
@@ -321,10 +344,15 @@ enum err_code http_server_new(struct loop *l, const struct http_server_opts *opt
         free(s);
         return err_set(err, ERR_NOMEM, "the HTTP server");
     }
-    if (http_daemon_new(l, start_daemon(s), &s->daemon, err) != ERR_OK) {
+    struct MHD_Daemon *mhd = start_daemon(s);
+    if (!mhd && opts->tls)
+        err_set(err, ERR_CONFIG, "the certificate and its key cannot be used: are they a pair?");
+    if ((!mhd && opts->tls) || http_daemon_new(l, mhd, &s->daemon, err) != ERR_OK) {
         http_server_free(s);
         return err->code;
     }
+    s->by_tls = opts->tls != NULL;
+    s->opts.tls = NULL;
     *out = s;
     return ERR_OK;
 }

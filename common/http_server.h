@@ -15,6 +15,7 @@
 
 struct http_server; /* opaque */
 struct http_stream; /* opaque */
+struct http_tls;
 
 struct http_request {          /* from its headers to the last byte of its answer; the server's */
     void *app;                 /* http_server_opts.app */
@@ -30,6 +31,7 @@ struct http_request {          /* from its headers to the last byte of its answe
 
 struct http_server_opts {
     int listen_fd; /* taken, on failure, too */
+    const struct http_tls *tls; /* NULL: plain HTTP. Read by http_server_new(), then yours again */
     void *app;
     /* The headers are there, the body is not: says what becomes of it, or answers. */
     void (*begin)(struct http_request *r);
@@ -95,7 +97,7 @@ struct http_stream *http_stream_open(struct http_request *r, int status, const c
 /* The same on a connection that is this stream's alone, and closes behind it: one that mostly waits
  * holds a kilobyte so, instead of fifty, and costs the others nothing. It is no longer one of
  * http_server_opts.connections: whoever opens it keeps count. r is gone soon behind this. An answer
- * from inside whole() gets an ordinary stream. */
+ * from inside whole(), or by TLS, gets an ordinary stream. */
 struct http_stream *http_stream_open_alone(struct http_request *r, int status, const char *type,
                                            size_t bound, const struct http_stream_events *ev,
                                            void *ctx);

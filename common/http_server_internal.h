@@ -26,7 +26,7 @@ struct http_server {
     LIST_HEAD(, exchange) exchanges;
     LIST_HEAD(, http_stream) alone; /* their connections are no guests any more */
     size_t n_guests, n_alone;
-    bool quiet, closing;
+    bool quiet, closing, by_tls;
 };
 
 struct exchange { /* a request and what becomes of it; r is its first member */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "api/api_internal.h"
-#include "api/reads/batch_json.h"
 #include "api/live/feed.h"
+#include "api/reads/batch_json.h"
 #include "common/json.h"
 #include "common/banned.h"
 

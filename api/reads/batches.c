@@ -2,10 +2,10 @@
 /* Batches, read. */
 #include "api/api_internal.h"
 
+#include "api/live/wait.h"
 #include "api/reads/batch_json.h"
 #include "api/reads/list.h"
 #include "api/reads/reads.h"
-#include "api/live/wait.h"
 #include "common/banned.h"
 
 static const char *const states[] = {"open", "in_progress", "cancelling", "ended", NULL};

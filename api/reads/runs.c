@@ -2,10 +2,10 @@
 /* Runs, read. */
 #include "api/api_internal.h"
 
+#include "api/live/wait.h"
 #include "api/reads/list.h"
 #include "api/reads/reads.h"
 #include "api/reads/run_json.h"
-#include "api/live/wait.h"
 #include "common/banned.h"
 
 /* Newest first; one whose request was not read yet is newer than all. */

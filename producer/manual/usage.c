@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "producer/exit_status.h"
-#include "producer/options.h"
 #include "producer/manual/page.h"
+#include "producer/options.h"
 #include "common/banned.h"
 
 enum { COLUMNS = 80, NAMES = 16 }; /* the column behind the commands' names */

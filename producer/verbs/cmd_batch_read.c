@@ -10,8 +10,8 @@
 #include "producer/api/api_show.h"
 #include "producer/api/api_wait.h"
 #include "producer/show/batch_progress.h"
-#include "producer/verbs/cmd_runs.h"
 #include "producer/show/term_text.h"
+#include "producer/verbs/cmd_runs.h"
 #include "common/banned.h"
 
 #define NDJSON "application/x-ndjson"

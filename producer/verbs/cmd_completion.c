@@ -2,8 +2,8 @@
 /* `sandfleet completion`: a shell's script; `sandfleet complete`: what the scripts ask. */
 #include <string.h>
 
-#include "producer/verbs/cmd_config.h"
 #include "producer/manual/complete.h"
+#include "producer/verbs/cmd_config.h"
 #include "common/banned.h"
 
 enum { ANSWER_MAX_BYTES = 1 << 20 };

@@ -4,10 +4,10 @@
 
 #include "common/json.h"
 #include "common/option_value.h"
-#include "producer/verbs/cmd_config.h"
 #include "producer/command.h"
 #include "producer/config/config.h"
 #include "producer/mask.h"
+#include "producer/verbs/cmd_config.h"
 #include "common/banned.h"
 
 enum { ANSWER_MAX_BYTES = 16 << 20 };

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "common/json.h"
-#include "producer/verbs/doctor.h"
 #include "producer/show/term_text.h"
 #include "producer/show/terminal.h"
+#include "producer/verbs/doctor.h"
 #include "common/banned.h"
 
 enum { ANSWER_MAX_BYTES = 256 << 10, FOUND_AT = 20 };

@@ -6,8 +6,8 @@
 #include "common/json.h"
 #include "common/pg_once.h"
 #include "common/uuid.h"
-#include "producer/verbs/cmd_runs.h"
 #include "producer/show/term_text.h"
+#include "producer/verbs/cmd_runs.h"
 #include "common/banned.h"
 
 enum {

@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "producer/client.h"
-#include "producer/verbs/cmd_config.h"
 #include "producer/manual/manual.h"
+#include "producer/verbs/cmd_config.h"
 #include "common/banned.h"
 
 enum { PAGE_MAX_BYTES = 4 << 20 };

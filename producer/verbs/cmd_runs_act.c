@@ -6,8 +6,8 @@
 
 #include "common/clock.h"
 #include "producer/api/api_show.h"
-#include "producer/verbs/cmd_runs.h"
 #include "producer/show/term_text.h"
+#include "producer/verbs/cmd_runs.h"
 #include "common/banned.h"
 
 enum { TEXT_MAX = 4 << 20, WAIT_STEP_S = 60 };

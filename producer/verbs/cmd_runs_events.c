@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "producer/api/api_show.h"
-#include "producer/verbs/cmd_runs.h"
 #include "producer/api/json_array.h"
 #include "producer/show/render.h"
 #include "producer/show/term_text.h"
+#include "producer/verbs/cmd_runs.h"
 #include "common/banned.h"
 
 #define NDJSON "application/x-ndjson"

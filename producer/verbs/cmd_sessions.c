@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "producer/api/api_show.h"
+#include "producer/show/term_text.h"
 #include "producer/verbs/cmd_fleet.h"
 #include "producer/verbs/cmd_runs.h"
-#include "producer/show/term_text.h"
 #include "common/banned.h"
 
 enum { OUT_MAX = 1 << 20 };

@@ -2,8 +2,8 @@
 /* `sandfleet batch …`, as far as it reads batches, and ends or repeats them. */
 #include <stddef.h>
 
-#include "producer/verbs/cmd_batch_read.h"
 #include "producer/commands.h"
+#include "producer/verbs/cmd_batch_read.h"
 #include "schema/run_request.h"
 
 #define AT(member)    offsetof(struct client, member)

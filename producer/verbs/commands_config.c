@@ -3,8 +3,8 @@
 #include <limits.h>
 #include <stddef.h>
 
-#include "producer/verbs/cmd_config.h"
 #include "producer/commands.h"
+#include "producer/verbs/cmd_config.h"
 
 // clang-format off
 static const struct opt man_rows[] = {

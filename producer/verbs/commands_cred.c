@@ -2,8 +2,8 @@
 /* `sandfleet cred …`: the agents' credentials. */
 #include <stddef.h>
 
-#include "producer/verbs/cmd_cred.h"
 #include "producer/commands.h"
+#include "producer/verbs/cmd_cred.h"
 #include "schema/run_request.h"
 
 #define AT(member)  offsetof(struct cred, client.member)

@@ -2,9 +2,9 @@
 /* `sandfleet sessions …`, `sandbox …`, `dlq …`, `workers`, `stats`. */
 #include <stddef.h>
 
+#include "producer/commands.h"
 #include "producer/verbs/cmd_fleet.h"
 #include "producer/verbs/cmd_runs.h"
-#include "producer/commands.h"
 #include "schema/sandbox_ask.h"
 
 #define AT(member)    offsetof(struct client, member)

@@ -2,8 +2,8 @@
 /* The rows of `sandfleet keys`. */
 #include <stddef.h>
 
-#include "producer/verbs/cmd_keys.h"
 #include "producer/commands.h"
+#include "producer/verbs/cmd_keys.h"
 #include "schema/api_key.h"
 #include "schema/run_request.h"
 

@@ -2,8 +2,8 @@
 /* `sandfleet runs …`: what was submitted. */
 #include <stddef.h>
 
-#include "producer/verbs/cmd_runs.h"
 #include "producer/commands.h"
+#include "producer/verbs/cmd_runs.h"
 #include "schema/cancel.h"
 #include "schema/run_request.h"
 

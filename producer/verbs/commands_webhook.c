@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 #include "common/keyring.h"
-#include "producer/verbs/cmd_webhook.h"
 #include "producer/commands.h"
+#include "producer/verbs/cmd_webhook.h"
 #include "schema/run_request.h"
 #include "schema/webhook.h"
 

@@ -10,8 +10,8 @@
 #include "common/pg_once.h"
 #include "producer/command.h"
 #include "producer/config/config.h"
-#include "producer/verbs/doctor.h"
 #include "producer/mask.h"
+#include "producer/verbs/doctor.h"
 #include "schema/migrate.h"
 #include "common/banned.h"
 

@@ -8,9 +8,9 @@
 #include "common/json.h"
 #include "producer/api/api_event.h"
 #include "producer/api/api_problem.h"
+#include "producer/api/json_array.h"
 #include "producer/show/batch_progress.h"
 #include "producer/show/field.h"
-#include "producer/api/json_array.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

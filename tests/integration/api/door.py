@@ -120,6 +120,9 @@ class Door:
     def key(self, *words):
         return self.client("keys", "create", *words).strip()
 
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
     def ask(self, method, target, key=None, body=None, headers=None):
         """One request on a connection of its own; body: an object is sent as JSON."""
         headers = dict(headers or {})
@@ -128,7 +131,7 @@ class Door:
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
             headers.setdefault("Content-Type", "application/json")
-        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        conn = self.connect()
         try:
             conn.request(method, target, body, headers)
             answer = conn.getresponse()

@@ -2,8 +2,8 @@
 /* Promise: a call of the API brings its answer or an error that says what to do, with the exit
  * status of its kind; a server that asks for time is asked again, and nothing that must not be
  * done twice is. Proof: a server that expects each request and gives its answer. */
-#include "tests/unit/producer/api_world.h"
 #include "tests/lib/table.h"
+#include "tests/unit/producer/api_world.h"
 
 #include "producer/exit_status.h"
 

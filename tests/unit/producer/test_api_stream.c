@@ -2,8 +2,8 @@
 /* Promise: who follows a run through the API sees each event once and in order, whatever becomes
  * of the connection, and learns of its end. Proof: a server that cuts, repeats, refuses and is
  * away, by script. */
-#include "tests/unit/producer/api_world.h"
 #include "tests/lib/table.h"
+#include "tests/unit/producer/api_world.h"
 
 #include "producer/api/api_event.h"
 #include "producer/api/api_stream.h"

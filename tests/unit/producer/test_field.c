@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: what the API answers is read as people read it, fits the terminal, and cannot drive it.
  * Proof: values as rows, a table of two pages, a page of details. */
-#include "tests/lib/table.h"
 #include "producer/show/field.h"
+#include "tests/lib/table.h"
 
 static const int64_t now_ms = INT64_C(1772359260000); /* 2026-03-01T10:01:00Z */
 

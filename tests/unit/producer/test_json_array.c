@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: a list's elements are passed on as they came. Proof: arrays as rows. */
-#include "tests/lib/table.h"
 #include "producer/api/json_array.h"
+#include "tests/lib/table.h"
 
 static struct row {
     const char *name, *text, *want; /* elements, each in <> */

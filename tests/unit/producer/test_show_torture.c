@@ -5,10 +5,10 @@
 #include "tests/lib/heap.h"
 #include "tests/lib/table.h"
 
+#include "producer/api/sse.h"
 #include "producer/show/batch_progress.h"
 #include "producer/show/field.h"
 #include "producer/show/render.h"
-#include "producer/api/sse.h"
 #include "producer/show/term_text.h"
 #include "tests/unit/producer/claude_lines.h"
 

@@ -4,8 +4,8 @@
  * place and byte for byte. */
 #include <string.h>
 
-#include "tests/lib/table.h"
 #include "producer/api/sse.h"
+#include "tests/lib/table.h"
 
 enum { MAX = 64 };
 

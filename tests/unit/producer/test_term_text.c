@@ -4,8 +4,8 @@
  * others. */
 #include <string.h>
 
-#include "tests/lib/table.h"
 #include "producer/show/term_text.h"
+#include "tests/lib/table.h"
 
 static struct safe_row {
     const char *name, *text, *want;
