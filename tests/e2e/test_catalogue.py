@@ -22,6 +22,7 @@ from fleet import ROOT, Stack, programs  # noqa: E402
 # What standard error says of it; the words of B012 and B013 reach the agent.
 SAYS = {"B001": "empty", "B002": "empty", "B003": "nosuchflag", "B004": "max-attempts", "B005": "max-attempts", "B006": "timeout",
         "B007": "timeout", "B008": "/nonexistent.jsonl", "B009": "directory", "B010": "byte 0", "B011": "run-id", "B013": "--version", "B017": "127.0.0.1:1"}
+PARTS = ("worker-1", "sink", "api", "sandboxd")
 TAKEN = {"B012": b"/cost"}
 
 
@@ -29,21 +30,37 @@ class Catalogue(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stack = cls.enterClassContext(Stack("catalogue", claude=ROOT / "tests/lib/parrot.py"))
+        cls.stack.sandfleet("run", "good")
+        cls.pids = {part: cls.stack.pid(part) for part in PARTS}
+        cls.files = {part: cls.open_files(part) for part in PARTS}
 
-    def tearDown(self):
-        """Whatever was done, the next good one works."""
+    @classmethod
+    def open_files(cls, part):
+        return len(os.listdir(f"/proc/{cls.pids[part]}/fd"))
+
+    def test_z_the_processes_are_as_they_were(self):
+        """And the next good one works."""
         done = self.stack.sandfleet("run", "-o", "json", "good")
         self.assertEqual(json.loads(done.stdout)["data"]["state"], "completed")
+        self.assertEqual({part: self.stack.pid(part) for part in PARTS}, self.pids)
+        for part in PARTS:
+            self.stack.wait(f"files of {part} to be closed", lambda part=part: self.open_files(part) <= self.files[part] + 4)
+            self.assertNotIn("sk-ant-oat01-AAAA", self.stack.log(part))
 
     def requests(self):
-        return len(self.stack.records("runs.interactive"))
+        """By the topic's offsets."""
+        words = ["kcat", "-Q", "-b", self.stack.env["SANDFLEET_BROKERS"]]
+        for partition in range(24):
+            words += ["-t", f"{self.stack.topic('runs.interactive')}:{partition}:-1"]
+        done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
+        return sum(int(line.rsplit(" ", 1)[1]) for line in done.stdout.splitlines())
 
     # --- command lines -----------------------------------------------------------------------
 
     def command(self, row):
         """As a shell gives it; a prompt that is taken is followed to its end."""
         words = [os.fsencode(word) for word in shlex.split(os.fsdecode(row.data))]
-        return subprocess.run([b"sandfleet", *words], env=self.stack.environ(SANDFLEET_ACK_TIMEOUT="5s"), stdin=subprocess.DEVNULL,
+        return subprocess.run([b"sandfleet", *words], env=self.stack.environ(SANDFLEET_ACK_TIMEOUT="3s"), stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=60)
 
     def test_command_lines(self):
@@ -182,6 +199,15 @@ class Catalogue(unittest.TestCase):
                 if name == "B087":
                     self.assertNotIn("AAAA", json.dumps([headers, payload]))
         self.assertLess(self.stack.rss_kib("worker-1"), 200 * 1024)
+
+    def test_run_ids_that_are_none(self):
+        keys = {row.id: str(uuid.uuid4()) for row in catalogue.rows("run_id")}
+        for row in catalogue.rows("run_id"):
+            self.assertEqual(row.expect, "reject")
+            self.put(self.good(row.data.decode()), keys[row.id])
+        for name, key in keys.items():
+            with self.subTest(name):
+                self.assertEqual(self.letter(key)[0]["dlq.reason"], "invalid_run_id")
 
     def put_compressed(self, value, key):
         with tempfile.NamedTemporaryFile() as file:

@@ -6,6 +6,7 @@ just what a row has, and a worker whose memory is looked at."""
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import unittest
@@ -17,6 +18,7 @@ from front import Front  # noqa: E402
 
 RESULT = b'{"type":"result","subtype":"success","is_error":false,"num_turns":1,"result":"done","total_cost_usd":0}\n'
 TOKEN = b"sk-ant-oat01-" + b"B" * 60
+SANITIZED = programs().parent.name in ("asan", "tsan")
 CREATE, START = "POST /v2/sandboxes", "POST /process.Process/Start"
 
 
@@ -34,11 +36,13 @@ class Agent(unittest.TestCase):
         cls.artifacts = cls.stack.dir / "artifacts"
         cls.log = open(cls.stack.dir / "log" / "worker.log", "w+")
         cls.worker = cls.start_worker()
+        cls.stack.sandfleet("run", "good")
+        cls.files = cls.open_files()
         cls.addClassCleanup(lambda: (cls.worker.terminate(), cls.worker.wait(30), cls.log.close()))
 
     @classmethod
     def start_worker(cls):
-        environ = cls.stack.environ(E2B_API_URL=cls.front.url, E2B_SANDBOX_URL=cls.front.url, SANDFLEET_SILENCE_LIMIT="2s",
+        environ = cls.stack.environ(E2B_API_URL=cls.front.url, E2B_SANDBOX_URL=cls.front.url, SANDFLEET_SILENCE_LIMIT="15s" if SANITIZED else "4s",
                                     SANDFLEET_DRAIN="1s", SANDFLEET_ARTIFACTS=str(cls.artifacts))
         return subprocess.Popen([programs() / "sandfleet-worker"], env=environ, stdin=subprocess.DEVNULL, stderr=cls.log)
 
@@ -88,7 +92,7 @@ class Agent(unittest.TestCase):
         self.assertEqual((run["outcome"], kind, data["truncated"]), ("no_result", "text", True))
         self.assertIn(len(row.data), data.values())
         self.assertLess(len(json.dumps(data)), 1 << 20)
-        if programs().parent.name != "asan":
+        if not SANITIZED:
             self.assertLess(self.rss_kib() - before, 8 * 1024)
         self.assertTrue([path for path in self.artifacts.rglob("*") if path.is_file() and path.stat().st_size >= n], "it is not kept whole")
 
@@ -204,6 +208,16 @@ class Agent(unittest.TestCase):
         run = self.run_of(*numbered, step(RESULT))
         self.assertEqual((run["state"], run["attempt"], self.front.rules), ("completed", 1, []))
         self.assertEqual([data["native"].get("n") for _, data in self.lines(run)], [*range(50), None])
+
+    @classmethod
+    def open_files(cls):
+        return len(os.listdir(f"/proc/{cls.worker.pid}/fd"))
+
+    def test_Y_the_worker_is_as_it_was(self):
+        self.assertIsNone(self.worker.poll())
+        self.stack.wait("its files to be closed", lambda: self.open_files() <= self.files + 4)
+        self.log.flush()
+        self.assertNotIn(TOKEN.decode(), open(self.log.name).read())
 
     def test_Z_B112_a_key_that_is_refused(self):
         """Last of all, as the worker goes: docs/adr/0032."""
