@@ -8,7 +8,8 @@
 #define STAMP(of) "to_char(" of " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
 /* The sink's rows and its position move in one transaction: one snapshot has both. An endpoint is told
- * of what ended a while before it was made, too: the clocks are two machines'. */
+ * of what ended a while before it was made, too: the clocks are two machines'. The outcome alone is as
+ * long as the topic has it. */
 const char sql_make[] =
     "WITH woken AS (SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[])"
     "               AS w (run_id, partition, \"offset\")),"
@@ -22,7 +23,7 @@ const char sql_make[] =
     "                 json_build_object('type', 'sandfleet.run.' || r.state,"
     "                     'timestamp', " STAMP("r.at") ","
     "                     'data', json_build_object('run_id', r.run_id, 'tenant', r.tenant,"
-    "                         'state', r.state, 'outcome', r.outcome, 'batch_id', r.batch_id,"
+    "                         'state', r.state, 'outcome', left(r.outcome, 128), 'batch_id', r.batch_id,"
     "                         'custom_id', r.custom_id, 'session_id', r.session_id,"
     "                         'attempt', r.attempt, 'cost_usd', r.cost_usd,"
     "                         'created_at', " STAMP("r.created_at") ", 'ended_at', " STAMP("r.at") ","

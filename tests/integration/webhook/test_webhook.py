@@ -215,6 +215,16 @@ class Webhook(unittest.TestCase):
         self.assertEqual(len(self.lab.row("SELECT 1 FROM webhook.deliveries JOIN webhook.endpoints USING (endpoint_id)"
                                           " WHERE tenant = 'w'")), 3)
 
+    def test_a_body_is_small_whatever_the_topic_says(self):
+        """Also where somebody else than a worker writes there: what is too long is cut, and blocks nobody."""
+        self.lab.add("big", "/big")
+        long = {"state": "completed", "outcome": "z" * 50000, "attempts": 1, "cost_usd": 1e5, "result": "y" * 500000}
+        run = new_run()
+        self.lab.produce(event(run, "big", "run.completed", data=long), words=("-p", "0"))
+        self.assertEqual(self.ended("big", run, "big")["outcome"], "delivered")
+        (got,) = self.lab.receiver.of("/big")
+        self.assertLess(len(got.body), 20000)
+
     def test_over_tls(self):
         """To who has a certificate of an authority that is trusted, and to nobody else."""
         self.lab.add("t", "/tls", "--url", self.lab.trusted.url("/tls"))
@@ -450,6 +460,8 @@ class Webhook(unittest.TestCase):
         (got,) = self.lab.came("/master", 1)
         self.assertTrue(by_secret(got, secret))
         self.lab.stop(hooks)
+        for p in self.lab.processes:
+            self.assertNotRegex(p.log.read_text(), "whsec_|whsk_")
 
 
 if __name__ == "__main__":
