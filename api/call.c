@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "api/api_internal.h"
+#include "api/audit.h"
 #include "api/auth/auth.h"
 #include "api/auth/cors.h"
 #include "api/live/wait.h"
@@ -41,6 +42,7 @@ static void on_gone(struct http_request *r)
 
     seen_request(c->api->metrics, c->route, http_answer_status(r), c->began_us,
                  http_answer_streams(r));
+    audit_answered(c, http_answer_status(r));
     c->http = NULL;
     call_drop(c);
 }

@@ -38,12 +38,13 @@ struct call {
     char id[UUID_TEXT];             /* X-Request-Id */
     struct principal who;
 
-    int ok_status;                   /* of call_json_row(); 0: 200 */
-    void *state;                     /* the handler's own */
-    void (*release)(struct call *c); /* NULL or: frees it, when nothing refers to the call */
-    struct waiter *waiter;           /* wait.h's */
-    size_t refs;                     /* private from here on */
-    size_t body;                     /* of api->bodies */
+    char made[RUN_NAME_MAX_BYTES + 1]; /* what it made, for the audit; "": see param */
+    int ok_status;                     /* of call_json_row(); 0: 200 */
+    void *state;                       /* the handler's own */
+    void (*release)(struct call *c);   /* NULL or: frees it, when nothing refers to the call */
+    struct waiter *waiter;             /* wait.h's */
+    size_t refs;                       /* private from here on */
+    size_t body;                       /* of api->bodies */
     int64_t began_us;
     char *params_text;
     pg_fn on_result;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api_internal.h"
+#include "api/audit.h"
 #include "common/json.h"
 #include "common/banned.h"
 
@@ -209,6 +210,22 @@ static void on_result(void *ctx, PGresult *res, const struct err *e)
     call_drop(q.c);
 }
 
+/* What changes something says in the same transaction who does it. */
+static enum err_code ask(struct pg *db, const struct question *q, const struct pg_cmd *cmd,
+                         struct err *err)
+{
+    AUTO_BUF before = BUF_INIT(4 * AUDIT_MAX_BYTES);
+    struct pg_cmd told = *cmd;
+
+    if (audit_wanted(q->c)) {
+        audit_before(q->c, &before);
+        told.before = before.p;
+    }
+    if (before.rc != ERR_OK)
+        return err_set(err, before.rc, "who asks");
+    return pg_send(db, &told, on_result, (void *)(uintptr_t)q, err);
+}
+
 void call_query(struct call *c, const struct pg_cmd *cmd, pg_fn fn)
 {
     struct pg *db = api_db(c->api);
@@ -223,7 +240,7 @@ void call_query(struct call *c, const struct pg_cmd *cmd, pg_fn fn)
     }
     *q = (struct question){c, fn};
     call_keep(c);
-    if (pg_send(db, cmd, on_result, q, &err) == ERR_OK)
+    if (ask(db, q, cmd, &err) == ERR_OK)
         return;
     free(q);
     call_failed(c, &err);

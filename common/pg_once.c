@@ -9,6 +9,13 @@ static void quiet(void *ctx, const PGresult *res) /* notices are not for people 
     (void)res;
 }
 
+static const char *first;
+
+void pg_once_first(const char *sql)
+{
+    first = sql;
+}
+
 enum err_code pg_once_open(const char *conninfo, const char *name, PGconn **out, struct err *err)
 {
     /* what stands before conninfo are defaults */
@@ -22,7 +29,8 @@ enum err_code pg_once_open(const char *conninfo, const char *name, PGconn **out,
         return err_wrap(err, "cannot connect to the database");
     }
     PQsetNoticeReceiver(*out, quiet, NULL);
-    return ERR_OK;
+    AUTO_RES *res = NULL;
+    return first ? pg_once(*out, first, 0, NULL, &res, err) : ERR_OK;
 }
 
 enum err_code pg_once(PGconn *conn, const char *sql, int n, const char *const *v, PGresult **out,

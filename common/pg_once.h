@@ -8,6 +8,8 @@
 /* *out is yours, also on failure: PQfinish. Ten seconds to connect at most. */
 enum err_code pg_once_open(const char *conninfo, const char *name, PGconn **out,
                            struct err *err) MUST_USE;
+/* A statement that each connection opened from here on begins with; borrowed, NULL: none. */
+void pg_once_first(const char *sql);
 /* *out is yours, also on failure: PQclear. Without parameters, several statements may come. */
 enum err_code pg_once(PGconn *conn, const char *sql, int n, const char *const *v, PGresult **out,
                       struct err *err) MUST_USE;

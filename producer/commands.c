@@ -14,6 +14,7 @@ const struct command_group command_groups[] = {
     {"dlq", "What was refused", {&commands_dlq}},
     {"limits", "What may run at once", {&commands_limits}},
     {"keys", "Who may come in by the HTTP door", {&commands_keys}},
+    {"audit", "Who did what", {&commands_audit}},
     {"cred", "Credentials of the agents", {&commands_cred}},
     {"webhook", "Who is told that runs ended", {&commands_webhook}},
     {"setup", "The installation", {&commands_doctor, &commands_setup}},

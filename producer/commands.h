@@ -12,7 +12,7 @@
 extern const struct command_list commands_config, commands_batch_file, commands_batch_read,
     commands_sessions, commands_sandbox, commands_dlq, commands_fleet;
 extern const struct command_list commands_doctor;
-extern const struct command_list commands_keys;
+extern const struct command_list commands_keys, commands_audit;
 extern const struct command_list commands_limits;
 extern const struct command_list commands_run;
 extern const struct command_list commands_runs;

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/secret.h"
 #include "common/std_fds.h"
+#include "producer/audit.h"
 #include "producer/client.h"
 #include "producer/command.h"
 #include "producer/config/config.h"
@@ -49,7 +50,10 @@ static int run_parsed(const struct command *c, struct client *settings, int n_wo
                 argv[1 + c->max_words], c->max_words == 1 ? "; quote the prompt" : "");
         return client_fail(&err);
     }
-    return c->run(settings, n_words, argv + 1);
+    audit_command(c, n_words, argv + 1);
+    int status = c->run(settings, n_words, argv + 1);
+    audit_done();
+    return status;
 }
 
 /* A flag's value, else the variable's; NULL: neither is set. */

@@ -9,7 +9,7 @@
 #include <libpq-fe.h>
 
 #include "common/clock.h"
-#include "common/pg.h"
+#include "common/pg_once.h"
 #include "schema/migrate.h"
 #include "common/banned.h"
 
@@ -57,40 +57,14 @@ const char *cancel_found_name(enum cancel_found f)
 
 /* --- libpq, blocking ---------------------------------------------------------- */
 
-static void conn_done(PGconn **c)
-{
-    PQfinish(*c);
-}
-#define AUTO_CONN AUTO(conn_done) PGconn
-
-static void res_done(PGresult **r)
-{
-    PQclear(*r);
-}
-#define AUTO_RES AUTO(res_done) PGresult
-
-static enum err_code query(PGconn *conn, const char *sql, int n, const char *const *v,
-                           PGresult **out, struct err *err)
-{
-    *out = PQexecParams(conn, sql, n, NULL, v, NULL, NULL, 0);
-    return PQresultStatus(*out) == PGRES_TUPLES_OK ? ERR_OK : pg_error(*out, conn, err);
-}
-
 static enum err_code connect_to(const char *conninfo, PGconn **out, struct err *err)
 {
-    static const char *const names[] = {"connect_timeout", "dbname", "fallback_application_name",
-                                        NULL};
-    const char *const values[] = {"10", conninfo, "sandfleet cancel", NULL};
     AUTO_RES *res = NULL;
+    enum err_code rc = pg_once_open(conninfo, "sandfleet cancel", out, err);
 
-    *out = PQconnectdbParams(names, values, 1);
-    if (PQstatus(*out) != CONNECTION_OK) {
-        (void)pg_error(NULL, *out, err);
-        return err_wrap(err, "cannot connect to the database");
-    }
-    if (query(*out, migrate_version_sql, 0, NULL, &res, err) != ERR_OK)
-        return err->code;
-    return migrate_judge(pg_int(res, 0, 0), err);
+    if (rc == ERR_OK)
+        rc = pg_once(*out, migrate_version_sql, 0, NULL, &res, err);
+    return rc == ERR_OK ? migrate_judge(pg_int(res, 0, 0), err) : rc;
 }
 
 /* --- rows --------------------------------------------------------------------- */
@@ -138,7 +112,7 @@ enum err_code cancel_ask(const struct cancel_want *w, struct cancel_run **out, s
     const char *const v[] = {w->tenant,       ids.p,
                              w->batch_id,     w->force ? "true" : "false",
                              w->requested_by, w->n_runs == 1 && !w->batch_id ? w->run_ids[0] : ""};
-    if (query(conn, cancel_sql, COUNTOF(v), v, &res, err) != ERR_OK)
+    if (pg_once(conn, cancel_sql, COUNTOF(v), v, &res, err) != ERR_OK)
         return err->code;
     *n = (size_t)PQntuples(res);
     *out = calloc(*n + 1, sizeof(**out));
@@ -182,7 +156,7 @@ static enum err_code look(PGconn *conn, const char *tenant, struct cancel_run *r
     if (close_ids(&ids, err) != ERR_OK)
         return err->code;
     const char *const v[] = {tenant, ids.p};
-    if (query(conn, look_sql, COUNTOF(v), v, &res, err) != ERR_OK)
+    if (pg_once(conn, look_sql, COUNTOF(v), v, &res, err) != ERR_OK)
         return err->code;
     for (int row = 0; row < PQntuples(res); row++)
         for (size_t i = 0; i < n; i++)

@@ -168,8 +168,12 @@ void idem_answer(struct call *c, const char *location, struct str text, bool rep
     if (!call_is_open(c))
         return;
     buf_addstr(&body, text);
-    if (location)
+    if (location) {
+        const char *name = strrchr(location, '/');
+
+        (void)snprintf(c->made, sizeof(c->made), "%s", name ? name + 1 : location);
         http_reply_header(c->http, "Location", location);
+    }
     if (replayed)
         http_reply_header(c->http, "Idempotent-Replayed", "true");
     call_json(c, 201, &body);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "producer/audit.h"
 #include "producer/client.h"
 #include "schema/migrate.h"
 #include "schema/retention.h"
@@ -38,7 +39,9 @@ int command_migrate(struct client *c, int n, char **words)
         err_set(&err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
         return client_fail(&err);
     }
-    return migrate_apply(c->database, stdout, &err) == ERR_OK ? 0 : client_fail(&err);
+    bool done = migrate_apply(c->database, stdout, &err) == ERR_OK &&
+                audit_tell(c->database, &err) == ERR_OK;
+    return done ? 0 : client_fail(&err);
 }
 
 int command_retention(struct client *c, int n, char **words)
@@ -51,7 +54,9 @@ int command_retention(struct client *c, int n, char **words)
         err_set(&err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
     else if (c->keep_ms == 0 || c->keep_ms % DAY_MS != 0)
         err_set(&err, ERR_USAGE, "--keep is missing, or not whole days: 90d");
-    else if (retention_apply(c->database, c->keep_ms / DAY_MS, c->dry_run, stdout, &err) == ERR_OK)
+    else if (retention_apply(c->database, c->keep_ms / DAY_MS, c->dry_run, stdout, &err) ==
+                 ERR_OK &&
+             (c->dry_run || audit_tell(c->database, &err) == ERR_OK))
         return 0;
     return client_fail(&err);
 }

@@ -22,6 +22,26 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "schema"))
 import database  # noqa: E402
 
 
+def operations():
+    """(method, path, operationId, permission) of each, read from the contract as it is written."""
+    path = method = name = None
+    for line in (database.ROOT / "schema" / "openapi.yaml").read_text().splitlines():
+        if line == "components:":
+            return
+        if m := re.fullmatch(r"  (/\S+):", line):
+            path = m[1]
+        elif m := re.fullmatch(r"    (get|put|post|delete):", line):
+            method = m[1].upper()
+        elif m := re.fullmatch(r"      operationId: (\w+)", line):
+            name = m[1]
+        elif m := re.fullmatch(r"      x-permission: (\w+)", line):
+            yield method, path, name, m[1]
+
+
+def percent(text):
+    return re.sub(r"[^A-Za-z0-9._~-]", lambda m: f"%{ord(m[0]):02X}", text)
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body

@@ -14,31 +14,11 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "conformance" / "api")]
 import seeds
-from door import Door, database
+from door import Door, operations, percent
 
 NOWHERE = {"run_id": "01950f3c-8a00-7000-8000-00000000dead", "batch_id": "nowhere", "session_id": "nowhere/1",
            "sandbox_id": "sbx-nowhere"}
 BODIES = {"addBatchItems": ("application/x-ndjson", '{"custom_id":"a","prompt":"x"}\n')}
-
-
-def operations():
-    """(method, path, operationId, permission) of each, read from the contract as it is written."""
-    path = method = name = None
-    for line in (database.ROOT / "schema" / "openapi.yaml").read_text().splitlines():
-        if line == "components:":
-            return
-        if m := re.fullmatch(r"  (/\S+):", line):
-            path = m[1]
-        elif m := re.fullmatch(r"    (get|put|post|delete):", line):
-            method = m[1].upper()
-        elif m := re.fullmatch(r"      operationId: (\w+)", line):
-            name = m[1]
-        elif m := re.fullmatch(r"      x-permission: (\w+)", line):
-            yield method, path, name, m[1]
-
-
-def percent(text):
-    return re.sub(r"[^A-Za-z0-9._~-]", lambda m: f"%{ord(m[0]):02X}", text)
 
 
 def ask(door, operation, thing, key, query="", accept=None):

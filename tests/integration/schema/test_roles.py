@@ -46,6 +46,7 @@ fleet.superseded            -      SIUD  S     S      -
 fleet.tool_usage            -      S     S     S      -
 fleet.usage                 -      SIUD  S     S      -
 door.accepted               -      -     SIUD  -      -
+door.audit                  -      -     -     S      -
 door.batches                -      -     SIUD  -      -
 door.idempotency            -      -     SIUD  -      -
 door.runs                   -      -     S     -      -
