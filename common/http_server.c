@@ -198,7 +198,7 @@ static void tell_late(const struct guest *g)
                                        "Content-Length: 0\r\n\r\n");
     const struct exchange *x = g->exchange;
 
-    if (x && !x->response && !x->stream && !x->dispatched && !x->suspended)
+    if (x && !x->server->by_tls && !x->response && !x->stream && !x->dispatched && !x->suspended)
         (void)send(g->fd, late.p, late.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -30,7 +30,7 @@ struct http_request {          /* from its headers to the last byte of its answe
 };
 
 struct http_server_opts {
-    int listen_fd; /* taken, on failure, too */
+    int listen_fd;              /* taken, on failure, too */
     const struct http_tls *tls; /* NULL: plain HTTP. Read by http_server_new(), then yours again */
     void *app;
     /* The headers are there, the body is not: says what becomes of it, or answers. */
@@ -42,8 +42,8 @@ struct http_server_opts {
     size_t connections; /* at once, others wait to be accepted */
     size_t headers_max; /* bytes of a request's line and headers, and of what an answer keeps */
     int64_t idle_ms;    /* a connection without a byte, in whole seconds */
-    int64_t life_ms;    /* from a request's first byte to its answer's last, and between two; a body
-                           that    is not there by then is answered an empty 408 */
+    int64_t life_ms;    /* from a request's first byte to its answer's last, and between two */
+    /* A body that is not there by then is answered an empty 408; by TLS it is cut. */
 };
 
 enum err_code http_server_new(struct loop *l, const struct http_server_opts *opts,

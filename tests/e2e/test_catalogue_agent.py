@@ -116,7 +116,7 @@ class Agent(unittest.TestCase):
         run = self.run_of(step(b'{"type":"x"}\n'))
         self.assertEqual((run["state"], run["outcome"]), (catalogue.row("B108").reason, "no_result"))
 
-    def test_B109_B110_cut_between_two_chunks(self):
+    def test_B109_and_B110_cut_between_two_chunks(self):
         line = b'{"type":"x","t":"' + TOKEN + b'","c":"\xe2\x82\xac"}\n'
         at, euro = line.index(b"BBBB") + 5, line.index(b"\xe2") + 1
         run = self.run_of(step(line[:at]), step(line[at:euro], 1, 200), step(line[euro:], 1, 200), step(RESULT))
@@ -217,7 +217,8 @@ class Agent(unittest.TestCase):
         self.assertIsNone(self.worker.poll())
         self.stack.wait("its files to be closed", lambda: self.open_files() <= self.files + 4)
         self.log.flush()
-        self.assertNotIn(TOKEN.decode(), open(self.log.name).read())
+        with open(self.log.name) as log:
+            self.assertNotIn(TOKEN.decode(), log.read())
 
     def test_Z_B112_a_key_that_is_refused(self):
         """Last of all, as the worker goes: docs/adr/0032."""

@@ -42,7 +42,7 @@ class Tls(unittest.TestCase):
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         cls.cert, cls.key = certify(cls.folder, "ours")
         cls.other_cert, cls.other_key = certify(cls.folder, "other")
-        cls.door = cls.enterClassContext(TlsDoor(cls.cert, cls.key, "--heartbeat", "100ms"))
+        cls.door = cls.enterClassContext(TlsDoor(cls.cert, cls.key, "--heartbeat", "100ms", "--request-timeout", "3s"))
         cls.token = cls.door.key()
 
     def versions(self, lowest, highest):
@@ -77,6 +77,19 @@ class Tls(unittest.TestCase):
             line = answer.readline()
             self.assertTrue(line, "the stream ended")
             beats += line.startswith(b":")
+
+    def test_a_body_that_does_not_come(self):
+        """It is cut; nothing in the clear stands in its place."""
+        conn = self.door.connect()
+        conn.connect()
+        self.addCleanup(conn.close)
+        conn.sock.settimeout(20)
+        conn.sock.sendall(b"POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nContent-Type: application/json\r\n"
+                          b"Authorization: Bearer " + self.token.encode() + b"\r\n\r\n{")
+        try:
+            self.assertEqual(conn.sock.recv(1024), b"")
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
+            pass
 
     def test_versions(self):
         self.assertEqual(self.versions(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2), ("TLSv1.2", 200))
@@ -114,7 +127,7 @@ class Tls(unittest.TestCase):
                                         (self.cert, open_key, 78, "open.key"), (self.folder / "none", self.key, 78, "cannot read"),
                                         (self.cert, None, 2, "--tls-key is missing")):
             words = ["--tls-cert", cert] + (["--tls-key", key] if key else [])
-            done = subprocess.run([database.BIN / "sandfleet-api", "--listen", "127.0.0.1:0", *words], env=self.door.environ(),
+            done = subprocess.run([database.BIN / "sandfleet-api", "--listen", "127.0.0.1:0", *words], env=self.door.environ("api"),
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, status, (word, done.stderr))
             self.assertIn(word, done.stderr)
