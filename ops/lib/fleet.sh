@@ -182,12 +182,12 @@ webhook_words() {
 
 webhook_digest() {
     webhook_words
-    fleet_digest "${WORDS[@]}"
+    DB_ROLE=webhook fleet_digest "${WORDS[@]}"
 }
 
 webhook_start() {
     webhook_words
-    fleet_start webhook "$1" "${WORDS[@]}"
+    DB_ROLE=webhook fleet_start webhook "$1" "${WORDS[@]}"
 }
 
 webhook_ready() { fleet_ready webhook "$1" webhook; }
