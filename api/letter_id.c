@@ -27,7 +27,7 @@ bool letter_id_parse(struct str text, struct letter_id *out)
 {
     if (text.n == 0 || text.n > LETTER_ID_MAX || !take_number(&text, INT64_MAX, out->offset) ||
         !take_number(&text, INT32_MAX, out->partition) || text.n == 0 ||
-        text.n >= sizeof(out->topic))
+        text.n >= sizeof(out->topic) || memchr(text.p, '\0', text.n))
         return false;
     (void)snprintf(out->topic, sizeof(out->topic), STR_FMT, STR_ARG(text));
     return true;
