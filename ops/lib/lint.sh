@@ -39,4 +39,14 @@ lint_python() { (sdk_python "$LINT/requirements.txt") 2>/dev/null; }
 
 lint_openapi() { "$1/bin/python" -B "$LINT/openapi.py" "$ROOT/schema"; }
 
+# The bill of materials of what was just built: lint_sbom TOOLS BIN
+lint_sbom() {
+    local made
+    made=$(mktemp)
+    python3 -B "$ROOT/ops/lib/sbom.py" sandfleet 0 "$2"/sandfleet* >"$made" && (cd "$1" && node "$LINT/sbom.mjs" "$made")
+    local status=$?
+    rm -f "$made"
+    return "$status"
+}
+
 lint_asyncapi() { (cd "$1" && node "$LINT/asyncapi.mjs" "$ROOT/schema"); }
