@@ -47,7 +47,7 @@ struct client {
     bool force;
     char *requested_by;
     /* retention */
-    int64_t keep_ms;
+    int64_t keep_ms, keep_audit_ms;
     bool dry_run;
     /* events */
     int64_t since, limit;

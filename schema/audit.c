@@ -78,3 +78,26 @@ enum err_code audit_list(const char *conninfo, const struct audit_filter *f, boo
     buf_adds(out, json ? "]\n" : "");
     return out->rc == ERR_OK ? ERR_OK : err_set(err, out->rc, "the audit log");
 }
+
+/* $1 ms $2 only count */
+static const char drop_sql[] =
+    "WITH old AS (SELECT request_id FROM door.audit"
+    " WHERE at < clock_timestamp() - $1::bigint * interval '1 ms'),"
+    " gone AS (DELETE FROM door.audit WHERE NOT $2::bool AND request_id IN (TABLE old))"
+    " SELECT count(*) FROM old";
+
+enum err_code audit_drop(const char *conninfo, int64_t keep_ms, bool dry_run, int64_t *dropped,
+                         struct err *err)
+{
+    char keep[NUMBER_TEXT];
+    const char *const v[] = {keep, dry_run ? "true" : "false"};
+    AUTO_CONN *conn = NULL;
+    AUTO_RES *res = NULL;
+    enum err_code rc = pg_once_open(conninfo, "sandfleet retention", &conn, err);
+
+    (void)snprintf(keep, sizeof(keep), "%" PRId64, keep_ms);
+    if (rc == ERR_OK)
+        rc = pg_once(conn, drop_sql, COUNTOF(v), v, &res, err);
+    *dropped = rc == ERR_OK ? pg_int(res, 0, 0) : 0;
+    return rc;
+}

@@ -18,4 +18,8 @@ struct audit_filter { /* NULL, 0: any */
 enum err_code audit_list(const char *conninfo, const struct audit_filter *f, bool json,
                          struct buf *out, struct err *err) MUST_USE;
 
+/* Removes what is older; the owner's work. dry_run: only counts it. */
+enum err_code audit_drop(const char *conninfo, int64_t keep_ms, bool dry_run, int64_t *dropped,
+                         struct err *err) MUST_USE;
+
 #endif

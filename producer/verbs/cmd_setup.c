@@ -6,6 +6,7 @@
 
 #include "producer/audit.h"
 #include "producer/client.h"
+#include "schema/audit.h"
 #include "schema/migrate.h"
 #include "schema/retention.h"
 #include "common/banned.h"
@@ -44,6 +45,19 @@ int command_migrate(struct client *c, int n, char **words)
     return done ? 0 : client_fail(&err);
 }
 
+static bool drop_audit(const struct client *c, struct err *err)
+{
+    int64_t dropped = 0;
+
+    if (c->keep_audit_ms == 0)
+        return true;
+    if (audit_drop(c->database, c->keep_audit_ms, c->dry_run, &dropped, err) != ERR_OK)
+        return false;
+    printf("%s %lld rows of door.audit\n", c->dry_run ? "would drop" : "dropped",
+           (long long)dropped);
+    return true;
+}
+
 int command_retention(struct client *c, int n, char **words)
 {
     struct err err = ERR_INIT;
@@ -56,7 +70,7 @@ int command_retention(struct client *c, int n, char **words)
         err_set(&err, ERR_USAGE, "--keep is missing, or not whole days: 90d");
     else if (retention_apply(c->database, c->keep_ms / DAY_MS, c->dry_run, stdout, &err) ==
                  ERR_OK &&
-             (c->dry_run || audit_tell(c->database, &err) == ERR_OK))
+             drop_audit(c, &err) && (c->dry_run || audit_tell(c->database, &err) == ERR_OK))
         return 0;
     return client_fail(&err);
 }

@@ -10,6 +10,7 @@
 
 // clang-format off
 static const struct opt retention_rows[] = {
+    {"keep-audit", 0, OPT_MS, AT(keep_audit_ms), NULL, DAY_MS, 36500 * DAY_MS, OPT_NO_ENV, NULL, "<duration>", "How long it is kept who did what: 400d; for ever when not given."},
     {"keep", 0, OPT_MS, AT(keep_ms), NULL, DAY_MS, 36500 * DAY_MS, OPT_NO_ENV, NULL, "<duration>", "How long events are kept, from the day their run was created: 90d."},
     {"dry-run", 0, OPT_BOOL, AT(dry_run), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Only tells what would be dropped."},
 };

@@ -125,6 +125,19 @@ def commands_leave_one(door):
                                                capture_output=True, text=True, check=True).stdout
 
 
+def the_owner_alone_lets_old_ones_go(door):
+    door.db.ask("INSERT INTO door.audit (request_id, at, actor_kind, actor, action, outcome) VALUES"
+                " (gen_random_uuid(), now() - interval '500 days', 'client', 'x', 'long ago', 'done')")
+    words = ["retention", "--keep", "90d", "--keep-audit", "400d"]
+    by_client = subprocess.run([database.BIN / "sandfleet", *words], env=door.environ("client"), capture_output=True, text=True, timeout=60)
+    assert by_client.returncode != 0, by_client
+    for more, left, says in ((["--dry-run"], "1", "would drop 1 rows of door.audit"), ([], "0", "dropped 1 rows of door.audit")):
+        done = subprocess.run([database.BIN / "sandfleet", *words, *more], capture_output=True, text=True, timeout=60,
+                              env={**door.environ("client"), "SANDFLEET_DATABASE": door.db.conninfo})
+        assert done.returncode == 0 and says in done.stdout, done
+        assert door.db.ask("SELECT count(*) FROM door.audit WHERE action = 'long ago'") == left
+
+
 def nobody_changes_one(door):
     for role in ("api", "client", "worker", "sink", "webhook"):
         for sql in ("UPDATE door.audit SET actor = 'x'", "DELETE FROM door.audit", "TRUNCATE door.audit",
@@ -154,5 +167,6 @@ if __name__ == "__main__":
         who_is_not_known_or_only_reads_leaves_none(door, reader)
         commands_leave_one(door)
         nobody_changes_one(door)
+        the_owner_alone_lets_old_ones_go(door)
         nothing_secret_is_in_one(door)
         print("audit: one row each, and nobody changes it")
