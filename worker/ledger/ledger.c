@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/log.h"
 #include "worker/ledger/ledger_op.h"
 #include "worker/ledger/ledger_sql.h"
 #include "worker/sandbox/sandbox_life.h"
@@ -164,6 +165,23 @@ struct ledger_op *ledger_hold_credential(struct ledger *l, const struct claim_cr
                          .n = 4,
                          .v = {c->name, num(hold_ms, &n[0]), reason, num(c->generation, &n[1])}};
     return ledger_op_start(l, &cmd, fn, ctx);
+}
+
+static void on_learned(void *ctx, PGresult *res, const struct err *e)
+{
+    (void)ctx, (void)res;
+    if (e->code != ERR_OK)
+        log_event(LOG_WARN, "credential.limits_not_learned", LF_ERR(e));
+}
+
+enum err_code ledger_learn_windows(struct ledger *l, const struct claim_credential *c,
+                                   const char *windows, struct err *err)
+{
+    struct number generation;
+    struct pg_cmd cmd = {.sql = ledger_sql_learn_windows,
+                         .n = 3,
+                         .v = {c->name, windows, num(c->generation, &generation)}};
+    return pg_send(l->pg, &cmd, on_learned, NULL, err);
 }
 
 static const char *park_state(const struct ledger_end *e)

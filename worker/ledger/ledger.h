@@ -100,6 +100,9 @@ struct ledger_op *ledger_hand_out(struct ledger *l, struct ledger_run r, ledger_
 struct ledger_op *ledger_hold_credential(struct ledger *l, const struct claim_credential *c,
                                          int64_t hold_ms, const char *reason, ledger_fn fn,
                                          void *ctx);
+/* What the service told of its limits: limit_windows.h. Once, and nobody waits for it. */
+enum err_code ledger_learn_windows(struct ledger *l, const struct claim_credential *c,
+                                   const char *windows, struct err *err) MUST_USE;
 void ledger_cancel(struct ledger_op *op); /* fn is not called; it may still take effect; NULL ok */
 
 /* --- once: the caller's timer repeats it; fn as in common/pg.h --------------- */

@@ -122,6 +122,15 @@ const char ledger_sql_hold_credential[] =
     " hold_until = greatest(hold_until, now() + $2::bigint * interval '1 ms')"
     " WHERE name = $1 AND generation = $4::int RETURNING name";
 
+/* $1 name $2 windows $3 generation. A sandbox may make up names: there is an end to them. */
+const char ledger_sql_learn_windows[] =
+    "UPDATE ledger.credentials SET windows = windows ||"
+    " (SELECT jsonb_object_agg(key, value || jsonb_build_object('seen_at',"
+    " to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')))"
+    " FROM jsonb_each($2::jsonb))"
+    " WHERE name = $1 AND generation = $3::int"
+    " AND (SELECT count(*) FROM jsonb_object_keys(windows)) < 32";
+
 /* $1 worker $2 host $3 pid $4 version $5 slots $6 master keys[] */
 const char ledger_sql_beat[] =
     "INSERT INTO ledger.workers (worker_id, host, pid, version, slots, key_ids)"

@@ -29,6 +29,7 @@ extern const char ledger_sql_published[];
 extern const char ledger_sql_hand_out[];
 /* credentials */
 extern const char ledger_sql_hold_credential[];
+extern const char ledger_sql_learn_windows[];
 /* cancels; the second returns claims as the takings do */
 extern const char ledger_sql_cancelled[];
 extern const char ledger_sql_end_waiting[];

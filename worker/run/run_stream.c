@@ -5,6 +5,7 @@
 
 #include "common/fault.h"
 #include "common/log.h"
+#include "worker/run/limit_windows.h"
 #include "worker/run/run_internal.h"
 #include "worker/seen/seen.h"
 #include "common/banned.h"
@@ -230,6 +231,19 @@ static bool is_long(const struct capture_line *line, const struct stream_line *k
            line->text.n > (kind->is_json ? LONG_JSON_BYTES : LONG_TEXT_BYTES);
 }
 
+/* For whoever looks at the credentials; nothing waits for it, and the next such line tells anew. */
+static void learn_windows(const struct run *r, struct str line)
+{
+    AUTO_BUF windows = BUF_INIT(LIMIT_WINDOWS_BYTES);
+    struct err err = ERR_INIT;
+
+    if (r->claim.credential->kind == CREDENTIAL_NONE || !limit_windows(line, &windows))
+        return;
+    if (ledger_learn_windows(r->host->ledger, r->claim.credential, windows.p, &err) != ERR_OK)
+        log_event(LOG_WARN, "credential.limits_not_learned",
+                  LF("credential", r->claim.credential->name), LF_ERR(&err));
+}
+
 static void on_line(void *ctx, const struct capture_line *line)
 {
     struct run *r = ctx;
@@ -250,6 +264,8 @@ static void on_line(void *ctx, const struct capture_line *line)
         keep_result(r, line->text);
     if (line->n > r->sent_line)
         publish_line(r, line, &kind, masked);
+    if (kind.type == EVENT_AGENT_RATE_LIMIT)
+        learn_windows(r, line->text);
     fault_pass("line", "published");
     run_stream_moved(r);
 }

@@ -12,6 +12,7 @@
 static const struct row {
     const char *name, *line, *result; /* of an agent that has the first token */
     const char *held;                 /* what the ledger says of it afterwards */
+    const char *windows;              /* and of the service's limits */
 } rows[] = {
     {"a limit is reached",
      "{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"rejected\",\"resetsAt\":'$(("
@@ -19,11 +20,11 @@ static const struct row {
      "+%s) + 7200))',\"rateLimitType\":\"five_hour\"},\"k\":2}",
      "{\"type\":\"result\",\"is_error\":true,\"api_error\":\"usage_limit_reached\","
      "\"api_error_status\":429,\"k\":3}",
-     "a usage_limit 2"},
+     "a usage_limit 2", "five_hour rejected 2"},
     {"a token is refused",
      "{\"type\":\"assistant\",\"error\":\"authentication_failed\",\"api_error_status\":401,\"k\":"
      "2}",
-     "{\"type\":\"result\",\"is_error\":true,\"api_error_status\":401,\"k\":3}", "a auth 0"},
+     "{\"type\":\"result\",\"is_error\":true,\"api_error_status\":401,\"k\":3}", "a auth 0", ""},
 };
 
 #define KEYS "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
@@ -100,6 +101,12 @@ static void another_one_goes_on(void **state)
                 " round(extract(epoch FROM hold_until - now()) / 3600), ',')"
                 " FROM ledger.credentials WHERE hold_until > now()",
                 row->held);
+    cell_expect(&c,
+                "SELECT coalesce(string_agg(w.key || ' ' || (w.value->>'status') || ' ' ||"
+                " round(extract(epoch FROM (w.value->>'resets_at')::timestamptz - now()) / 3600),"
+                " ','), '') FROM ledger.credentials, jsonb_each(windows) AS w WHERE name = 'a'"
+                " AND (w.value->>'seen_at')::timestamptz <= now()",
+                row->windows);
     cell_close(&c);
 }
 

@@ -81,6 +81,21 @@ static void the_next_secret_is_not_held_for_the_last(void **state)
     assert_int_equal(ROWS(ledger_sql_hold_credential, "a", "3600000", "auth", "2"), 1);
 }
 
+static void the_service_s_limits_are_kept(void **state)
+{
+    (void)state;
+    run_sql(db.conn, "UPDATE ledger.credentials SET windows = '{\"x\": {\"status\": \"old\"}}'");
+    assert_int_equal(ROWS(ledger_sql_learn_windows, "a", "{\"y\":{\"status\":\"new\"}}", "1"), 0);
+    assert_string_equal(
+        value("SELECT string_agg(key || ' ' || (value->>'status'), ',' ORDER BY key) FROM"
+              " ledger.credentials, jsonb_each(windows) WHERE name = 'a'"),
+        "x old,y new");
+    ROWS(ledger_sql_learn_windows, "a", "{\"y\":{\"status\":\"late\"}}",
+         "7"); /* an earlier secret's */
+    assert_string_equal(
+        value("SELECT windows->'y'->>'status' FROM ledger.credentials WHERE name = 'a'"), "new");
+}
+
 /* What a run that is taken over has is what it began with. */
 static void who_takes_over_gets_the_secret_that_the_run_has(void **state)
 {
@@ -178,6 +193,7 @@ int main(void)
         TEST(one_that_is_held_is_passed_over),
         TEST(the_longer_of_two_holds_stays),
         TEST(the_next_secret_is_not_held_for_the_last),
+        TEST(the_service_s_limits_are_kept),
         TEST(who_takes_over_gets_the_secret_that_the_run_has),
         TEST(a_disabled_one_is_passed_over),
         TEST(another_tenant_s_is_as_good_as_none),
