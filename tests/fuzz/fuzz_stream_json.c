@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "worker/run/limit_windows.h"
 #include "worker/run/outcome.h"
 #include "worker/run/stream_json.h"
 #include "worker/run/watchdog.h"
@@ -22,6 +23,19 @@ static void check_data(char *line, size_t n, const struct stream_line *kind)
     assert(stream_json_data(line, n, kind, 1, 2, (int64_t)n, 0, &out, &err) == ERR_OK);
     assert(json_scan(buf_str(&out), NULL, 0, &scan, &err) == ERR_OK);
     assert(scan.is_object && scan.unsafe == 0);
+}
+
+/* As Postgres gets it. */
+static void check_windows(struct str line)
+{
+    AUTO_BUF out = BUF_INIT(LIMIT_WINDOWS_BYTES);
+    struct json_scan scan;
+    struct err err;
+
+    if (!limit_windows(line, &out))
+        return;
+    assert(json_scan(buf_str(&out), NULL, 0, &scan, &err) == ERR_OK);
+    assert(scan.is_object && scan.n_members <= LIMIT_WINDOWS_MAX && scan.unsafe == 0);
 }
 
 static void check_watchdog(const struct stream_state *st, const struct stream_line *kind)
@@ -51,6 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(st.lines == 1 && st.cost_usd >= 0 && st.input_tokens >= 0 && st.output_tokens >= 0);
     assert(outcome_of_exit(&st, 1, (struct str){line, size}) < OUTCOMES);
     check_watchdog(&st, &kind);
+    if (kind.type == EVENT_AGENT_RATE_LIMIT)
+        check_windows((struct str){line, size});
     stream_json_render((struct str){line, size}, &kind, &seen);
     check_data(line, size, &kind);
     free(line);
