@@ -5,6 +5,7 @@ Each program, and each of Debian's packages that one of its shared libraries com
 library's digest. Same programs and packages, same text: SOURCE_DATE_EPOCH is the time in it.
 """
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ def digest(path):
     return [{"alg": "SHA-256", "content": hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()}]
 
 
+@functools.cache
 def needed(path):
     """The names of the libraries that a file itself asks for."""
     return re.findall(r"\(NEEDED\).*\[(.+)\]", said("readelf", "-d", "-W", path))
@@ -33,6 +35,7 @@ def found(program):
     return dict(re.findall(r"(\S+) => (/\S+)", said("ldd", program)))
 
 
+@functools.cache
 def package_of(path):
     """Debian's name of what the file came with; the loader may know it by a path before /usr was merged."""
     real = os.path.realpath(path)
@@ -43,6 +46,7 @@ def package_of(path):
     raise SystemExit(f"error: {path} is of no package")
 
 
+@functools.cache
 def describe(package):
     form = "${Package}\\t${Version}\\t${Architecture}\\t${Maintainer}\\t${binary:Summary}"
     name, version, arch, maintainer, summary = said("dpkg-query", "-W", "-f", form, package).split("\t")
