@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api_internal.h"
+#include "api/audit.h"
 #include "api/auth/keys.h"
 #include "api/intake/note.h"
 #include "api/intake/purge.h"
@@ -44,7 +45,8 @@ static void on_drain(void *ctx)
 {
     struct api *a = ctx;
 
-    bool idle = http_server_connections(a->server) == 0 && notes_idle(a->notes);
+    bool idle =
+        http_server_connections(a->server) == 0 && notes_idle(a->notes) && audits_idle(a->audits);
 
     if (idle || loop_now_ms(a->loop) >= a->stop_by_ms)
         loop_stop(a->loop);
@@ -182,9 +184,10 @@ static enum err_code start(struct api *a, struct err *err)
         return err->code;
     a->drain = timer_new(a->loop, on_drain, a);
     a->notes = notes_new(a);
+    a->audits = audits_new(a);
     a->purge = purge_new(a);
     a->metrics = seen_new();
-    if (!a->drain || !a->notes || !a->purge || !a->metrics)
+    if (!a->drain || !a->notes || !a->audits || !a->purge || !a->metrics)
         return err_set(err, ERR_NOMEM, "the API");
     if (open_door(a, url, err) != ERR_OK)
         return err->code;
@@ -204,6 +207,7 @@ static void release(struct api *a)
     producer_free(a->producer);
     keys_free(a->keys);
     notes_free(a->notes);
+    audits_free(a->audits);
     for (size_t i = 0; i < a->n_db; i++)
         pg_free(a->db[i]);
     purge_free(a->purge);

@@ -39,6 +39,7 @@ struct api {
     struct producer *producer;
     struct intake_waiters waiters; /* for room in its queue */
     struct notes *notes;
+    struct audits *audits;
     struct purge *purge;
     struct http_server *server;
     struct timer *drain;

@@ -2,14 +2,21 @@
 #include "api/audit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "api/api_internal.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/banned.h"
 
-enum { STATUS_TEXT = 16 };
+enum {
+    STATUS_TEXT = 16,
+    OUTCOME_ROOM = 64,
+    AT_ONCE = 256, /* rows a statement */
+    WAITING_BYTES = 8 << 20
+};
 
 bool audit_wanted(const struct call *c)
 {
@@ -48,44 +55,148 @@ void audit_before(const struct call *c, struct buf *out)
         out->rc = told.rc;
 }
 
-static void lost(const struct call *c, const char *status, const char *why)
+/* --- behind the answer ------------------------------------------------------------------- */
+
+struct told { /* {"told":…,"outcome":"201"} */
+    STAILQ_ENTRY(told) link;
+    size_t n;
+    char json[];
+};
+STAILQ_HEAD(told_list, told);
+
+struct audits {
+    struct api *api;
+    struct timer *timer;
+    struct told_list waiting, flying;
+    size_t bytes; /* of both */
+};
+
+static void lost(const char *row, const char *why)
 {
-    log_event(LOG_WARN, "audit.not_stored", LF("request", c->id), LF("tenant", c->who.tenant),
-              LF("key", c->who.key_id), LF("method", c->route->method), LF("route", c->route->path),
-              LF("outcome", status), LF("why", why));
+    log_event(LOG_WARN, "audit.not_stored", LF("row", row), LF("why", why));
+}
+
+/* why NULL: they are stored. */
+static void end_flight(struct audits *t, const char *why)
+{
+    struct told *e;
+
+    while ((e = STAILQ_FIRST(&t->flying))) {
+        STAILQ_REMOVE_HEAD(&t->flying, link);
+        t->bytes -= e->n;
+        if (why)
+            lost(e->json, why);
+        free(e);
+    }
+    if (!STAILQ_EMPTY(&t->waiting))
+        timer_start(t->timer, 0);
 }
 
 static void on_stored(void *ctx, PGresult *res, const struct err *e)
 {
-    struct call *c = ctx;
-
     (void)res;
-    if (e->code != ERR_OK)
-        lost(c, "", e->msg);
-    call_drop(c);
+    end_flight(ctx, e->code != ERR_OK ? e->msg : NULL);
+}
+
+static void gather(struct audits *t, struct buf *out)
+{
+    struct told *e;
+
+    for (size_t n = 0; n < AT_ONCE && (e = STAILQ_FIRST(&t->waiting)); n++) {
+        STAILQ_REMOVE_HEAD(&t->waiting, link);
+        STAILQ_INSERT_TAIL(&t->flying, e, link);
+        buf_addc(out, n ? ',' : '[');
+        buf_add(out, e->json, e->n);
+    }
+    buf_addc(out, ']');
+}
+
+/* One statement at a time: what comes meanwhile goes together with the next. */
+static void fly(void *ctx)
+{
+    static const char sql[] = "SELECT door.audit_add(x.told, x.outcome)"
+                              " FROM json_to_recordset($1::json) AS x(told json, outcome text)";
+    struct audits *t = ctx;
+    AUTO_BUF rows = BUF_INIT(AT_ONCE * (AUDIT_MAX_BYTES + OUTCOME_ROOM));
+    struct pg *db = api_db(t->api);
+    struct err err = ERR_INIT;
+
+    if (!STAILQ_EMPTY(&t->flying) || STAILQ_EMPTY(&t->waiting))
+        return;
+    gather(t, &rows);
+    const struct pg_cmd cmd = {.sql = sql, .keep = true, .n = 1, .v = {rows.p}};
+    if (rows.rc != ERR_OK)
+        end_flight(t, "out of memory");
+    else if (!db)
+        end_flight(t, "the database is away");
+    else if (pg_send(db, &cmd, on_stored, t, &err) != ERR_OK)
+        end_flight(t, err.msg);
+}
+
+static void add(struct audits *t, struct str row)
+{
+    struct told *e = t->bytes + row.n <= WAITING_BYTES ? malloc(sizeof(*e) + row.n + 1) : NULL;
+
+    if (!e) {
+        lost(row.p, "too many wait for the database");
+        return;
+    }
+    e->n = row.n;
+    memcpy(e->json, row.p, row.n + 1);
+    STAILQ_INSERT_TAIL(&t->waiting, e, link);
+    t->bytes += e->n;
+    if (!timer_pending(t->timer))
+        timer_start(t->timer, 0);
 }
 
 void audit_answered(struct call *c, int status)
 {
-    static const char sql[] = "SELECT door.audit_add($1::json, $2)";
-    AUTO_BUF told = BUF_INIT(AUDIT_MAX_BYTES);
     char outcome[STATUS_TEXT] = "unanswered";
-    struct pg *db = api_db(c->api);
-    struct err err = ERR_INIT;
+    AUTO_BUF row = BUF_INIT(AUDIT_MAX_BYTES + OUTCOME_ROOM);
 
     if (!audit_wanted(c))
         return;
     if (status > 0)
         (void)snprintf(outcome, sizeof(outcome), "%d", status);
-    describe(c, &told);
-    const struct pg_cmd cmd = {.sql = sql, .n = 2, .v = {told.p, outcome}};
-    if (told.rc != ERR_OK || !db) {
-        lost(c, outcome, db ? "out of memory" : "the database is away");
+    buf_adds(&row, "{\"told\":");
+    describe(c, &row);
+    json_kv(&row, "outcome", outcome);
+    buf_addc(&row, '}');
+    if (row.rc == ERR_OK)
+        add(c->api->audits, buf_str(&row));
+    else
+        lost(c->id, "out of memory");
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+struct audits *audits_new(struct api *a)
+{
+    struct audits *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return NULL;
+    t->api = a;
+    STAILQ_INIT(&t->waiting);
+    STAILQ_INIT(&t->flying);
+    t->timer = timer_new(a->loop, fly, t);
+    if (t->timer)
+        return t;
+    free(t);
+    return NULL;
+}
+
+bool audits_idle(const struct audits *t)
+{
+    return STAILQ_EMPTY(&t->waiting) && STAILQ_EMPTY(&t->flying);
+}
+
+void audits_free(struct audits *t)
+{
+    if (!t)
         return;
-    }
-    call_keep(c);
-    if (pg_send(db, &cmd, on_stored, c, &err) == ERR_OK)
-        return;
-    lost(c, outcome, err.msg);
-    call_drop(c);
+    STAILQ_CONCAT(&t->flying, &t->waiting);
+    end_flight(t, "the server is stopping");
+    timer_free(t->timer);
+    free(t);
 }

@@ -15,4 +15,10 @@ void audit_before(const struct call *c, struct buf *out);
  * not take. */
 void audit_answered(struct call *c, int status);
 
+struct audits; /* opaque: what waits to be told */
+
+struct audits *audits_new(struct api *a); /* NULL: no memory */
+bool audits_idle(const struct audits *t);
+void audits_free(struct audits *t); /* NULL is fine; the log has what was not told */
+
 #endif
