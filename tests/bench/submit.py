@@ -7,7 +7,7 @@ validation and ids included; a million lines are submitted in at most 50 MB.
 
 One Kafka, one PostgreSQL, one Redis, all on this machine and at their defaults.
   submit    sandfleet batch submit FILE: all of it checked, then all of it sent (acks=all, idempotent,
-            lz4), a run id and a custom_id a line on standard output
+            not compressed), a run id and a custom_id a line on standard output
   kcat      kcat -P -K: the very records that ours made, keys included, into a topic like it
             (acks=all; not idempotent, not compressed: kcat's defaults)
   kcat lz4  the same with -z lz4
