@@ -60,6 +60,20 @@ bool log_parse_level(struct str s, enum log_level *out)
     return false;
 }
 
+enum err_code log_setup_as(const char *level, const char *format, struct err *err)
+{
+    enum log_level least;
+    bool json = str_is(str_of(format), "json");
+
+    if (!log_parse_level(str_of(level), &least))
+        return err_set(err, ERR_USAGE, "--log-level: '%s' is none of error, warn, info, debug",
+                       level);
+    if (!json && !str_is(str_of(format), "text"))
+        return err_set(err, ERR_USAGE, "--log-format: '%s' is neither text nor json", format);
+    log_setup(least, json ? LOG_JSON : LOG_TEXT, STDERR_FILENO);
+    return ERR_OK;
+}
+
 /* --- text --------------------------------------------------------------------- */
 
 /* U+0080..U+009F: terminals take them as commands. */

@@ -45,6 +45,9 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 void log_setup(enum log_level least, enum log_format format, int fd);
 void log_user_data(bool show);
 bool log_parse_level(struct str s, enum log_level *out); /* "info" */
+/* To standard error, as the options --log-level and --log-format say; ERR_USAGE names the bad one.
+ */
+enum err_code log_setup_as(const char *level, const char *format, struct err *err) MUST_USE;
 uint64_t log_dropped(void);
 
 #endif

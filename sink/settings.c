@@ -2,7 +2,6 @@
 #include "sink/settings.h"
 
 #include <stddef.h>
-#include <unistd.h>
 
 #include "common/log.h"
 
@@ -52,16 +51,8 @@ const size_t settings_n = COUNTOF(settings_rows);
 
 static enum err_code read_log(const struct settings *s, struct err *err)
 {
-    enum log_level level;
-    bool json = str_is(str_of(s->log_format), "json");
-
-    if (!log_parse_level(str_of(s->log_level), &level))
-        return err_set(err, ERR_USAGE, "--log-level: '%s' is none of error, warn, info, debug",
-                       s->log_level);
-    if (!json && !str_is(str_of(s->log_format), "text"))
-        return err_set(err, ERR_USAGE, "--log-format: '%s' is neither text nor json",
-                       s->log_format);
-    log_setup(level, json ? LOG_JSON : LOG_TEXT, STDERR_FILENO);
+    if (log_setup_as(s->log_level, s->log_format, err) != ERR_OK)
+        return err->code;
     log_user_data(s->log_user_data);
     return ERR_OK;
 }

@@ -2,7 +2,6 @@
 #include "webhook/settings.h"
 
 #include <stddef.h>
-#include <unistd.h>
 
 #include "common/keyring.h"
 #include "common/log.h"
@@ -69,21 +68,6 @@ const struct opt settings_rows[] = {
 // clang-format on
 const size_t settings_n = COUNTOF(settings_rows);
 
-static enum err_code read_log(const struct settings *s, struct err *err)
-{
-    enum log_level level;
-    bool json = str_is(str_of(s->log_format), "json");
-
-    if (!log_parse_level(str_of(s->log_level), &level))
-        return err_set(err, ERR_USAGE, "--log-level: '%s' is none of error, warn, info, debug",
-                       s->log_level);
-    if (!json && !str_is(str_of(s->log_format), "text"))
-        return err_set(err, ERR_USAGE, "--log-format: '%s' is neither text nor json",
-                       s->log_format);
-    log_setup(level, json ? LOG_JSON : LOG_TEXT, STDERR_FILENO);
-    return ERR_OK;
-}
-
 static enum err_code check(const struct settings *s, struct err *err)
 {
     struct str url = str_of(s->public_url);
@@ -113,7 +97,7 @@ enum err_code settings_read(struct settings *s, int argc, char **argv, struct er
         rc = check(s, err);
     if (rc == ERR_OK)
         rc = guard_read(&s->guard, &s->allow_nets, err);
-    return rc == ERR_OK ? read_log(s, err) : rc;
+    return rc == ERR_OK ? log_setup_as(s->log_level, s->log_format, err) : rc;
 }
 
 void settings_help(FILE *to)
