@@ -842,6 +842,11 @@ static void v_limit(void)
              "\"resetsAt\":9007199254740991}}");
     say_line("{\"type\":\"result\",\"is_error\":true,\"api_error_status\":429}");
 }
+static void v_near(void)
+{
+    say_line("{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"allowed_warning\","
+             "\"rateLimitType\":\"five_hour\",\"utilization\":0.93}}");
+}
 /* What the agent says when it is interrupted. */
 static void v_int(void)
 {
@@ -942,25 +947,25 @@ static void v_lostit(void)
 }
 
 static const struct verb verbs[] = {
-    {"cancel", v_cancel},     {"force", v_force},       {"aborted", v_aborted},
-    {"killed", v_killed},     {"lostit", v_lostit},     {"ready", v_ready},
-    {"gone", v_gone},         {"full", v_full},         {"away", v_away},
-    {"held", v_held},         {"lost", v_lost},         {"started", v_started},
-    {"init", v_init},         {"text", v_text},         {"result", v_result},
-    {"exit0", v_exit0},       {"ack", v_ack},           {"done", v_done},
-    {"broken", v_broken},     {"lapse", v_lapse},       {"confirm", v_confirm},
-    {"limit", v_limit},       {"new", v_new},           {"mine", v_mine},
-    {"kept", v_kept},         {"warm", v_warm},         {"room", v_room},
-    {"noroom", v_noroom},     {"tick", v_tick},         {"updated", v_updated},
-    {"usurped", v_usurped},   {"badkey", v_badkey},     {"later", v_later},
-    {"int", v_int},           {"tool", v_tool},         {"task", v_task},
-    {"far", v_far},           {"adrift", v_adrift},     {"minefar", v_minefar},
-    {"carried", v_carried},   {"nostore", v_nostore},   {"notthere", v_notthere},
-    {"badtoken", v_badtoken}, {"holding", v_holding},   {"nothold", v_nothold},
-    {"stored", v_stored},     {"unstored", v_unstored}, {"collected", v_collected},
-    {"filled", v_filled},     {"badtar", v_badtar},     {"nourl", v_nourl},
-    {"nobox", v_nobox},       {"flood", v_flood},       {"outrun", v_outrun},
-    {"declined", v_declined},
+    {"cancel", v_cancel},       {"force", v_force},       {"aborted", v_aborted},
+    {"killed", v_killed},       {"lostit", v_lostit},     {"ready", v_ready},
+    {"gone", v_gone},           {"full", v_full},         {"away", v_away},
+    {"held", v_held},           {"lost", v_lost},         {"started", v_started},
+    {"init", v_init},           {"text", v_text},         {"result", v_result},
+    {"exit0", v_exit0},         {"ack", v_ack},           {"done", v_done},
+    {"broken", v_broken},       {"lapse", v_lapse},       {"confirm", v_confirm},
+    {"limit", v_limit},         {"near", v_near},         {"new", v_new},
+    {"mine", v_mine},           {"kept", v_kept},         {"warm", v_warm},
+    {"room", v_room},           {"noroom", v_noroom},     {"tick", v_tick},
+    {"updated", v_updated},     {"usurped", v_usurped},   {"badkey", v_badkey},
+    {"later", v_later},         {"int", v_int},           {"tool", v_tool},
+    {"task", v_task},           {"far", v_far},           {"adrift", v_adrift},
+    {"minefar", v_minefar},     {"carried", v_carried},   {"nostore", v_nostore},
+    {"notthere", v_notthere},   {"badtoken", v_badtoken}, {"holding", v_holding},
+    {"nothold", v_nothold},     {"stored", v_stored},     {"unstored", v_unstored},
+    {"collected", v_collected}, {"filled", v_filled},     {"badtar", v_badtar},
+    {"nourl", v_nourl},         {"nobox", v_nobox},       {"flood", v_flood},
+    {"outrun", v_outrun},       {"declined", v_declined},
 };
 
 static void turn(void)
@@ -1537,6 +1542,12 @@ static struct row rows[] = {
     {"an agent that prints without end is ended, and not tried again",
      .script = TO_AGENT "init flood ack ack held",
      .trace = T_TO_AGENT "line:1 say:attempt.ended say:sandbox.ended close say:run.failed"},
+    {"a limit that is told of is the credential's", .script = TO_AGENT "init near",
+     .trace =
+         T_TO_AGENT "line:1 line:2 learn:default,{\"five_hour\":{\"status\":\"allowed_warning\","
+                    "\"utilization\":0.93}}"},
+    {"and nobody's where there is none", .kind_none = true, .script = TO_AGENT "init near",
+     .trace = T_TO_AGENT "line:1 line:2"},
     {"a limit holds the credential before the run can be taken again",
      .script = TO_AGENT "init limit exit0 ack ack holding held",
      .trace = T_TO_AGENT "line:1 line:2 line:3 say:credential.held hold:default,usage_limit "
