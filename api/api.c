@@ -14,8 +14,8 @@
 #include "api/live/streams.h"
 #include "api/live/wait.h"
 #include "api/seen.h"
-#include "common/http_tls.h"
-#include "common/listen.h"
+#include "common/http/http_tls.h"
+#include "common/http/listen.h"
 #include "common/log.h"
 #include "common/process.h"
 

@@ -6,10 +6,10 @@
 #include "api/intake/intake.h"
 #include "api/route.h"
 #include "api/settings.h"
-#include "common/http_server.h"
-#include "common/kafka.h"
+#include "common/http/http_server.h"
+#include "common/kafka/kafka.h"
 #include "common/loop.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "schema/topics.h"
 
 enum {

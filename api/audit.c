@@ -7,7 +7,7 @@
 #include <sys/queue.h>
 
 #include "api/api_internal.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/log.h"
 #include "common/banned.h"
 

@@ -12,8 +12,8 @@
 
 #include "api/problem.h"
 #include "api/route.h"
-#include "common/http_server.h"
-#include "common/pg.h"
+#include "common/http/http_server.h"
+#include "common/pg/pg.h"
 #include "common/uuid.h"
 #include "schema/api_key.h"
 #include "schema/run_request.h"

@@ -7,7 +7,7 @@
 
 #include "api/api_internal.h"
 #include "api/audit.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum { DETAIL_MAX = 2048, PROBLEM_MAX = 4 * DETAIL_MAX };

@@ -4,7 +4,7 @@
 #include "api/auth/keys.h"
 #include "api/seen.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 extern const char openapi_yaml[]; /* embedded: schema/openapi.yaml */

@@ -3,7 +3,7 @@
 
 #include "api/api.h"
 #include "common/log.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "common/std_fds.h"
 
 #include "common/banned.h"

@@ -2,7 +2,7 @@
 #include "api/problem.h"
 
 #include "common/attrs.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 static const struct row {

@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/utf8.h"
 #include "common/banned.h"
 

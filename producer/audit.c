@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/json.h"
-#include "common/pg_once.h"
+#include "common/json/json.h"
+#include "common/pg/pg_once.h"
 #include "common/uuid.h"
 #include "common/banned.h"
 

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "common/err.h"
-#include "common/kafka.h"
-#include "common/option.h"
+#include "common/kafka/kafka.h"
+#include "common/option/option.h"
 #include "producer/exit_status.h"
 #include "schema/topics.h"
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/option.h"
+#include "common/option/option.h"
 
 struct client;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "common/std_fds.h"
 #include "producer/audit.h"
 #include "producer/client.h"

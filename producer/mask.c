@@ -6,7 +6,7 @@
 
 #include <libpq-fe.h>
 
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "common/banned.h"
 
 bool mask_is_secret_prop(struct str name)

@@ -8,7 +8,7 @@
 
 #include "common/base64.h"
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/envd/files_sign.h"
 
 #include "common/banned.h"

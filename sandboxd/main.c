@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "common/log.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "common/std_fds.h"
 #include "sandboxd/sandboxd.h"
 

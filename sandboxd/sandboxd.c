@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/listen.h"
+#include "common/http/listen.h"
 #include "common/log.h"
 #include "sandboxd/control/life.h"
 #include "sandboxd/envd/process_pump.h"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "sandboxd/envd/connect_rpc_http.h"
 #include "sandboxd/control/idempotency.h"
 #include "sandboxd/control/journal.h"

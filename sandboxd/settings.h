@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "common/err.h"
-#include "common/option.h"
-#include "common/secret.h"
+#include "common/option/option.h"
+#include "common/secret/secret.h"
 #include "sandboxd/sandbox/isolation.h"
 
 struct settings {

@@ -6,8 +6,8 @@
 
 #include <sodium.h>
 
-#include "common/json.h"
-#include "common/pg_once.h"
+#include "common/json/json.h"
+#include "common/pg/pg_once.h"
 #include "schema/api_key.h"
 #include "schema/run_request.h"
 #include "common/banned.h"

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/json.h"
-#include "common/pg_once.h"
+#include "common/json/json.h"
+#include "common/pg/pg_once.h"
 #include "common/banned.h"
 
 enum { NUMBER_TEXT = 24 };

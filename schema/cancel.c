@@ -9,7 +9,7 @@
 #include <libpq-fe.h>
 
 #include "common/clock.h"
-#include "common/pg_once.h"
+#include "common/pg/pg_once.h"
 #include "schema/migrate.h"
 #include "common/banned.h"
 

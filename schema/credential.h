@@ -3,7 +3,7 @@
 #ifndef SANDFLEET_SCHEMA_CREDENTIAL_H
 #define SANDFLEET_SCHEMA_CREDENTIAL_H
 
-#include "common/sealed.h"
+#include "common/secret/sealed.h"
 
 enum { CREDENTIAL_URL_MAX_BYTES = 1024 };
 #define CREDENTIAL_DEFAULT     "default" /* what a request names that names none */

@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-#include "common/pg_once.h"
+#include "common/pg/pg_once.h"
 #include "schema/migrate.h"
 #include "schema/run_request.h"
 #include "common/banned.h"

@@ -19,7 +19,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "common/uuid.h"
 
 enum {

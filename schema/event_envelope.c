@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "common/json_escape.h"
+#include "common/json/json_escape.h"
 #include "common/utf8.h"
 #include "common/banned.h"
 

@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "schema/migrate_list.h"
-#include "common/pg_once.h"
+#include "common/pg/pg_once.h"
 #include "common/banned.h"
 
 enum { CHECKSUM_BYTES = 32, CHECKSUM_TEXT = 2 * CHECKSUM_BYTES + 1 };

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/pg_once.h"
+#include "common/pg/pg_once.h"
 #include "common/banned.h"
 
 enum { TRIES = 5, WAIT_MS = 200, SQL_MAX = 512 };

@@ -9,7 +9,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 enum {
     RUN_REQUEST_VERSION = 1,

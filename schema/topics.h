@@ -7,7 +7,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "schema/run_request.h"
 
 enum topic { TOPIC_INTERACTIVE, TOPIC_BATCH, TOPIC_EVENTS, TOPIC_DLQ, TOPICS };

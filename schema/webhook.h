@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "common/sealed.h"
+#include "common/secret/sealed.h"
 
 enum {
     WEBHOOK_URL_MAX_BYTES = 2048,

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/pg_once.h"
+#include "common/pg/pg_once.h"
 #include "schema/webhook_rows.h"
 #include "common/banned.h"
 

@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 
-#include "common/pg_once.h"
+#include "common/pg/pg_once.h"
 #include "schema/webhook_rows.h"
 #include "common/banned.h"
 

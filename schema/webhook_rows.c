@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-#include "common/pg_once.h"
+#include "common/pg/pg_once.h"
 #include "schema/migrate.h"
 #include "common/banned.h"
 

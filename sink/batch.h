@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "schema/event.h"
 #include "schema/run_request.h"
 #include "schema/topics.h"

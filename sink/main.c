@@ -3,7 +3,7 @@
 
 #include "common/log.h"
 #include "common/std_fds.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 
 #include "sink/settings.h"
 #include "sink/sink.h"

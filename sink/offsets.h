@@ -11,8 +11,8 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/kafka.h"
-#include "common/pg.h"
+#include "common/kafka/kafka.h"
+#include "common/pg/pg.h"
 #include "schema/topics.h"
 
 struct position {

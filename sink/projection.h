@@ -19,7 +19,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "schema/event.h"
 #include "schema/judge.h"
 #include "schema/run_request.h"

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/option.h"
+#include "common/option/option.h"
 
 struct settings {
     char *brokers, *database, *prefix;

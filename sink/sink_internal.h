@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 #include "common/backoff.h"
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "common/loop.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "schema/topics.h"
 #include "sink/batch.h"
 #include "sink/offsets.h"

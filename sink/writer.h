@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "sink/batch.h"
 
 struct writer;

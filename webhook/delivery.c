@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "schema/credential.h"
 #include "schema/webhook.h"
 #include "webhook/sign.h"

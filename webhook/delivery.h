@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-#include "common/http.h"
-#include "common/keyring.h"
-#include "common/pg.h"
+#include "common/http/http.h"
+#include "common/pg/pg.h"
+#include "common/secret/keyring.h"
 #include "webhook/guard.h"
 #include "webhook/verdict.h"
 

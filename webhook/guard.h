@@ -6,7 +6,7 @@
 #define SANDFLEET_WEBHOOK_GUARD_H
 
 #include "common/net.h"
-#include "common/option.h"
+#include "common/option/option.h"
 
 enum { GUARD_NETS = 64 };
 

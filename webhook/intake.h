@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "common/loop.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 
 struct intake; /* opaque */
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/json.h"
-#include "common/listen.h"
+#include "common/http/listen.h"
+#include "common/json/json.h"
 #include "common/log.h"
 #include "common/process.h"
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "common/http_pages.h"
+#include "common/http/http_pages.h"
 #include "common/metrics.h"
 #include "webhook/delivery.h"
 

@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-#include "common/http.h"
-#include "common/keyring.h"
+#include "common/http/http.h"
 #include "common/loop.h"
 #include "common/metrics.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
+#include "common/secret/keyring.h"
 #include "webhook/settings.h"
 
 struct sender; /* opaque */

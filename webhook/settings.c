@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-#include "common/keyring.h"
 #include "common/log.h"
+#include "common/secret/keyring.h"
 
 #include "common/banned.h"
 

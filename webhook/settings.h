@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "common/option.h"
+#include "common/option/option.h"
 #include "webhook/guard.h"
 
 struct settings {

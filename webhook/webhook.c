@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "common/backoff.h"
-#include "common/keyring.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "common/secret/keyring.h"
 #include "schema/migrate.h"
 #include "schema/topics.h"
 #include "webhook/intake.h"

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "common/keyring.h"
+#include "common/secret/keyring.h"
 #include "worker/sandbox/pool.h"
 #include "common/banned.h"
 

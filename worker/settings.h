@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "common/log.h"
-#include "common/option.h"
-#include "common/secret.h"
+#include "common/option/option.h"
+#include "common/secret/secret.h"
 
 struct settings {
     char *brokers, *database, *prefix, *fleet;

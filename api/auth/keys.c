@@ -10,7 +10,7 @@
 
 #include "api/auth/keys_kept.h"
 #include "common/log.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "common/banned.h"
 
 struct waiter {

@@ -5,7 +5,7 @@
 #include "api/api_internal.h"
 #include "api/auth/read_token.h"
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum { ANSWER_MAX = 1024 };

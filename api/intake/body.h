@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "api/problem.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "schema/run_request.h"
 
 enum { BODY_ERRORS_MAX = 32, BODY_POINTER_BYTES = 160 };

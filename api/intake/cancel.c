@@ -8,7 +8,7 @@
 #include "api/api_internal.h"
 #include "api/intake/body.h"
 #include "api/intake/handlers.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "schema/cancel.h"
 #include "common/banned.h"
 

@@ -2,7 +2,7 @@
 #include "api/intake/doc.h"
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 static const char tokens[] = "{\"input_tokens\":0,\"output_tokens\":0,\"cache_read_tokens\":0,"

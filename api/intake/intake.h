@@ -6,7 +6,7 @@
 #include <sys/queue.h>
 
 #include "api/call.h"
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 
 struct intake_waiter { /* for room in Kafka's queue; embedded in its owner */
     LIST_ENTRY(intake_waiter) link;

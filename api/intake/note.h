@@ -10,7 +10,7 @@
 
 #include "common/buf.h"
 #include "common/loop.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "schema/run_request.h"
 
 struct api;

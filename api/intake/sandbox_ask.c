@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "api/api_internal.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum { ANSWER_MAX = 1024 };

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "common/attrs.h"
-#include "common/json.h"
-#include "common/pg.h"
+#include "common/json/json.h"
+#include "common/pg/pg.h"
 #include "common/banned.h"
 
 /* --- JSON ------------------------------------------------------------------------------ */

@@ -9,7 +9,7 @@
 #include "api/live/feed_runs.h"
 #include "common/attrs.h"
 #include "common/log.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "common/uuid.h"
 #include "common/banned.h"
 

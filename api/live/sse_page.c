@@ -5,7 +5,7 @@
 
 #include "api/live/event_row.h"
 #include "api/live/sse_out.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "common/banned.h"
 
 void sse_page_begin(struct sse_page *p, int64_t from)

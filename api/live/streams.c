@@ -11,7 +11,7 @@
 #include "api/live/events_sql.h"
 #include "api/live/feed.h"
 #include "api/live/sse_out.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/log.h"
 #include "common/banned.h"
 

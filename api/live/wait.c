@@ -7,7 +7,7 @@
 #include "api/api_internal.h"
 #include "api/live/feed.h"
 #include "api/reads/batch_json.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum {

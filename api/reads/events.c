@@ -11,7 +11,7 @@
 #include "api/live/sse_out.h"
 #include "api/live/streams.h"
 #include "api/live/wait.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum { ROWS = 100, ROWS_MAX = 1000 };

@@ -10,7 +10,7 @@
 #include "api/reads/cursor.h"
 #include "api/reads/sql.h"
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum { LIMIT_MAX = 200, LIMIT_DEFAULT = 50, FILTERS_MAX = 16, VALUE_MAX = 256, SQL_MAX = 32 << 10 };

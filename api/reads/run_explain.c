@@ -7,7 +7,7 @@
 #include "api/reads/explain.h"
 #include "api/reads/reads.h"
 #include "api/reads/sql.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum { SENTENCE_MAX = 16 << 10 };

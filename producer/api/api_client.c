@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "common/banned.h"
 
 enum {

@@ -4,8 +4,8 @@
 #ifndef SANDFLEET_PRODUCER_API_API_CLIENT_H
 #define SANDFLEET_PRODUCER_API_API_CLIENT_H
 
-#include "common/http.h"
-#include "common/json.h"
+#include "common/http/http.h"
+#include "common/json/json.h"
 #include "common/loop.h"
 #include "producer/api/api_problem.h"
 #include "producer/client.h"

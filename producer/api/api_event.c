@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/api/api_event.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum { MEMBERS = 24 };

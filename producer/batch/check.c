@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 static bool ends_with(struct str s, const char *end)

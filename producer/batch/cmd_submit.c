@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/batch/check.h"
 #include "producer/submitter.h"
 #include "common/banned.h"

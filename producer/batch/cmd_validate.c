@@ -2,7 +2,7 @@
 /* `sandfleet batch validate`: the check that submitting begins with, and all that it finds. */
 #include "producer/batch/check.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 struct report {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/nearest.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "producer/mask.h"
 #include "common/banned.h"
 

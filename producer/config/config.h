@@ -15,7 +15,7 @@
 #ifndef SANDFLEET_PRODUCER_CONFIG_CONFIG_H
 #define SANDFLEET_PRODUCER_CONFIG_CONFIG_H
 
-#include "common/option.h"
+#include "common/option/option.h"
 
 struct config; /* opaque */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/nearest.h"
-#include "common/option_value.h"
+#include "common/option/option_value.h"
 #include "producer/command.h"
 #include "producer/config/config_internal.h"
 #include "producer/mask.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/option_value.h"
+#include "common/option/option_value.h"
 #include "producer/command.h"
 #include "producer/config/config.h"
 #include "common/banned.h"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/show/terminal.h"
 
 enum {

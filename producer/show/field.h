@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/show/terminal.h"
 
 enum field_kind {

@@ -3,7 +3,7 @@
 #ifndef SANDFLEET_PRODUCER_SHOW_RENDER_INTERNAL_H
 #define SANDFLEET_PRODUCER_SHOW_RENDER_INTERNAL_H
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/show/render.h"
 
 enum paint {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/verbs/cmd_runs.h"
 #include "schema/cancel.h"
 #include "common/banned.h"

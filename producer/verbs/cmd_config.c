@@ -2,8 +2,8 @@
 /* `sandfleet config show`: every setting, and who said so. */
 #include <string.h>
 
-#include "common/json.h"
-#include "common/option_value.h"
+#include "common/json/json.h"
+#include "common/option/option_value.h"
 #include "producer/command.h"
 #include "producer/config/config.h"
 #include "producer/mask.h"

@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 
-#include "common/pg_once.h"
-#include "common/secret.h"
+#include "common/pg/pg_once.h"
+#include "common/secret/secret.h"
 #include "producer/verbs/master_keys.h"
 #include "schema/credential_rows.h"
 #include "schema/webhook_rows.h"

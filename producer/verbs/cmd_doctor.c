@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/show/term_text.h"
 #include "producer/show/terminal.h"
 #include "producer/verbs/doctor.h"

@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "schema/api_key.h"
 #include "common/banned.h"
 

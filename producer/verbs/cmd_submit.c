@@ -2,7 +2,7 @@
 /* `sandfleet submit`: one prompt; a file of them is a batch. */
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/batch/batch_client.h"
 #include "producer/prompt_input.h"
 #include "producer/request_build.h"

@@ -7,9 +7,9 @@
 
 #include <sodium.h>
 
-#include "common/json.h"
-#include "common/pg_once.h"
-#include "common/secret.h"
+#include "common/json/json.h"
+#include "common/pg/pg_once.h"
+#include "common/secret/secret.h"
 #include "common/uuid.h"
 #include "producer/verbs/master_keys.h"
 #include "schema/webhook_rows.h"

@@ -2,7 +2,7 @@
 /* The rows of `sandfleet webhook`. */
 #include <stddef.h>
 
-#include "common/keyring.h"
+#include "common/secret/keyring.h"
 #include "producer/commands.h"
 #include "producer/verbs/cmd_webhook.h"
 #include "schema/run_request.h"

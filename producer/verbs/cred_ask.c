@@ -6,7 +6,7 @@
 #include <curl/curl.h>
 #include <sodium.h>
 
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "producer/verbs/cmd_cred.h"
 #include "common/banned.h"
 

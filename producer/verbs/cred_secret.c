@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "producer/verbs/cmd_cred.h"
 #include "common/banned.h"
 

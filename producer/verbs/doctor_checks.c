@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/pg_once.h"
+#include "common/pg/pg_once.h"
 #include "producer/command.h"
 #include "producer/config/config.h"
 #include "producer/mask.h"

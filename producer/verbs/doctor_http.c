@@ -2,10 +2,10 @@
 /* What is asked of the API and of the sandbox service. Blocks; whoever calls has a deadline. */
 #include <string.h>
 
-#include "common/http.h"
-#include "common/json.h"
+#include "common/http/http.h"
+#include "common/json/json.h"
 #include "common/loop.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "producer/api/api_client.h"
 #include "producer/verbs/doctor.h"
 #include "common/banned.h"

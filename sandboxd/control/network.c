@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/egress/rules.h"
 
 #include "common/banned.h"

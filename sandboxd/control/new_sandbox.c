@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 #include "common/banned.h"
 

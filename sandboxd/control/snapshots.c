@@ -13,7 +13,7 @@
 #include <sodium.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/log.h"
 #include "sandboxd/sandbox/tree.h"
 

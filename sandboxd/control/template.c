@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/log.h"
 
 #include "common/banned.h"

@@ -5,7 +5,7 @@
 #include <sys/statvfs.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 #include "common/banned.h"
 

@@ -15,7 +15,7 @@
 
 #include "common/err.h"
 #include "common/loop.h"
-#include "common/option.h"
+#include "common/option/option.h"
 #include "sandboxd/egress/rules.h"
 
 enum {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-#include "common/http.h"
+#include "common/http/http.h"
 #include "sandboxd/egress/egress.h"
 
 struct relay;

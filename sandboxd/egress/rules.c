@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 #include "common/banned.h"
 

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 
 #include "common/base64.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/gzip.h"
 
 #include "common/banned.h"

@@ -2,7 +2,7 @@
 /* Connect's requests and answers as HTTP carries them. */
 #include "sandboxd/envd/connect_rpc_http.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/gzip.h"
 
 #include "common/banned.h"

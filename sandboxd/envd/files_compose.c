@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/envd/files_call.h"
 
 #include "common/banned.h"

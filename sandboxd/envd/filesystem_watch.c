@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/envd/filesystem.h"
 #include "sandboxd/envd/process_rpc.h"
 #include "sandboxd/envd/watcher.h"

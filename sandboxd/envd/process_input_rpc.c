@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/envd/process_rpc.h"
 
 #include "common/banned.h"

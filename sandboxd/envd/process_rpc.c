@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/envd/path.h"
 #include "sandboxd/envd/process_rpc.h"
 

@@ -10,7 +10,7 @@
 
 #include <sodium.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/sandbox/file_op.h"
 
 #include "common/banned.h"

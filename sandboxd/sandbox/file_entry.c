@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 #include "common/banned.h"
 

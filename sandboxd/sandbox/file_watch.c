@@ -19,7 +19,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/sandbox/file_entry.h"
 
 #include "common/banned.h"

@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/percent.h"
 
 #include "common/banned.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/http_daemon.h"
+#include "common/http/http_daemon.h"
 #include "common/banned.h"
 
 struct web {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/envd/connect_rpc_http.h"
 #include "common/gzip.h"
 

@@ -19,7 +19,7 @@
 #include <time.h>
 
 #include "common/base64.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/bench/emulator_http.h"
 #include "common/banned.h"
 

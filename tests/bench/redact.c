@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/option.h"
-#include "common/redact.h"
+#include "common/option/option.h"
+#include "common/secret/redact.h"
 
 #include "common/banned.h"
 

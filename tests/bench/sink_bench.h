@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "common/loop.h"
-#include "common/option.h"
+#include "common/option/option.h"
 #include "schema/event.h"
 #include "schema/topics.h"
 

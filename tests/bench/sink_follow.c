@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/pg.h"
+#include "common/pg/pg.h"
 
 #include "tests/bench/sink_bench.h"
 

@@ -15,8 +15,8 @@
 
 #include <sodium.h>
 
-#include "common/json.h"
-#include "common/option.h"
+#include "common/json/json.h"
+#include "common/option/option.h"
 #include "worker/e2b/envd.h"
 #include "worker/e2b/sandbox.h"
 #include "worker/capture/lines.h"

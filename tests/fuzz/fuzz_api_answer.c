@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/api/api_event.h"
 #include "producer/api/api_problem.h"
 #include "producer/api/json_array.h"

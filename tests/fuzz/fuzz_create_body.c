@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/control/new_sandbox.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

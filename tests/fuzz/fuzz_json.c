@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 enum { ROOM = 8, OUT_MAX = 1 << 20, LONG_NUMBER = 62 };
 

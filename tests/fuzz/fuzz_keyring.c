@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "common/keyring.h"
+#include "common/secret/keyring.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
-#include "common/redact_internal.h"
+#include "common/json/json.h"
+#include "common/secret/redact_internal.h"
 
 enum { SECRETS = 3, SECRET_MOST = 200 };
 

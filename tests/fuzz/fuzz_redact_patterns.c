@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/redact.h"
+#include "common/secret/redact.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/web/query.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

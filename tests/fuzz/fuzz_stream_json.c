@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/run/limit_windows.h"
 #include "worker/run/outcome.h"
 #include "worker/run/stream_json.h"

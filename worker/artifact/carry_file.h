@@ -4,7 +4,7 @@
 #ifndef SANDFLEET_WORKER_CARRY_FILE_H
 #define SANDFLEET_WORKER_CARRY_FILE_H
 
-#include "common/redact.h"
+#include "common/secret/redact.h"
 #include "worker/e2b/envd.h"
 #include "worker/store/store.h"
 

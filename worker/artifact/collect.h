@@ -7,7 +7,7 @@
 #ifndef SANDFLEET_WORKER_COLLECT_H
 #define SANDFLEET_WORKER_COLLECT_H
 
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "schema/run_request.h"
 #include "worker/e2b/sandbox.h"
 #include "worker/store/store.h"

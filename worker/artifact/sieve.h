@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "common/redact.h"
+#include "common/secret/redact.h"
 
 struct sieve {
     const struct redactor *redactor; /* borrowed */

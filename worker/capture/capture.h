@@ -19,7 +19,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "worker/e2b/sandbox.h"
 
 struct capture; /* opaque */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "common/err.h"
-#include "common/http.h"
+#include "common/http/http.h"
 #include "worker/e2b/connect_rpc.h"
 
 enum e2b_surface {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/e2b/e2b_error.h"
 
 #include "common/banned.h"

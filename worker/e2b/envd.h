@@ -11,7 +11,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/http.h"
+#include "common/http/http.h"
 
 enum { ENVD_PORT = 49983, ENVD_KEEPALIVE_S = 15 };
 

@@ -3,7 +3,7 @@
 #include "worker/e2b/envd_internal.h"
 
 #include "common/base64.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 #include "common/banned.h"
 

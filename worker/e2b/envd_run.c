@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/base64.h"
-#include "common/json.h"
+#include "common/json/json.h"
 
 #include "common/banned.h"
 

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "common/err.h"
-#include "common/http.h"
+#include "common/http/http.h"
 #include "common/loop.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 
 struct sandbox_service; /* opaque: address, key, connections */
 struct sandbox;         /* opaque: id and access token of one sandbox */

@@ -6,7 +6,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/e2b/sandbox.h"
 #include "worker/e2b/sandbox_report.h"
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "common/http.h"
+#include "common/http/http.h"
 #include "worker/e2b/sandbox_internal.h"
 #include "worker/e2b/sandbox_report.h"
 #include "worker/e2b/sandbox_snapshot.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/e2b/sandbox_answer.h"
 #include "worker/e2b/sandbox_call.h"
 #include "worker/e2b/sandbox_query.h"

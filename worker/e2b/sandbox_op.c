@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/e2b/sandbox_answer.h"
 #include "worker/e2b/sandbox_call.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/e2b/sandbox_snapshot.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/e2b/sandbox_answer.h"
 #include "worker/e2b/sandbox_call.h"
 

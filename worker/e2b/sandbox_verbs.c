@@ -2,7 +2,7 @@
 /* Single calls about one sandbox: how long it lives, whether it does. */
 #include <inttypes.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/e2b/sandbox_answer.h"
 #include "worker/e2b/sandbox_call.h"
 

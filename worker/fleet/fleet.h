@@ -4,7 +4,7 @@
 #ifndef SANDFLEET_WORKER_FLEET_H
 #define SANDFLEET_WORKER_FLEET_H
 
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "common/loop.h"
 #include "schema/topics.h"
 #include "worker/settings.h"

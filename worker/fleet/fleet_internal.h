@@ -3,7 +3,7 @@
 #ifndef SANDFLEET_WORKER_FLEET_INTERNAL_H
 #define SANDFLEET_WORKER_FLEET_INTERNAL_H
 
-#include "common/http_pages.h"
+#include "common/http/http_pages.h"
 #include "worker/fleet/fleet.h"
 #include "worker/fleet/intake.h"
 #include "worker/sandbox/janitor.h"

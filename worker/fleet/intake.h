@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "common/loop.h"
 #include "schema/topics.h"
 #include "worker/ledger/ledger.h"

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "common/banned.h"
 
 enum { /* columns, from the first on */

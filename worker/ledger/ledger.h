@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "common/loop.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "common/uuid.h"
 #include "schema/run_request.h"
 #include "worker/ledger/claim_credential.h"
@@ -105,7 +105,7 @@ enum err_code ledger_learn_windows(struct ledger *l, const struct claim_credenti
                                    const char *windows, struct err *err) MUST_USE;
 void ledger_cancel(struct ledger_op *op); /* fn is not called; it may still take effect; NULL ok */
 
-/* --- once: the caller's timer repeats it; fn as in common/pg.h --------------- */
+/* --- once: the caller's timer repeats it; fn as in common/pg/pg.h --------------- */
 /* At most limit[] of each lane, and no more than the fleet's limits allow; keys: "{a,b}", the
  * master keys of this worker. */
 enum err_code ledger_take(struct ledger *l, const int64_t limit[LANES], const char *keys, pg_fn fn,

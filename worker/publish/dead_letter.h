@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 
 enum {
     DEAD_LETTER_HEADERS_MAX = 64,       /* the rest of them is dropped */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "schema/event.h"
 
 struct publish_hub; /* opaque; one a process: the producer and its waiting line */

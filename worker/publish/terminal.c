@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/publish/terminal.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/banned.h"
 
 enum { MEMBERS = 8 };

@@ -3,7 +3,7 @@
 #ifndef SANDFLEET_WORKER_CREDENTIAL_H
 #define SANDFLEET_WORKER_CREDENTIAL_H
 
-#include "common/redact.h"
+#include "common/secret/redact.h"
 #include "worker/ledger/claim_credential.h"
 
 /* The variable that tells Claude Code which descriptor to read it from; NULL: kind none. */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 struct json_walk {
     struct str rest;

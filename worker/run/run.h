@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "common/loop.h"
-#include "common/redact.h"
-#include "common/secret.h"
+#include "common/secret/redact.h"
+#include "common/secret/secret.h"
 #include "worker/ledger/ledger.h"
 #include "worker/publish/publish.h"
 #include "worker/run/run_state.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What control events say, member by member. Pure. */
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/run/run_internal.h"
 #include "common/banned.h"
 

@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/log.h"
 #include "worker/run/credential.h"
 #include "worker/run/run_internal.h"

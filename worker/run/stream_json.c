@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/run/json_walk.h"
 
 #include "common/banned.h"

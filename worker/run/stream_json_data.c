@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/base64.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/run/json_walk.h"
 #include "worker/run/stream_json.h"
 

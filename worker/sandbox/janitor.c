@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/log.h"
 #include "worker/sandbox/janitor_internal.h"
 #include "worker/sandbox/sandbox_sql.h"

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "common/loop.h"
-#include "common/option.h"
+#include "common/option/option.h"
 #include "worker/e2b/sandbox.h"
 #include "worker/ledger/ledger.h"
 #include "worker/sandbox/sandbox_sizes.h"

@@ -4,7 +4,7 @@
 #ifndef SANDFLEET_WORKER_CARRY_H
 #define SANDFLEET_WORKER_CARRY_H
 
-#include "common/redact.h"
+#include "common/secret/redact.h"
 #include "worker/e2b/sandbox.h"
 #include "worker/session/transcript.h"
 

@@ -7,7 +7,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "worker/store/store.h"
 
 enum {

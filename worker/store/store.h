@@ -11,9 +11,9 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/http.h"
+#include "common/http/http.h"
 #include "common/loop.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 
 struct store;      /* opaque */
 struct store_call; /* opaque: one under way */

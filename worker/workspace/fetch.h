@@ -5,7 +5,7 @@
 #ifndef SANDFLEET_WORKER_FETCH_H
 #define SANDFLEET_WORKER_FETCH_H
 
-#include "common/http.h"
+#include "common/http/http.h"
 #include "common/loop.h"
 
 enum { FETCH_MAX_MS = 240 * 1000, FETCH_SILENCE_MS = 30 * 1000, FETCH_REDIRECTS = 5 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "common/http.h"
+#include "common/http/http.h"
 #include "common/banned.h"
 
 static size_t left(const struct pipe *p)

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 #include "common/attrs.h"
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "tests/integration/common/dev_stack.h"
 
 enum { MAX_RECORDS = 20000, ADMIN_MS = 20000 };

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/kafka_consumer_internal.h"
+#include "common/kafka/kafka_consumer_internal.h"
 #include "tests/integration/common/kafka_world.h"
 
 /* --- groups --- */

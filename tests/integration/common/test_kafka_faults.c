@@ -13,7 +13,7 @@
 
 #include "common/attrs.h"
 #include "common/clock.h"
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "common/log.h"
 #include "tests/integration/common/dev_stack.h"
 

@@ -11,7 +11,7 @@
 #include <signal.h>
 
 #include "common/attrs.h"
-#include "common/pg.h"
+#include "common/pg/pg.h"
 #include "tests/integration/common/dev_stack.h"
 
 struct world {

@@ -18,7 +18,7 @@
 #include <libpq-fe.h>
 
 #include "common/clock.h"
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 #include "common/loop.h"
 #include "schema/event.h"
 #include "schema/migrate.h"

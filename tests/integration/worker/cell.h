@@ -15,8 +15,8 @@
 #include <libpq-fe.h>
 
 #include "common/clock.h"
-#include "common/json.h"
-#include "common/kafka.h"
+#include "common/json/json.h"
+#include "common/kafka/kafka.h"
 #include "schema/event.h"
 #include "schema/judge.h"
 #include "schema/migrate.h"

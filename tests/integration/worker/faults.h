@@ -5,7 +5,7 @@
 
 #include <dirent.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "fixture.h"
 
 static void faults_done(void *ctx, const struct http_answer *a, const struct err *e)

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #include "common/loop.h"
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "worker/e2b/envd.h"
 #include "worker/e2b/sandbox.h"
 

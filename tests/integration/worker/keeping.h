@@ -7,7 +7,7 @@
 #include "tests/integration/worker/fixture.h"
 #include "tests/integration/worker/ledger_db.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/log.h"
 
 enum { LOOK_MS = 20 };

@@ -7,7 +7,7 @@
 #include "s3.h"
 
 #include "schema/run_request.h"
-#include "common/redact.h"
+#include "common/secret/redact.h"
 #include "worker/artifact/collect.h"
 
 #define ID    "018f2f6e-7b1c-7abc-8def-0123456789ab"

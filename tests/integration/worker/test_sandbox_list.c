@@ -4,7 +4,7 @@
  * sandboxd. */
 #include "fixture.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 static struct {
     struct sandbox_service *service;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "api/problem.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/lib/table.h"
 
 static void read_contract(struct buf *out)

@@ -9,7 +9,7 @@
 #include "api/live/sse_out.h"
 #include "api/live/sse_page.h"
 #include "common/attrs.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/lib/table.h"
 
 /* --- rows ---------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of common/http.h: a scripted server in the client's own loop. */
+/* For the tests of common/http/http.h: a scripted server in the client's own loop. */
 #ifndef SANDFLEET_TESTS_HTTP_WORLD_H
 #define SANDFLEET_TESTS_HTTP_WORLD_H
 
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "common/attrs.h"
-#include "common/http.h"
+#include "common/http/http.h"
 
 /* --- the server: the path names the answer --- */
 

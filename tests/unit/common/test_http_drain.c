@@ -7,7 +7,7 @@
 
 #include <sys/eventfd.h>
 
-#include "common/http_internal.h"
+#include "common/http/http_internal.h"
 
 enum {
     DRAIN_MS = 50,

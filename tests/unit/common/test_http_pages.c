@@ -19,9 +19,9 @@
 
 #include "common/attrs.h"
 #include "common/clock.h"
-#include "common/http_pages.h"
-#include "common/listen.h"
-#include "common/secret.h"
+#include "common/http/http_pages.h"
+#include "common/http/listen.h"
+#include "common/secret/secret.h"
 #include "common/banned.h"
 
 enum { CONNECTIONS = 4, ANSWER_MAX = 64 << 10, WAIT_S = 20 };

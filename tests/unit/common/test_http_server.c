@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "common/attrs.h"
-#include "common/http_server.h"
-#include "common/listen.h"
+#include "common/http/http_server.h"
+#include "common/http/listen.h"
 #include "common/banned.h"
 
 enum { BODY_MAX = 8 << 10, ANSWER_MAX = 1 << 20, GUARD_MS = 20000, BOUND = 64 << 10 };

@@ -4,7 +4,7 @@
  * Proof: a table of texts, each in memory of exactly its size. */
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/lib/table.h"
 
 #define GOOD          (-1)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/lib/table.h"
 
 #define DIGITS_50 "01234567890123456789012345678901234567890123456789"

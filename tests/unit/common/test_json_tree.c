@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/lib/table.h"
 
 static struct row {

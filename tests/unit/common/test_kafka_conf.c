@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/attrs.h"
-#include "common/kafka_internal.h"
+#include "common/kafka/kafka_internal.h"
 #include "common/banned.h"
 
 static struct row {

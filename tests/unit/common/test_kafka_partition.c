@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/kafka.h"
+#include "common/kafka/kafka.h"
 
 static struct row {
     const char *name;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/keyring.h"
+#include "common/secret/keyring.h"
 #include "tests/lib/table.h"
 
 #include "common/banned.h"

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/option.h"
-#include "common/secret.h"
+#include "common/option/option.h"
+#include "common/secret/secret.h"
 #include "tests/lib/table.h"
 
 struct settings {

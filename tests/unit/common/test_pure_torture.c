@@ -8,10 +8,10 @@
 
 #include "common/base64.h"
 #include "common/ini.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "common/log.h"
-#include "common/option.h"
-#include "common/redact.h"
+#include "common/option/option.h"
+#include "common/secret/redact.h"
 #include "tests/lib/heap.h"
 #include "tests/lib/table.h"
 

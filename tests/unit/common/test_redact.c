@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/json.h"
-#include "common/redact.h"
+#include "common/json/json.h"
+#include "common/secret/redact.h"
 #include "tests/lib/table.h"
 
 #include "common/banned.h"

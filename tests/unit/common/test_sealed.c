@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-#include "common/sealed.h"
+#include "common/secret/sealed.h"
 #include "tests/lib/table.h"
 
 #include "common/banned.h"

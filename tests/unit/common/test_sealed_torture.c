@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promise: without memory nothing is sealed or opened by halves, and nothing leaks.
  * Proof: each allocation, of the heap and of locked memory, fails once. */
-#include "common/sealed.h"
+#include "common/secret/sealed.h"
 #include "tests/lib/heap.h"
 #include "tests/lib/table.h"
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "tests/lib/table.h"
 
 static struct file {

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/secret.h"
+#include "common/secret/secret.h"
 #include "producer/api/api_client.h"
 
 struct step {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "common/gzip.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/show/render_internal.h"
 
 enum { CLAUDE_FILES = 64, CLAUDE_FILE_MAX = 16 << 20 };

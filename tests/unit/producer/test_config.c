@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/option_value.h"
-#include "common/secret.h"
+#include "common/option/option_value.h"
+#include "common/secret/secret.h"
 #include "producer/client.h"
 #include "producer/command.h"
 #include "producer/config/config.h"

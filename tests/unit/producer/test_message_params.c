@@ -4,7 +4,7 @@
  * Proof: params as rows; what comes out, or the pointer to what is refused. */
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "producer/batch/message_params.h"
 #include "tests/lib/table.h"
 

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/egress/rules.h"
 #include "tests/lib/table.h"
 

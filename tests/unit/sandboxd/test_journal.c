@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/control/journal.h"
 #include "tests/lib/table.h"
 

@@ -4,7 +4,7 @@
  * Proof: bodies good and bad as rows, names as rows. */
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/control/new_sandbox.h"
 #include "tests/lib/table.h"
 

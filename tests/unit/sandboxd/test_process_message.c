@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "sandboxd/envd/process_message.h"
 #include "tests/lib/table.h"
 

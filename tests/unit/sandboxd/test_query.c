@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "sandboxd/web/query.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/lib/table.h"
 
 static struct row {

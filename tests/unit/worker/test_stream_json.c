@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/capture/lines.h"
 #include "worker/run/outcome.h"
 #include "worker/run/stream_json.h"

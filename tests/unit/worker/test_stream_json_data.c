@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "worker/run/stream_json.h"
 
 enum { LINE_NO = 7, OFFSET = 1234 };
