@@ -64,7 +64,7 @@ END
 }
 
 # A small heap and no optimizing compiler: 275 MB, and ready in 2 s. All stands still for 20 to 40 ms a
-# second under load: who measures latencies gives it what Kafka's own script does, by SANDFLEET_KAFKA_JAVA.
+# second under load: who measures latencies gives it another collector, by SANDFLEET_KAFKA_JAVA.
 read -ra KAFKA_HEAP <<<"${SANDFLEET_KAFKA_JAVA:--Xms64m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1}"
 KAFKA_JAVA=(java "${KAFKA_HEAP[@]}" -cp "$KAFKA_JARS/*"
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true
