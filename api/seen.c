@@ -7,12 +7,9 @@
 #include "api/api_internal.h"
 #include "api/live/streams.h"
 #include "common/clock.h"
-#include "common/log.h"
-#include "common/process.h"
 #include "common/banned.h"
 
 enum {
-    SEEN_BUILD,
     SEEN_REQUESTS,     /* by route and status */
     SEEN_REQUEST_TIME, /* by route */
     SEEN_AUTH,         /* by enum seen_auth */
@@ -24,12 +21,6 @@ enum {
     SEEN_DATABASE_UP,
     SEEN_DATABASE_QUEUED,
     SEEN_DRAINING,
-    SEEN_LOG_DROPPED,
-    SEEN_CPU,
-    SEEN_MEMORY,
-    SEEN_FILES,
-    SEEN_FILES_MAX,
-    SEEN_BEGUN,
     SEEN_METRICS
 };
 
@@ -79,12 +70,6 @@ static const char *auth_name(size_t i)
     return (const char *const[]){"ok", "none", "refused", "scope", "too_often", "unknowable"}[i];
 }
 
-static const char *version(size_t i)
-{
-    (void)i;
-    return SF_VERSION;
-}
-
 /* --- the table ----------------------------------------------------------------------- */
 
 static const double time_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
@@ -100,8 +85,6 @@ static const double time_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 
 // clang-format off
 static struct metric table[SEEN_METRICS] = { /* but for how many routes there are */
-    [SEEN_BUILD] = {"sandfleet_build_info", "The version that runs; always 1.",
-        METRIC_GAUGE, ONE("version", version, 1), NULL, 0},
     [SEEN_REQUESTS] = {"sandfleet_api_requests_total", "Requests that are over; status none: the client went away first.",
         METRIC_COUNTER, {{"route", route_name, 0}, {"status", status_name, COUNTOF(statuses) + 2}}, NULL, 0},
     [SEEN_REQUEST_TIME] = {"sandfleet_api_request_seconds", "From a request's headers to its answer's last byte, waiting by ?wait= included; streams are not timed.",
@@ -124,31 +107,14 @@ static struct metric table[SEEN_METRICS] = { /* but for how many routes there ar
         METRIC_GAUGE, NONE, NULL, 0},
     [SEEN_DRAINING] = {"sandfleet_api_draining", "1: it takes no more requests.",
         METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_LOG_DROPPED] = {"sandfleet_log_lines_dropped_total", "Log lines that stderr did not take.",
-        METRIC_COUNTER, NONE, NULL, 0},
-    [SEEN_CPU] = {"process_cpu_seconds_total", "User and system CPU time.",
-        METRIC_COUNTER, NONE, NULL, 0},
-    [SEEN_MEMORY] = {"process_resident_memory_bytes", "Resident memory.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_FILES] = {"process_open_fds", "Open file descriptors.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_FILES_MAX] = {"process_max_fds", "How many may be open.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_BEGUN] = {"process_start_time_seconds", "When the process began, Unix time.",
-        METRIC_GAUGE, NONE, NULL, 0},
 };
 // clang-format on
 
 struct metrics *seen_new(void)
 {
-    struct metrics *m;
-
     assert(api_routes_n < ROUTES_ROOM);
     table[SEEN_REQUESTS].label[0].n = table[SEEN_REQUEST_TIME].label[0].n = api_routes_n + 1;
-    m = metrics_new(table, SEEN_METRICS);
-    metrics_set(m, SEEN_BUILD, 0, 0, 1);
-    metrics_set(m, SEEN_BEGUN, 0, 0, (double)clock_wall_ms() / 1000);
-    return m;
+    return metrics_new(table, SEEN_METRICS);
 }
 
 /* --- counting --------------------------------------------------------------------------- */
@@ -170,19 +136,11 @@ void seen_auth(struct metrics *m, enum seen_auth what)
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-/* Counted elsewhere; so far it came to `total`. */
-static void raise_to(struct metrics *m, size_t what, double total)
-{
-    metrics_add(m, what, 0, 0, total - metrics_value(m, what, 0, 0));
-}
-
 static void look(const struct api *a)
 {
-    struct process_figures p;
     struct metrics *m = a->metrics;
     size_t queued = 0;
 
-    process_look(&p);
     for (size_t i = 0; i < a->n_db; i++)
         queued += pg_queued(a->db[i]);
     const struct {
@@ -195,14 +153,9 @@ static void look(const struct api *a)
                   {SEEN_KAFKA_RECORDS, (double)producer_in_flight(a->producer)},
                   {SEEN_DATABASE_UP, api_db(a) != NULL},
                   {SEEN_DATABASE_QUEUED, (double)queued},
-                  {SEEN_DRAINING, a->stopping},
-                  {SEEN_MEMORY, (double)p.resident_bytes},
-                  {SEEN_FILES, (double)p.files},
-                  {SEEN_FILES_MAX, (double)p.files_max}};
+                  {SEEN_DRAINING, a->stopping}};
     for (size_t i = 0; i < COUNTOF(gauges); i++)
         metrics_set(m, gauges[i].what, 0, 0, gauges[i].is);
-    raise_to(m, SEEN_LOG_DROPPED, (double)log_dropped());
-    raise_to(m, SEEN_CPU, p.cpu_s);
 }
 
 void seen_write(const struct api *a, struct buf *out)

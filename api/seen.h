@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this process counts, for Prometheus: the table is in seen.c. Single-threaded. */
+/* What this process counts, for Prometheus: the table is in seen.c, what all processes tell in
+ * common/metrics.c. Single-threaded. */
 #ifndef SANDFLEET_API_SEEN_H
 #define SANDFLEET_API_SEEN_H
 

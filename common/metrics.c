@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/attrs.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/process.h"
+
 #include "common/banned.h"
 
 /* A series of a counter or gauge is one cell. One of a histogram is a cell a bound, one for
@@ -16,6 +21,7 @@ struct metrics {
     size_t n;
     size_t *first; /* of each metric's cells */
     double *cells; /* NAN: a gauge that nobody set */
+    int64_t begun_ms;
 };
 
 static size_t values_of(const struct metric_label *l)
@@ -57,7 +63,8 @@ struct metrics *metrics_new(const struct metric *table, size_t n)
 
     if (!m)
         return NULL;
-    *m = (struct metrics){.table = table, .n = n, .first = calloc(n, sizeof(*m->first))};
+    *m = (struct metrics){
+        .table = table, .n = n, .first = calloc(n, sizeof(*m->first)), .begun_ms = clock_wall_ms()};
     for (size_t i = 0; m->first && i < n; i++) {
         assert(table[i].n_bounds <= METRIC_BOUNDS_MAX);
         m->first[i] = cells;
@@ -212,8 +219,56 @@ static void add_metric(struct buf *out, const struct metric *t, const double *at
     }
 }
 
+/* --- the process itself ------------------------------------------------------- */
+
+enum { OWN_BUILD, OWN_LOG_DROPPED, OWN_CPU, OWN_MEMORY, OWN_FILES, OWN_FILES_MAX, OWN_BEGUN, OWNS };
+
+static const char *version(size_t i)
+{
+    (void)i;
+    return SF_VERSION;
+}
+
+#define NONE {{NULL, NULL, 0}}
+
+// clang-format off
+static const struct metric own[OWNS] = { /* one cell each */
+    [OWN_BUILD] = {"sandfleet_build_info", "The version that runs; always 1.",
+        METRIC_GAUGE, {{"version", version, 1}}, NULL, 0},
+    [OWN_LOG_DROPPED] = {"sandfleet_log_lines_dropped_total", "Log lines that stderr did not take.",
+        METRIC_COUNTER, NONE, NULL, 0},
+    [OWN_CPU] = {"process_cpu_seconds_total", "User and system CPU time.",
+        METRIC_COUNTER, NONE, NULL, 0},
+    [OWN_MEMORY] = {"process_resident_memory_bytes", "Resident memory.",
+        METRIC_GAUGE, NONE, NULL, 0},
+    [OWN_FILES] = {"process_open_fds", "Open file descriptors.",
+        METRIC_GAUGE, NONE, NULL, 0},
+    [OWN_FILES_MAX] = {"process_max_fds", "How many may be open.",
+        METRIC_GAUGE, NONE, NULL, 0},
+    [OWN_BEGUN] = {"process_start_time_seconds", "When the process began, Unix time.",
+        METRIC_GAUGE, NONE, NULL, 0},
+};
+// clang-format on
+
+static void add_own(struct buf *out, int64_t begun_ms)
+{
+    struct process_figures p;
+
+    process_look(&p);
+    const double is[OWNS] = {[OWN_BUILD] = 1,
+                             [OWN_LOG_DROPPED] = (double)log_dropped(),
+                             [OWN_CPU] = p.cpu_s,
+                             [OWN_MEMORY] = (double)p.resident_bytes,
+                             [OWN_FILES] = (double)p.files,
+                             [OWN_FILES_MAX] = (double)p.files_max,
+                             [OWN_BEGUN] = (double)begun_ms / 1000};
+    for (size_t i = 0; i < OWNS; i++)
+        add_metric(out, &own[i], &is[i]);
+}
+
 void metrics_write(const struct metrics *m, struct buf *out)
 {
     for (size_t i = 0; i < m->n; i++)
         add_metric(out, &m->table[i], &m->cells[m->first[i]]);
+    add_own(out, m->begun_ms);
 }

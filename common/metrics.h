@@ -49,7 +49,8 @@ void metrics_observe(struct metrics *m, size_t metric, size_t first, size_t seco
 void metrics_forget(struct metrics *m, size_t metric);
 double metrics_value(const struct metrics *m, size_t metric, size_t first, size_t second);
 
-/* Appends all of it in Prometheus' text format, 0.0.4. */
+/* Appends all of it in Prometheus' text format, 0.0.4, and then what every process tells of itself:
+ * version, log lines lost, CPU, memory, files, begin (that of metrics_new). */
 void metrics_write(const struct metrics *m, struct buf *out);
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

@@ -3,16 +3,13 @@
 
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/http/listen.h"
 #include "common/json/json.h"
 #include "common/log.h"
-#include "common/process.h"
 
 #include "common/banned.h"
 
 enum {
-    SEEN_BUILD,
     SEEN_MADE,
     SEEN_ENDS, /* by enum seen_result */
     SEEN_TIME,
@@ -20,12 +17,6 @@ enum {
     SEEN_SENDING,
     SEEN_DATABASE_UP,
     SEEN_STOPPING,
-    SEEN_LOG_DROPPED,
-    SEEN_CPU,
-    SEEN_MEMORY,
-    SEEN_FILES,
-    SEEN_FILES_MAX,
-    SEEN_BEGUN,
     SEEN_METRICS
 };
 
@@ -34,12 +25,6 @@ enum seen_result { RESULT_DELIVERED, RESULT_AGAIN, RESULT_GIVEN_UP, RESULT_GONE,
 static const char *result_name(size_t i)
 {
     return (const char *const[]){"delivered", "again", "given_up", "gone"}[i];
-}
-
-static const char *version(size_t i)
-{
-    (void)i;
-    return SF_VERSION;
 }
 
 static const double time_bounds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 60};
@@ -54,8 +39,6 @@ static const double time_bounds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 
 
 // clang-format off
 static const struct metric table[SEEN_METRICS] = {
-    [SEEN_BUILD] = {"sandfleet_build_info", "The version that runs; always 1.",
-        METRIC_GAUGE, ONE("version", version, 1), NULL, 0},
     [SEEN_MADE] = {"sandfleet_webhook_deliveries_total", "Deliveries that came to be.",
         METRIC_COUNTER, NONE, NULL, 0},
     [SEEN_ENDS] = {"sandfleet_webhook_tries_total", "Tries by how they went: given_up was a delivery's last one, gone was answered 410.",
@@ -70,28 +53,12 @@ static const struct metric table[SEEN_METRICS] = {
         METRIC_GAUGE, NONE, NULL, 0},
     [SEEN_STOPPING] = {"sandfleet_webhook_draining", "1: it takes no more deliveries.",
         METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_LOG_DROPPED] = {"sandfleet_log_lines_dropped_total", "Log lines that stderr did not take.",
-        METRIC_COUNTER, NONE, NULL, 0},
-    [SEEN_CPU] = {"process_cpu_seconds_total", "User and system CPU time.",
-        METRIC_COUNTER, NONE, NULL, 0},
-    [SEEN_MEMORY] = {"process_resident_memory_bytes", "Resident memory.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_FILES] = {"process_open_fds", "Open file descriptors.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_FILES_MAX] = {"process_max_fds", "How many may be open.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_BEGUN] = {"process_start_time_seconds", "When the process began, Unix time.",
-        METRIC_GAUGE, NONE, NULL, 0},
 };
 // clang-format on
 
 struct metrics *seen_new(void)
 {
-    struct metrics *m = metrics_new(table, SEEN_METRICS);
-
-    metrics_set(m, SEEN_BUILD, 0, 0, 1);
-    metrics_set(m, SEEN_BEGUN, 0, 0, (double)clock_wall_ms() / 1000);
-    return m;
+    return metrics_new(table, SEEN_METRICS);
 }
 
 void seen_made(struct metrics *m, int64_t rows)
@@ -121,29 +88,16 @@ void seen_end(struct metrics *m, const struct delivery *d, bool over)
 
 /* --- pages --------------------------------------------------------------------- */
 
-/* Counted elsewhere; so far it came to `total`. */
-static void raise_to(struct metrics *m, size_t what, double total)
-{
-    metrics_add(m, what, 0, 0, total - metrics_value(m, what, 0, 0));
-}
-
 static void write_metrics(void *ctx, struct http_reply *out)
 {
     const struct seen_opts *o = ctx;
     struct seen_now now = {0};
-    struct process_figures p;
 
     o->look(o->ctx, &now);
-    process_look(&p);
     metrics_set(o->metrics, SEEN_WAITING, 0, 0, (double)now.waiting);
     metrics_set(o->metrics, SEEN_SENDING, 0, 0, (double)now.sending);
     metrics_set(o->metrics, SEEN_DATABASE_UP, 0, 0, now.database_up);
     metrics_set(o->metrics, SEEN_STOPPING, 0, 0, now.stopping);
-    metrics_set(o->metrics, SEEN_MEMORY, 0, 0, (double)p.resident_bytes);
-    metrics_set(o->metrics, SEEN_FILES, 0, 0, (double)p.files);
-    metrics_set(o->metrics, SEEN_FILES_MAX, 0, 0, (double)p.files_max);
-    raise_to(o->metrics, SEEN_LOG_DROPPED, (double)log_dropped());
-    raise_to(o->metrics, SEEN_CPU, p.cpu_s);
     out->type = METRICS_CONTENT_TYPE;
     metrics_write(o->metrics, &out->body);
 }

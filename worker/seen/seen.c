@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "schema/run_request.h"
-#include "common/process.h"
 #include "common/banned.h"
 
 /* --- labels ------------------------------------------------------------------ */
@@ -79,12 +77,6 @@ static const char *end_name(size_t i)
                                  "timeout", "unavailable", "failed"}[i];
 }
 
-static const char *version(size_t i)
-{
-    (void)i;
-    return SF_VERSION;
-}
-
 /* --- the table --------------------------------------------------------------- */
 
 static const double call_bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 75};
@@ -102,8 +94,6 @@ static const double delay_bounds[] = {0.001, 0.002, 0.005, 0.01, 0.015, 0.02,
 
 // clang-format off
 static const struct metric table[SEEN_METRICS] = {
-    [SEEN_BUILD] = {"sandfleet_build_info", "The version that runs; always 1.",
-        METRIC_GAUGE, ONE("version", version, 1), NULL, 0},
     [SEEN_RUNS] = {"sandfleet_worker_runs", "Runs that this worker drives, by what they wait for.",
         METRIC_GAUGE, ONE("state", state_name, RUN_STATES - 1), NULL, 0},
     [SEEN_BUFFERS] = {"sandfleet_worker_buffer_bytes", "Memory of those runs' buffers in use: the ends of their outputs, results, terminals.",
@@ -158,18 +148,6 @@ static const struct metric table[SEEN_METRICS] = {
         METRIC_GAUGE, NONE, NULL, 0},
     [SEEN_LEADS] = {"sandfleet_worker_leads", "1: it keeps the warm pool and clears away what is left behind.",
         METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_LOG_DROPPED] = {"sandfleet_log_lines_dropped_total", "Log lines that stderr did not take.",
-        METRIC_COUNTER, NONE, NULL, 0},
-    [SEEN_CPU] = {"process_cpu_seconds_total", "User and system CPU time.",
-        METRIC_COUNTER, NONE, NULL, 0},
-    [SEEN_MEMORY] = {"process_resident_memory_bytes", "Resident memory.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_FILES] = {"process_open_fds", "Open file descriptors.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_FILES_MAX] = {"process_max_fds", "How many may be open.",
-        METRIC_GAUGE, NONE, NULL, 0},
-    [SEEN_BEGUN] = {"process_start_time_seconds", "When the process began, Unix time.",
-        METRIC_GAUGE, NONE, NULL, 0},
 };
 // clang-format on
 
@@ -180,8 +158,6 @@ enum err_code seen_init(struct err *err)
     seen = metrics_new(table, SEEN_METRICS);
     if (!seen)
         return err_set(err, ERR_NOMEM, "what is counted");
-    metrics_set(seen, SEEN_BUILD, 0, 0, 1);
-    metrics_set(seen, SEEN_BEGUN, 0, 0, (double)clock_wall_ms() / 1000);
     return ERR_OK;
 }
 
@@ -319,23 +295,8 @@ void seen_delay_free(struct seen_delay *d)
 
 /* --- writing ----------------------------------------------------------------- */
 
-/* Counted elsewhere; so far it came to `total`. */
-static void raise(enum seen what, double total)
-{
-    seen_add(what, 0, total - metrics_value(seen, what, 0, 0));
-}
-
 void seen_write(struct buf *out)
 {
-    struct process_figures p;
-
-    if (!seen)
-        return;
-    process_look(&p);
-    raise(SEEN_LOG_DROPPED, (double)log_dropped());
-    raise(SEEN_CPU, p.cpu_s);
-    seen_set(SEEN_MEMORY, 0, (double)p.resident_bytes);
-    seen_set(SEEN_FILES, 0, (double)p.files);
-    seen_set(SEEN_FILES_MAX, 0, (double)p.files_max);
-    metrics_write(seen, out);
+    if (seen)
+        metrics_write(seen, out);
 }

@@ -10,8 +10,7 @@
 #include "worker/run/outcome.h"
 #include "worker/run/run_state.h"
 
-enum seen { /* the rows of the table */
-            SEEN_BUILD,
+enum seen {            /* the rows of the table */
             SEEN_RUNS, /* by enum run_state */
             SEEN_BUFFERS,
             SEEN_SLOTS,
@@ -39,12 +38,6 @@ enum seen { /* the rows of the table */
             SEEN_SANDBOXES_UP,
             SEEN_DRAINING,
             SEEN_LEADS,
-            SEEN_LOG_DROPPED,
-            SEEN_CPU,
-            SEEN_MEMORY,
-            SEEN_FILES,
-            SEEN_FILES_MAX,
-            SEEN_BEGUN,
             SEEN_METRICS
 };
 

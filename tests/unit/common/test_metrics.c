@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is counted is written as Prometheus' text format 0.0.4 asks: the very bytes. */
+/* What is counted is written as Prometheus' text format 0.0.4 asks: the very bytes. What every
+ * process tells of itself comes behind it, and is so. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,10 +8,15 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/attrs.h"
+#include "common/clock.h"
+#include "common/log.h"
 #include "common/metrics.h"
+#include "common/process.h"
 #include "common/banned.h"
 
 static const char *colour(size_t i)
@@ -49,6 +55,7 @@ static void expect(const struct metrics *m, const char *want)
     AUTO_BUF out = BUF_INIT(1 << 20);
 
     metrics_write(m, &out);
+    *strstr(out.p, "# HELP sandfleet_build_info ") = '\0';
     assert_string_equal(out.p, want);
 }
 
@@ -113,6 +120,46 @@ static void counted(void **state)
     metrics_free(m);
 }
 
+/* The value behind `series`, which stands there once, after "# TYPE" and its kind. */
+static double told(const char *page, const char *series, const char *kind)
+{
+    char text[128];
+    const char *at;
+
+    (void)snprintf(text, sizeof(text), "# TYPE %s %s\n%s", series, kind, series);
+    at = strstr(page, text);
+    if (!at)
+        fail_msg("no '%s'", text);
+    assert_null(strstr(at + 1, text));
+    return strtod(at + strlen(text), NULL);
+}
+
+static void itself(void **state)
+{
+    int64_t before_ms = clock_wall_ms();
+    struct metrics *m = make();
+    int64_t after_ms = clock_wall_ms();
+    AUTO_BUF out = BUF_INIT(1 << 20);
+    struct process_figures was, is;
+    double cpu_s, begun_s;
+
+    (void)state;
+    process_look(&was);
+    metrics_write(m, &out);
+    process_look(&is);
+    assert_non_null(strstr(out.p, "\nsandfleet_build_info{version=\"" SF_VERSION "\"} 1\n"));
+    cpu_s = told(out.p, "process_cpu_seconds_total", "counter");
+    assert_true(was.cpu_s - 1e-6 <= cpu_s && cpu_s <= is.cpu_s + 1e-6);
+    assert_true(told(out.p, "process_resident_memory_bytes", "gauge") >= 4096);
+    assert_true(told(out.p, "process_open_fds", "gauge") == (double)is.files);
+    assert_true(told(out.p, "process_max_fds", "gauge") == (double)is.files_max);
+    begun_s = told(out.p, "process_start_time_seconds", "gauge");
+    assert_true((double)before_ms / 1000 - 1 <= begun_s && begun_s <= (double)after_ms / 1000 + 1);
+    assert_true(told(out.p, "sandfleet_log_lines_dropped_total", "counter") ==
+                (double)log_dropped());
+    metrics_free(m);
+}
+
 /* Whoever counts need not ask whether somebody listens. */
 static void nobody(void **state)
 {
@@ -127,10 +174,8 @@ static void nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(at_first),
-        cmocka_unit_test(observed),
-        cmocka_unit_test(counted),
-        cmocka_unit_test(nobody),
+        cmocka_unit_test(at_first), cmocka_unit_test(observed), cmocka_unit_test(counted),
+        cmocka_unit_test(itself),   cmocka_unit_test(nobody),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
 }
