@@ -58,29 +58,12 @@ const struct opt api_settings_rows[] = {
      .arg = "<duration>", .help = "How long a stream of events is silent at most; a reader that takes nothing for two of them is cut off."},
     {.name = "drain", .type = OPT_MS, .at = AT(drain_ms), .def = "20s", .min = 0, .max = 3600000,
      .arg = "<duration>", .help = "How long requests under way may go on behind the first SIGTERM."},
-    {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",
-     .arg = "<level>", .help = "Least level that is logged: error, warn, info or debug."},
-    {.name = "log-format", .type = OPT_STRING, .at = AT(log_format), .def = "text",
-     .arg = "<format>", .help = "Log lines as text or json."},
     {.name = "log-user-data", .type = OPT_BOOL, .at = AT(log_user_data),
      .help = "Shows user data in the log; without it, only its length and hash."},
-    {.name = "print-config", .type = OPT_BOOL, .at = AT(print_config), .flags = OPT_NO_ENV,
-     .help = "Prints the settings in force and exits."},
-    {.name = "help", .letter = 'h', .type = OPT_BOOL, .at = AT(help), .flags = OPT_NO_ENV,
-     .help = "Prints this help and exits."},
-    {.name = "version", .letter = 'V', .type = OPT_BOOL, .at = AT(version), .flags = OPT_NO_ENV,
-     .help = "Prints the version and exits."},
+    PROGRAM_ROWS(AT(common)),
 };
 // clang-format on
 const size_t api_settings_n = COUNTOF(api_settings_rows);
-
-static enum err_code read_log(const struct settings *s, struct err *err)
-{
-    if (log_setup_as(s->log_level, s->log_format, err) != ERR_OK)
-        return err->code;
-    log_user_data(s->log_user_data);
-    return ERR_OK;
-}
 
 static bool is_loopback(const char *address)
 {
@@ -98,11 +81,13 @@ static enum err_code check_origins(const struct opt_list *origins, struct err *e
     return ERR_OK;
 }
 
-static enum err_code check(const struct settings *s, int words, char **argv, struct err *err)
+enum err_code api_settings_check(void *settings, const char *word, struct err *err)
 {
-    if (words > 0)
-        return err_set(err, ERR_USAGE, "'%.40s' is no option", argv[1]);
-    if (!s->database && !s->help && !s->version && !s->print_config)
+    const struct settings *s = settings;
+
+    (void)word;
+    log_user_data(s->log_user_data);
+    if (!s->database && !program_asked(&s->common))
         return err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
     if (!s->tls_cert != !s->tls_key)
         return err_set(err, ERR_USAGE, "--tls-cert and --tls-key go together: %s is missing",
@@ -117,27 +102,7 @@ static enum err_code check(const struct settings *s, int words, char **argv, str
     return check_origins(&s->cors_origins, err);
 }
 
-enum err_code api_settings_read(struct settings *s, int argc, char **argv, struct err *err)
-{
-    int words = 0;
-
-    if (option_parse(api_settings_rows, api_settings_n, s, argc, argv, &words, err) != ERR_OK ||
-        check(s, words, argv, err) != ERR_OK)
-        return err->code;
-    return read_log(s, err);
-}
-
-void api_settings_help(FILE *to)
-{
-    fputs(
-        "usage: sandfleet-api [options]\n\n"
-        "The HTTP door: takes run requests and puts them on Kafka, tells what became of them from\n"
-        "PostgreSQL, and streams their events. The contract is GET /openapi.yaml.\n\n",
-        to);
-    option_help(api_settings_rows, api_settings_n, to);
-}
-
-void api_settings_release(struct settings *s)
-{
-    option_release(api_settings_rows, api_settings_n, s);
-}
+const char api_settings_usage[] =
+    "usage: sandfleet-api [options]\n\n"
+    "The HTTP door: takes run requests and puts them on Kafka, tells what became of them from\n"
+    "PostgreSQL, and streams their events. The contract is GET /openapi.yaml.\n\n";

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/option/option.h"
+#include "common/program.h"
 
 struct settings {
     char *listen, *brokers, *database, *prefix;
@@ -19,17 +19,15 @@ struct settings {
     struct opt_list cors_origins;
     int64_t connections, streams, database_connections;
     int64_t query_ms, ack_ms, drain_ms, heartbeat_ms, idempotency_ms, request_ms;
-    char *log_level, *log_format;
-    bool log_user_data, print_config, help, version;
+    bool log_user_data;
+    struct program_common common;
 };
 
 extern const struct opt api_settings_rows[];
 extern const size_t api_settings_n;
+extern const char api_settings_usage[];
 
-/* Options, environment, log set-up. ERR_USAGE, ERR_CONFIG. */
-enum err_code api_settings_read(struct settings *s, int argc, char **argv,
-                                struct err *err) MUST_USE;
-void api_settings_help(FILE *to);
-void api_settings_release(struct settings *s);
+/* For struct program: what the rows do not say. ERR_USAGE, ERR_CONFIG. */
+enum err_code api_settings_check(void *settings, const char *word, struct err *err) MUST_USE;
 
 #endif

@@ -1,39 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sandfleet-sandboxd: sandboxes on this machine behind E2B's API. */
-#include <stdio.h>
-
-#include "common/log.h"
-#include "common/secret/secret.h"
-#include "common/std_fds.h"
+#include "common/program.h"
 #include "sandboxd/sandboxd.h"
 
 #include "common/banned.h"
 
-static int end(struct settings *s, enum err_code rc)
+static enum err_code run(const void *settings, struct err *err)
 {
-    settings_release(s);
-    return err_exit_status(rc);
+    return sandboxd_run(settings, err);
 }
 
 int main(int argc, char **argv)
 {
     struct settings s = {0};
-    struct err err = ERR_INIT;
+    const struct program p = {
+        .name = "sandfleet-sandboxd",
+        .failed = "sandboxd.failed",
+        .usage = settings_usage,
+        .rows = settings_rows,
+        .n = settings_n,
+        .settings = &s,
+        .common = &s.common,
+        .check = settings_check,
+        .run = run,
+    };
 
-    std_fds_hold();
-    if (secret_init(&err) != ERR_OK || settings_read(&s, argc, argv, &err) != ERR_OK) {
-        (void)fprintf(stderr, "sandfleet-sandboxd: %s\n", err.msg);
-        return end(&s, err.code);
-    }
-    if (s.help) {
-        settings_help(stdout);
-    } else if (s.version) {
-        (void)puts("sandfleet-sandboxd " SF_VERSION);
-    } else if (s.print_config) {
-        option_print(settings_rows, settings_n, &s, stdout);
-    } else if (sandboxd_run(&s, &err) != ERR_OK) {
-        log_event(LOG_ERROR, "sandboxd.failed", LF_ERR(&err));
-        return end(&s, err.code);
-    }
-    return end(&s, ERR_OK);
+    return program_main(&p, argc, argv);
 }

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/log.h"
-
 #include "common/banned.h"
 
 #define AT(member) offsetof(struct settings, member)
@@ -48,33 +46,10 @@ const struct opt settings_rows[] = {
      "<file>", "Scripted faults for tests, as JSON: which answers go wrong, and how."},
     {"fault-endpoint", 0, OPT_BOOL, AT(fault_endpoint), NULL, 0, 0, OPT_NO_ENV, NULL,
      NULL, "Lets PUT /sandfleet/faults replace the scripted faults; for tests."},
-    {"log-level", 0, OPT_STRING, AT(log_level), "info", 1, 16, 0, NULL,
-     "<level>", "Least level that is logged: error, warn, info or debug."},
-    {"log-format", 0, OPT_STRING, AT(log_format), "text", 1, 16, 0, NULL,
-     "<format>", "Log lines as text or json."},
-    {"print-config", 0, OPT_BOOL, AT(print_config), NULL, 0, 0, OPT_NO_ENV, NULL,
-     NULL, "Prints the settings in force and exits."},
-    {"version", 'V', OPT_BOOL, AT(version), NULL, 0, 0, OPT_NO_ENV, NULL,
-     NULL, "Prints the version and exits."},
-    {"help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL,
-     NULL, "Prints this help and exits."},
+    PROGRAM_ROWS(AT(common)),
 };
 // clang-format on
 const size_t settings_n = COUNTOF(settings_rows);
-
-static enum err_code set_log(const struct settings *s, struct err *err)
-{
-    bool json = strcmp(s->log_format, "json") == 0;
-    enum log_level level;
-
-    if (!log_parse_level(str_of(s->log_level), &level))
-        return err_set(err, ERR_USAGE, "--log-level '%s' is not error, warn, info or debug",
-                       s->log_level);
-    if (!json && strcmp(s->log_format, "text") != 0)
-        return err_set(err, ERR_USAGE, "--log-format '%s' is not text or json", s->log_format);
-    log_setup(level, json ? LOG_JSON : LOG_TEXT, STDERR_FILENO);
-    return ERR_OK;
-}
 
 static enum err_code read_ports(struct settings *s, struct err *err)
 {
@@ -107,8 +82,13 @@ static enum err_code check_isolation(struct settings *s, struct err *err)
     return read_ports(s, err);
 }
 
-static enum err_code check(struct settings *s, struct err *err)
+enum err_code settings_check(void *settings, const char *word, struct err *err)
 {
+    struct settings *s = settings;
+
+    (void)word;
+    if (program_asked(&s->common))
+        return ERR_OK;
     if (s->data == NULL)
         return err_set(err, ERR_CONFIG, "no folder for sandboxes: give --data FOLDER");
     if (s->api_key == NULL)
@@ -117,30 +97,6 @@ static enum err_code check(struct settings *s, struct err *err)
     return check_isolation(s, err);
 }
 
-enum err_code settings_read(struct settings *s, int argc, char **argv, struct err *err)
-{
-    int n_words = 0;
-    enum err_code rc = option_parse(settings_rows, settings_n, s, argc, argv, &n_words, err);
-
-    if (rc == ERR_OK && n_words > 1)
-        rc = err_set(err, ERR_USAGE, "'%s' is no flag", argv[1]);
-    if (rc == ERR_OK)
-        rc = set_log(s, err);
-    if (rc != ERR_OK || s->help || s->version || s->print_config)
-        return rc;
-    return check(s, err);
-}
-
-void settings_help(FILE *to)
-{
-    (void)fputs(
-        "usage: sandfleet-sandboxd --data FOLDER [--isolation LEVEL] [--run-as USER] [options]\n\n"
-        "Sandboxes on this machine behind E2B's API.\n\n",
-        to);
-    option_help(settings_rows, settings_n, to);
-}
-
-void settings_release(struct settings *s)
-{
-    option_release(settings_rows, settings_n, s);
-}
+const char settings_usage[] =
+    "usage: sandfleet-sandboxd --data FOLDER [--isolation LEVEL] [--run-as USER] [options]\n\n"
+    "Sandboxes on this machine behind E2B's API.\n\n";

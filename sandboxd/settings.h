@@ -5,10 +5,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "common/err.h"
-#include "common/option/option.h"
+#include "common/program.h"
 #include "common/secret/secret.h"
 #include "sandboxd/sandbox/isolation.h"
 
@@ -18,22 +16,20 @@ struct settings {
     char *egress_ca;
     int64_t memory_bytes, pids, file_bytes;
     bool unsafe;
-    struct isolation_want want; /* what these ask for; settings_read() makes it */
+    struct isolation_want want; /* what these ask for; settings_check() makes it */
     char *faults;
-    char *log_level, *log_format;
     int64_t max_sandboxes;
     int64_t max_upload;
     struct secret *api_key;
     bool fault_endpoint;
-    bool help, version, print_config;
+    struct program_common common;
 };
 
 extern const struct opt settings_rows[];
 extern const size_t settings_n;
+extern const char settings_usage[];
 
-/* Reads and checks them, and sets the log up. ERR_USAGE, ERR_CONFIG. */
-enum err_code settings_read(struct settings *s, int argc, char **argv, struct err *err) MUST_USE;
-void settings_help(FILE *to);
-void settings_release(struct settings *s);
+/* For struct program: what the rows do not say. ERR_USAGE, ERR_CONFIG. */
+enum err_code settings_check(void *settings, const char *word, struct err *err) MUST_USE;
 
 #endif

@@ -1,40 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
-#include "common/log.h"
-#include "common/std_fds.h"
-#include "common/secret/secret.h"
-
-#include "sink/settings.h"
+#include "common/program.h"
 #include "sink/sink.h"
 
 #include "common/banned.h"
 
-static int end(struct settings *s, enum err_code rc)
+static enum err_code run(const void *settings, struct err *err)
 {
-    settings_release(s);
-    return err_exit_status(rc);
+    return sink_run(settings, err);
 }
 
 int main(int argc, char **argv)
 {
     struct settings s = {0};
-    struct err err = ERR_INIT;
+    const struct program p = {
+        .name = "sandfleet-sink",
+        .failed = "sink.failed",
+        .usage = settings_usage,
+        .rows = settings_rows,
+        .n = settings_n,
+        .settings = &s,
+        .common = &s.common,
+        .words = 1,
+        .check = settings_check,
+        .run = run,
+    };
 
-    std_fds_hold();
-    if (secret_init(&err) != ERR_OK || settings_read(&s, argc, argv, &err) != ERR_OK) {
-        fprintf(stderr, "sandfleet-sink: %s\n", err.msg);
-        return end(&s, err.code);
-    }
-    if (s.help) {
-        settings_help(stdout);
-    } else if (s.version) {
-        puts("sandfleet-sink " SF_VERSION);
-    } else if (s.print_config) {
-        option_print(settings_rows, settings_n, &s, stdout);
-    } else if (sink_run(&s, &err) != ERR_OK) {
-        log_event(LOG_ERROR, "sink.failed", LF_ERR(&err));
-        return end(&s, err.code);
-    }
-    return end(&s, ERR_OK);
+    return program_main(&p, argc, argv);
 }

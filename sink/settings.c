@@ -33,60 +33,34 @@ const struct opt settings_rows[] = {
      .arg = "<duration>", .help = "How often an idle sink asks whether the database still has its last commit."},
     {.name = "accept-loss", .type = OPT_BOOL, .at = AT(accept_loss), .flags = OPT_NO_ENV,
      .help = "Goes on where a topic begins although records before that were never read; they are told in fleet.losses."},
-    {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",
-     .arg = "<level>", .help = "Least level that is logged: error, warn, info or debug."},
-    {.name = "log-format", .type = OPT_STRING, .at = AT(log_format), .def = "text",
-     .arg = "<format>", .help = "Log lines as text or json."},
     {.name = "log-user-data", .type = OPT_BOOL, .at = AT(log_user_data),
      .help = "Shows user data in the log; without it, only its length and hash."},
-    {.name = "print-config", .type = OPT_BOOL, .at = AT(print_config), .flags = OPT_NO_ENV,
-     .help = "Prints the settings in force and exits."},
-    {.name = "help", .letter = 'h', .type = OPT_BOOL, .at = AT(help), .flags = OPT_NO_ENV,
-     .help = "Prints this help and exits."},
-    {.name = "version", .letter = 'V', .type = OPT_BOOL, .at = AT(version), .flags = OPT_NO_ENV,
-     .help = "Prints the version and exits."},
+    PROGRAM_ROWS(AT(common)),
 };
 // clang-format on
 const size_t settings_n = COUNTOF(settings_rows);
 
-static enum err_code read_log(const struct settings *s, struct err *err)
+enum err_code settings_check(void *settings, const char *word, struct err *err)
 {
-    if (log_setup_as(s->log_level, s->log_format, err) != ERR_OK)
-        return err->code;
+    struct settings *s = settings;
+
+    s->rebuild = word != NULL;
+    if (word && !str_is(str_of(word), "rebuild"))
+        return err_set(err, ERR_USAGE, "'%.40s' is no option; the only word is rebuild", word);
+    if (s->rebuild && s->accept_loss)
+        return err_set(err, ERR_USAGE,
+                       "--accept-loss is the running sink's: rebuild loses nothing");
+    if (!s->database && !program_asked(&s->common))
+        return err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
     log_user_data(s->log_user_data);
     return ERR_OK;
 }
 
-enum err_code settings_read(struct settings *s, int argc, char **argv, struct err *err)
-{
-    int words = 0;
-    enum err_code rc = option_parse(settings_rows, settings_n, s, argc, argv, &words, err);
-
-    s->rebuild = rc == ERR_OK && words > 0 && str_is(str_of(argv[1]), "rebuild");
-    if (rc == ERR_OK && words > s->rebuild)
-        rc = err_set(err, ERR_USAGE, "'%s' is no option; the only word is rebuild",
-                     argv[1 + s->rebuild]);
-    if (rc == ERR_OK && s->rebuild && s->accept_loss)
-        rc = err_set(err, ERR_USAGE, "--accept-loss is the running sink's: rebuild loses nothing");
-    if (rc == ERR_OK && !s->database && !s->help && !s->version && !s->print_config)
-        rc = err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
-    return rc == ERR_OK ? read_log(s, err) : rc;
-}
-
-void settings_help(FILE *to)
-{
-    fputs("usage: sandfleet-sink [options]\n"
-          "       sandfleet-sink rebuild [options]\n\n"
-          "Projects run requests and events from Kafka into PostgreSQL. rebuild makes the read "
-          "model\n"
-          "anew from the topics, beside the one that is read, puts it in its place in one "
-          "transaction,\n"
-          "and ends; a running sink goes on meanwhile. Interrupted, it goes on where it was.\n\n",
-          to);
-    option_help(settings_rows, settings_n, to);
-}
-
-void settings_release(struct settings *s)
-{
-    option_release(settings_rows, settings_n, s);
-}
+const char settings_usage[] =
+    "usage: sandfleet-sink [options]\n"
+    "       sandfleet-sink rebuild [options]\n\n"
+    "Projects run requests and events from Kafka into PostgreSQL. rebuild makes the read "
+    "model\n"
+    "anew from the topics, beside the one that is read, puts it in its place in one "
+    "transaction,\n"
+    "and ends; a running sink goes on meanwhile. Interrupted, it goes on where it was.\n\n";

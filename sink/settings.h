@@ -6,24 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/option/option.h"
+#include "common/program.h"
 
 struct settings {
     char *brokers, *database, *prefix;
     char *kafka_config;
     struct opt_list kafka_props;
-    char *log_level, *log_format;
     int64_t batch_rows, batch_bytes, batch_age_ms, offsets_check_ms, prefetch_bytes;
     bool rebuild; /* the word */
-    bool accept_loss, log_user_data, print_config, help, version;
+    bool accept_loss, log_user_data;
+    struct program_common common;
 };
 
 extern const struct opt settings_rows[];
 extern const size_t settings_n;
+extern const char settings_usage[];
 
-/* Options, environment, log set-up. ERR_USAGE, ERR_CONFIG. */
-enum err_code settings_read(struct settings *s, int argc, char **argv, struct err *err) MUST_USE;
-void settings_help(FILE *to);
-void settings_release(struct settings *s);
+/* For struct program: what the rows do not say; the one word is rebuild. ERR_USAGE, ERR_CONFIG. */
+enum err_code settings_check(void *settings, const char *word, struct err *err) MUST_USE;
 
 #endif

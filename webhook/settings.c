@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-#include "common/log.h"
 #include "common/secret/keyring.h"
 
 #include "common/banned.h"
@@ -54,25 +53,18 @@ const struct opt settings_rows[] = {
      .arg = "<duration>", .help = "How long deliveries and their log are kept."},
     {.name = "metrics-listen", .type = OPT_STRING, .at = AT(metrics_listen), .min = 1, .max = 255,
      .arg = "<address:port>", .help = "Where /metrics (for Prometheus), /healthz and /readyz are answered, as 127.0.0.1:9465; by default nowhere. They have no password: no public address."},
-    {.name = "log-level", .type = OPT_STRING, .at = AT(log_level), .def = "info",
-     .arg = "<level>", .help = "Least level that is logged: error, warn, info or debug."},
-    {.name = "log-format", .type = OPT_STRING, .at = AT(log_format), .def = "text",
-     .arg = "<format>", .help = "Log lines as text or json."},
-    {.name = "print-config", .type = OPT_BOOL, .at = AT(print_config), .flags = OPT_NO_ENV,
-     .help = "Prints the settings in force and exits."},
-    {.name = "help", .letter = 'h', .type = OPT_BOOL, .at = AT(help), .flags = OPT_NO_ENV,
-     .help = "Prints this help and exits."},
-    {.name = "version", .letter = 'V', .type = OPT_BOOL, .at = AT(version), .flags = OPT_NO_ENV,
-     .help = "Prints the version and exits."},
+    PROGRAM_ROWS(AT(common)),
 };
 // clang-format on
 const size_t settings_n = COUNTOF(settings_rows);
 
-static enum err_code check(const struct settings *s, struct err *err)
+enum err_code settings_check(void *settings, const char *word, struct err *err)
 {
+    struct settings *s = settings;
     struct str url = str_of(s->public_url);
 
-    if (!s->database && !s->help && !s->version && !s->print_config)
+    (void)word;
+    if (!s->database && !program_asked(&s->common))
         return err_set(err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
     if (s->lease_ms < s->timeout_ms + LEASE_BEYOND_MS)
         return err_set(err, ERR_USAGE,
@@ -83,34 +75,10 @@ static enum err_code check(const struct settings *s, struct err *err)
         return err_set(err, ERR_USAGE,
                        "--public-url: '%s' begins with neither https:// nor http://",
                        s->public_url);
-    return ERR_OK;
+    return guard_read(&s->guard, &s->allow_nets, err);
 }
 
-enum err_code settings_read(struct settings *s, int argc, char **argv, struct err *err)
-{
-    int words = 0;
-    enum err_code rc = option_parse(settings_rows, settings_n, s, argc, argv, &words, err);
-
-    if (rc == ERR_OK && words > 0)
-        rc = err_set(err, ERR_USAGE, "'%s' is no option", argv[1]);
-    if (rc == ERR_OK)
-        rc = check(s, err);
-    if (rc == ERR_OK)
-        rc = guard_read(&s->guard, &s->allow_nets, err);
-    return rc == ERR_OK ? log_setup_as(s->log_level, s->log_format, err) : rc;
-}
-
-void settings_help(FILE *to)
-{
-    fputs(
-        "usage: sandfleet-webhook [options]\n\n"
-        "Tells endpoints by HTTP that runs came to an end, signed as Standard Webhooks has it.\n"
-        "`sandfleet webhook` says which endpoints there are, and what became of each delivery.\n\n",
-        to);
-    option_help(settings_rows, settings_n, to);
-}
-
-void settings_release(struct settings *s)
-{
-    option_release(settings_rows, settings_n, s);
-}
+const char settings_usage[] =
+    "usage: sandfleet-webhook [options]\n\n"
+    "Tells endpoints by HTTP that runs came to an end, signed as Standard Webhooks has it.\n"
+    "`sandfleet webhook` says which endpoints there are, and what became of each delivery.\n\n";

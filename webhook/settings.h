@@ -5,9 +5,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "common/option/option.h"
+#include "common/program.h"
 #include "webhook/guard.h"
 
 struct settings {
@@ -22,16 +21,14 @@ struct settings {
     int64_t retry_base_ms, retry_cap_ms, give_up_ms;
     int64_t lease_ms, poll_ms, keep_ms;
     char *metrics_listen; /* NULL: no pages */
-    char *log_level, *log_format;
-    bool print_config, help, version;
+    struct program_common common;
 };
 
 extern const struct opt settings_rows[];
 extern const size_t settings_n;
+extern const char settings_usage[];
 
-/* Options, environment, log set-up. ERR_USAGE, ERR_CONFIG. */
-enum err_code settings_read(struct settings *s, int argc, char **argv, struct err *err) MUST_USE;
-void settings_help(FILE *to);
-void settings_release(struct settings *s);
+/* For struct program: what the rows do not say. ERR_USAGE, ERR_CONFIG. */
+enum err_code settings_check(void *settings, const char *word, struct err *err) MUST_USE;
 
 #endif

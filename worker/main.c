@@ -123,13 +123,13 @@ static enum err_code run_worker(const struct settings *s, int *status, struct er
 /* True when a flag asked for words only. */
 static bool tell(const struct settings *s)
 {
-    if (s->help)
+    if (s->common.help)
         settings_help(stdout);
-    else if (s->version)
+    else if (s->common.version)
         puts("sandfleet-worker " SF_VERSION);
-    else if (s->print_config)
+    else if (s->common.print_config)
         settings_print(s, stdout);
-    return s->help || s->version || s->print_config;
+    return program_asked(&s->common);
 }
 
 int main(int argc, char **argv)
@@ -143,10 +143,8 @@ int main(int argc, char **argv)
 
     if (rc == ERR_OK)
         rc = settings_parse(&s, argc, argv, &err);
-    if (rc == ERR_OK && !tell(&s)) {
-        log_setup(s.level, s.format, STDERR_FILENO);
+    if (rc == ERR_OK && !tell(&s))
         rc = run_worker(&s, &status, &err);
-    }
     if (rc != ERR_OK) {
         fprintf(stderr, "sandfleet-worker: %s\n", err.msg);
         status = err_exit_status(rc);

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "common/log.h"
 #include "common/secret/keyring.h"
 #include "worker/sandbox/pool.h"
 #include "common/banned.h"
@@ -105,31 +106,9 @@ static const struct opt rows[] = {
       "<folder>", "Folder whose files requests may name by file:///, as archives; and repositories, where sandboxes see it." },
     { "allow-private-urls", 0, OPT_BOOL, AT(allow_private_urls), NULL, 0, 0, 0, NULL,
       NULL, "Lets requests name archives at loopback, private and other addresses that are not public." },
-    { "log-level", 0, OPT_STRING, AT(log_level), "info", 1, 16, 0, NULL,
-      "<level>", "Least level that is logged: error, warn, info or debug." },
-    { "log-format", 0, OPT_STRING, AT(log_format), "text", 1, 16, 0, NULL,
-      "<format>", "Log lines as text or json." },
-    { "print-config", 0, OPT_BOOL, AT(print_config), NULL, 0, 0, OPT_NO_ENV, NULL,
-      NULL, "Prints the settings in force and exits." },
-    { "help", 'h', OPT_BOOL, AT(help), NULL, 0, 0, OPT_NO_ENV, NULL,
-      NULL, "Prints this help and exits." },
-    { "version", 'V', OPT_BOOL, AT(version), NULL, 0, 0, OPT_NO_ENV, NULL,
-      NULL, "Prints the version and exits." },
+    PROGRAM_ROWS(AT(common)),
 };
 // clang-format on
-
-static enum err_code check_log(struct settings *s, struct err *err)
-{
-    struct str format = str_of(s->log_format);
-
-    if (!log_parse_level(str_of(s->log_level), &s->level))
-        return err_set(err, ERR_USAGE, "--log-level: '%s' is not error, warn, info or debug",
-                       s->log_level);
-    if (!str_is(format, "text") && !str_is(format, "json"))
-        return err_set(err, ERR_USAGE, "--log-format: '%s' is not text or json", s->log_format);
-    s->format = str_is(format, "json") ? LOG_JSON : LOG_TEXT;
-    return ERR_OK;
-}
 
 static enum err_code check_local_files(const struct settings *s, struct err *err)
 {
@@ -192,7 +171,7 @@ enum err_code settings_parse(struct settings *s, int argc, char **argv, struct e
     if (rc == ERR_OK && words > 0)
         rc = err_set(err, ERR_USAGE, "'%s' is not a flag", argv[1]);
     if (rc == ERR_OK)
-        rc = check_log(s, err);
+        rc = log_setup_as(s->common.log_level, s->common.log_format, err);
     if (rc == ERR_OK)
         rc = check_sandboxes(s, err);
     if (rc == ERR_OK)

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/log.h"
-#include "common/option/option.h"
+#include "common/program.h"
 #include "common/secret/secret.h"
 
 struct settings {
@@ -37,13 +36,10 @@ struct settings {
     int64_t session_keep_ms;
     bool update_claude, park_pause; /* of the two */
     int64_t heartbeat_ms, silence_ms, tool_result_ms, result_ms;
-    char *log_level, *log_format;
-    bool help, version, print_config;
-    enum log_level level; /* of log_level and log_format */
-    enum log_format format;
+    struct program_common common;
 };
 
-/* ERR_USAGE, or ERR_CONFIG when settings contradict each other. */
+/* Sets the log up, too. ERR_USAGE, or ERR_CONFIG when settings contradict each other. */
 enum err_code settings_parse(struct settings *s, int argc, char **argv, struct err *err) MUST_USE;
 void settings_help(FILE *to);
 void settings_print(const struct settings *s, FILE *to);
