@@ -8,6 +8,7 @@
 #include "common/json/json.h"
 
 #include "tests/bench/sink_bench.h"
+#include "worker/publish/publish.h"
 
 #include "common/banned.h"
 
@@ -15,8 +16,7 @@ enum {
     TEXT_BYTES = 4 << 20,
     LEAST = 1000, /* of an event's text; what stands around it has 270 bytes */
     MOST = 1500,
-    FLUSH_MS = 120000,
-    LINGER_MS = 5 /* the worker's */
+    FLUSH_MS = 120000
 };
 
 static struct {
@@ -204,7 +204,7 @@ void events_open(void)
 {
     struct err err = ERR_INIT;
     const struct kafka_conf conf = {.brokers = bench.brokers, .client_id = "bench"};
-    const struct producer_opts how = {.linger_ms = LINGER_MS};
+    const struct producer_opts how = {.linger_ms = PUBLISH_LINGER_MS};
 
     event_record_init(&b.record);
     b.row = b.data = BUF_INIT(1 << 20);

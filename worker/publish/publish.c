@@ -9,7 +9,7 @@
 #include "worker/publish/flow.h"
 #include "common/banned.h"
 
-enum { LINGER_MS = 1, QUEUE_MAX_BYTES = 24 << 20 };
+enum { QUEUE_MAX_BYTES = 24 << 20 };
 
 /* A record that the producer did not take yet, with its bytes. */
 struct held {
@@ -270,7 +270,7 @@ enum err_code publish_hub_new(struct loop *l, const struct publish_opts *opts,
     snprintf(h->topic, sizeof(h->topic), "%s", opts->topic);
     event_record_init(&h->record);
 
-    struct producer_opts po = {.linger_ms = LINGER_MS,
+    struct producer_opts po = {.linger_ms = PUBLISH_LINGER_MS,
                                .max_queued_bytes = QUEUE_MAX_BYTES,
                                .room = on_room,
                                .fatal = on_fatal,

@@ -13,6 +13,8 @@
 #include "common/kafka/kafka.h"
 #include "schema/event.h"
 
+enum { PUBLISH_LINGER_MS = 1 }; /* how long an event waits for others to go with it */
+
 struct publish_hub; /* opaque; one a process: the producer and its waiting line */
 struct publish_log; /* opaque; one a run */
 
