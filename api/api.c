@@ -45,8 +45,8 @@ static void on_drain(void *ctx)
 {
     struct api *a = ctx;
 
-    bool idle =
-        http_server_connections(a->server) == 0 && notes_idle(a->notes) && audits_idle(a->audits);
+    bool idle = http_server_connections(a->server) == 0 && telling_idle(a->notes) &&
+                telling_idle(a->audits);
 
     if (idle || loop_now_ms(a->loop) >= a->stop_by_ms)
         loop_stop(a->loop);
@@ -183,8 +183,8 @@ static enum err_code start(struct api *a, struct err *err)
         open_producer(a, err) != ERR_OK)
         return err->code;
     a->drain = timer_new(a->loop, on_drain, a);
-    a->notes = notes_new(a);
-    a->audits = audits_new(a);
+    a->notes = telling_new(a, &note_telling);
+    a->audits = telling_new(a, &audit_telling);
     a->purge = purge_new(a);
     a->metrics = seen_new();
     if (!a->drain || !a->notes || !a->audits || !a->purge || !a->metrics)
@@ -206,8 +206,8 @@ static void release(struct api *a)
     feed_free(a->feed);
     producer_free(a->producer);
     keys_free(a->keys);
-    notes_free(a->notes);
-    audits_free(a->audits);
+    telling_free(a->notes);
+    telling_free(a->audits);
     for (size_t i = 0; i < a->n_db; i++)
         pg_free(a->db[i]);
     purge_free(a->purge);

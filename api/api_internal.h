@@ -38,8 +38,7 @@ struct api {
     struct waits *waits;
     struct producer *producer;
     struct intake_waiters waiters; /* for room in its queue */
-    struct notes *notes;
-    struct audits *audits;
+    struct telling *notes, *audits;
     struct purge *purge;
     struct http_server *server;
     struct timer *drain;

@@ -2,9 +2,7 @@
 #include "api/audit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "api/api_internal.h"
 #include "common/json/json.h"
@@ -57,97 +55,36 @@ void audit_before(const struct call *c, struct buf *out)
 
 /* --- behind the answer ------------------------------------------------------------------- */
 
-struct told { /* {"told":…,"outcome":"201"} */
-    STAILQ_ENTRY(told) link;
-    size_t n;
-    char json[];
-};
-STAILQ_HEAD(told_list, told);
-
-struct audits {
-    struct api *api;
-    struct timer *timer;
-    struct told_list waiting, flying;
-    size_t bytes; /* of both */
-};
-
 static void lost(const char *row, const char *why)
 {
     log_event(LOG_WARN, "audit.not_stored", LF("row", row), LF("why", why));
 }
 
-/* why NULL: they are stored. */
-static void end_flight(struct audits *t, const char *why)
+static void landed(struct telling *t, const struct err *e)
 {
-    struct told *e;
-
-    while ((e = STAILQ_FIRST(&t->flying))) {
-        STAILQ_REMOVE_HEAD(&t->flying, link);
-        t->bytes -= e->n;
-        if (why)
-            lost(e->json, why);
-        free(e);
+    while (!TAILQ_EMPTY(&t->flying)) {
+        if (e->code != ERR_OK)
+            lost(TAILQ_FIRST(&t->flying)->json, e->msg);
+        telling_end(t, e->code == ERR_OK);
     }
-    if (!STAILQ_EMPTY(&t->waiting))
-        timer_start(t->timer, 0);
 }
 
-static void on_stored(void *ctx, PGresult *res, const struct err *e)
+static void dropped(const struct told_row *row)
 {
-    (void)res;
-    end_flight(ctx, e->code != ERR_OK ? e->msg : NULL);
+    lost(row->json, "the server is stopping");
 }
 
-static void gather(struct audits *t, struct buf *out)
-{
-    struct told *e;
-
-    for (size_t n = 0; n < AT_ONCE && (e = STAILQ_FIRST(&t->waiting)); n++) {
-        STAILQ_REMOVE_HEAD(&t->waiting, link);
-        STAILQ_INSERT_TAIL(&t->flying, e, link);
-        buf_addc(out, n ? ',' : '[');
-        buf_add(out, e->json, e->n);
-    }
-    buf_addc(out, ']');
-}
-
-/* One statement at a time: what comes meanwhile goes together with the next. */
-static void fly(void *ctx)
-{
-    static const char sql[] = "SELECT door.audit_add(x.told, x.outcome)"
-                              " FROM json_to_recordset($1::json) AS x(told json, outcome text)";
-    struct audits *t = ctx;
-    AUTO_BUF rows = BUF_INIT(AT_ONCE * (AUDIT_MAX_BYTES + OUTCOME_ROOM));
-    struct pg *db = api_db(t->api);
-    struct err err = ERR_INIT;
-
-    if (!STAILQ_EMPTY(&t->flying) || STAILQ_EMPTY(&t->waiting))
-        return;
-    gather(t, &rows);
-    const struct pg_cmd cmd = {.sql = sql, .keep = true, .n = 1, .v = {rows.p}};
-    if (rows.rc != ERR_OK)
-        end_flight(t, "out of memory");
-    else if (!db)
-        end_flight(t, "the database is away");
-    else if (pg_send(db, &cmd, on_stored, t, &err) != ERR_OK)
-        end_flight(t, err.msg);
-}
-
-static void add(struct audits *t, struct str row)
-{
-    struct told *e = t->bytes + row.n <= WAITING_BYTES ? malloc(sizeof(*e) + row.n + 1) : NULL;
-
-    if (!e) {
-        lost(row.p, "too many wait for the database");
-        return;
-    }
-    e->n = row.n;
-    memcpy(e->json, row.p, row.n + 1);
-    STAILQ_INSERT_TAIL(&t->waiting, e, link);
-    t->bytes += e->n;
-    if (!timer_pending(t->timer))
-        timer_start(t->timer, 0);
-}
+/* A row: {"told":…,"outcome":"201"} */
+const struct telling_kind audit_telling = {
+    .sql = "SELECT door.audit_add(x.told, x.outcome)"
+           " FROM json_to_recordset($1::json) AS x(told json, outcome text)",
+    .row_max = AUDIT_MAX_BYTES + OUTCOME_ROOM,
+    .at_once = AT_ONCE,
+    .at_once_bytes = AT_ONCE * (AUDIT_MAX_BYTES + OUTCOME_ROOM),
+    .waiting_bytes = WAITING_BYTES,
+    .landed = landed,
+    .dropped = dropped,
+};
 
 void audit_answered(struct call *c, int status)
 {
@@ -162,41 +99,8 @@ void audit_answered(struct call *c, int status)
     describe(c, &row);
     json_kv(&row, "outcome", outcome);
     buf_addc(&row, '}');
-    if (row.rc == ERR_OK)
-        add(c->api->audits, buf_str(&row));
-    else
+    if (row.rc != ERR_OK)
         lost(c->id, "out of memory");
-}
-
-/* --- life ------------------------------------------------------------------------------------ */
-
-struct audits *audits_new(struct api *a)
-{
-    struct audits *t = calloc(1, sizeof(*t));
-
-    if (!t)
-        return NULL;
-    t->api = a;
-    STAILQ_INIT(&t->waiting);
-    STAILQ_INIT(&t->flying);
-    t->timer = timer_new(a->loop, fly, t);
-    if (t->timer)
-        return t;
-    free(t);
-    return NULL;
-}
-
-bool audits_idle(const struct audits *t)
-{
-    return STAILQ_EMPTY(&t->waiting) && STAILQ_EMPTY(&t->flying);
-}
-
-void audits_free(struct audits *t)
-{
-    if (!t)
-        return;
-    STAILQ_CONCAT(&t->flying, &t->waiting);
-    end_flight(t, "the server is stopping");
-    timer_free(t->timer);
-    free(t);
+    else if (!telling_add(c->api->audits, buf_str(&row), NULL, NULL))
+        lost(row.p, "too many wait for the database");
 }

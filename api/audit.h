@@ -5,6 +5,7 @@
 #define SANDFLEET_API_AUDIT_H
 
 #include "api/call.h"
+#include "api/telling.h"
 
 enum { AUDIT_MAX_BYTES = 8192 };
 
@@ -15,10 +16,6 @@ void audit_before(const struct call *c, struct buf *out);
  * not take. */
 void audit_answered(struct call *c, int status);
 
-struct audits; /* opaque: what waits to be told */
-
-struct audits *audits_new(struct api *a); /* NULL: no memory */
-bool audits_idle(const struct audits *t);
-void audits_free(struct audits *t); /* NULL is fine; the log has what was not told */
+extern const struct telling_kind audit_telling; /* of api->audits; the log has what was not told */
 
 #endif

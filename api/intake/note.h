@@ -8,13 +8,9 @@
 
 #include <stdbool.h>
 
+#include "api/telling.h"
 #include "common/buf.h"
-#include "common/loop.h"
-#include "common/pg/pg.h"
 #include "schema/run_request.h"
-
-struct api;
-struct notes; /* opaque */
 
 /* ledger.cancellations.requested_by of those that are not to be */
 #define NOTE_BY "sandfleet-api: not acknowledged in time"
@@ -31,10 +27,10 @@ struct note { /* borrowed until return */
 /* told: the database has it. False: not yet. Called once, never from inside the telling. */
 typedef void (*note_fn)(void *ctx, bool told);
 
-struct notes *notes_new(struct api *a); /* NULL: no memory */
+extern const struct telling_kind
+    note_telling; /* of api->notes; at the end what was not told is lost */
+
 /* False: too much waits for the database already, or no memory; fn is not called. */
-bool note_tell(struct notes *t, const struct note *n, note_fn fn, void *ctx);
-bool notes_idle(const struct notes *t);
-void notes_free(struct notes *t); /* what was not told is lost; NULL is fine */
+bool note_tell(struct telling *t, const struct note *n, note_fn fn, void *ctx);
 
 #endif
