@@ -57,8 +57,9 @@ bool call_is_open(const struct call *c); /* the client is there, and not answere
 
 /* --- what was asked --- */
 
-/* True when the query has no other parameters than these (NULL ends them; what auth_check() reads,
- * `tenant` and `access_token`, is always fine); else answers 400. */
+/* True when the query has no other parameters than these, each once, those with "*" behind their
+ * name as often as they like (NULL ends them; what auth_check() reads, `tenant` and `access_token`,
+ * is always fine); else answers 400. */
 bool call_params(struct call *c, const char *const *names);
 /* A query parameter as text, NUL-terminated, in `out`; *given tells whether it is there. False:
  * it is not valid UTF-8, holds a NUL or is too long, and was answered 400. */

@@ -96,13 +96,21 @@ struct check {
     int n;
 };
 
+/* "metadata*" is metadata, as often as it comes. */
+static bool is_name(struct str name, const char *pattern)
+{
+    size_t n = strlen(pattern);
+
+    return str_eq(name, (struct str){pattern, pattern[n - 1] == '*' ? n - 1 : n});
+}
+
 static bool known(void *ctx, struct str name, struct str value)
 {
     const struct check *k = ctx;
 
     (void)value;
     for (size_t i = 0; k->names[i]; i++)
-        if (str_is(name, k->names[i]))
+        if (is_name(name, k->names[i]))
             return true;
     if (str_is(name, "tenant") ||
         ((k->c->route->flags & ROUTE_READ_TOKEN) && str_is(name, "access_token")))

@@ -8,12 +8,21 @@
 
 #include "api/api_internal.h"
 #include "api/reads/cursor.h"
+#include "api/reads/labels.h"
 #include "api/reads/sql.h"
 #include "common/clock.h"
 #include "common/json/json.h"
 #include "common/banned.h"
 
-enum { LIMIT_MAX = 200, LIMIT_DEFAULT = 50, FILTERS_MAX = 16, VALUE_MAX = 256, SQL_MAX = 32 << 10 };
+enum {
+    LIMIT_MAX = 200,
+    LIMIT_DEFAULT = 50,
+    FILTERS_MAX = 16,
+    VALUE_MAX = 256,
+    VISIBLE_MAX = 128,
+    LABELS_TEXT_MAX = 32 << 10,
+    SQL_MAX = 32 << 10
+};
 
 struct asked { /* c->state */
     const struct list *list;
@@ -23,13 +32,17 @@ struct asked { /* c->state */
     struct cursor cursor;
     struct cursor_bound bound;
     const struct list_filter *filter[FILTERS_MAX]; /* those that were given */
-    char value[FILTERS_MAX][VALUE_MAX];            /* as Postgres takes it */
-    size_t n;
+    char value[FILTERS_MAX][VALUE_MAX];            /* as Postgres takes it; of LIST_LABELS: */
+    struct buf labels;
+    size_t n_labels, n;
 };
 
 static void release(struct call *c)
 {
-    free(c->state);
+    struct asked *a = c->state;
+
+    buf_release(&a->labels);
+    free(a);
 }
 
 /* --- reading the query ----------------------------------------------------------------- */
@@ -42,7 +55,7 @@ static bool known_params(struct call *c, const struct list *list)
     if (list->either_way)
         names[n++] = "order";
     for (const struct list_filter *f = list->filters; f->param; f++)
-        names[n++] = f->param;
+        names[n++] = f->several ? f->several : f->param;
     return call_params(c, names);
 }
 
@@ -52,6 +65,14 @@ static bool is_word(struct str s)
         if (s.p[i] != '_' && (s.p[i] < 'a' || s.p[i] > 'z'))
             return false;
     return s.n > 0 && s.n <= 64;
+}
+
+static bool is_visible(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '!' || s.p[i] > '~')
+            return false;
+    return s.n > 0 && s.n <= VISIBLE_MAX;
 }
 
 static bool is_of(struct str s, const char *const *words)
@@ -99,9 +120,15 @@ static bool read_value(const struct list_filter *f, const char *text, char value
         if (!is_word(str_of(text)))
             return false;
         break;
+    case LIST_VISIBLE:
+        if (!is_visible(str_of(text)))
+            return false;
+        break;
     case LIST_OF:
         if (!is_of(str_of(text), f->words))
             return false;
+        break;
+    case LIST_LABELS: /* read_labels() */
         break;
     }
     return snprintf(value, VALUE_MAX, "%s", text) < VALUE_MAX;
@@ -114,6 +141,8 @@ static const char *kind_text(enum list_kind kind)
         return "a name";
     case LIST_WORD:
         return "a word of small letters";
+    case LIST_VISIBLE:
+        return "1 to 128 visible characters of ASCII";
     case LIST_OF:
         return "one of its words";
     case LIST_ANY:
@@ -121,8 +150,45 @@ static const char *kind_text(enum list_kind kind)
     case LIST_SINCE:
     case LIST_BEFORE:
         return "a time as RFC 3339 has it";
+    case LIST_LABELS: /* labels_add() says it */
+        break;
     }
     return "";
+}
+
+struct labels_asked {
+    const char *param, *wrong;
+    struct labels found;
+};
+
+static bool take_label(void *ctx, struct str name, struct str value)
+{
+    struct labels_asked *l = ctx;
+
+    if (str_is(name, l->param))
+        l->wrong = labels_add(&l->found, value);
+    return !l->wrong;
+}
+
+static bool read_labels(struct call *c, struct asked *a, const struct list_filter *f)
+{
+    struct labels_asked l = {.param = f->param};
+
+    http_request_query_each(c->http, take_label, &l);
+    if (l.wrong)
+        call_problem_at(c, PROBLEM_BAD_REQUEST, f->param, "%s %s", f->param, l.wrong);
+    if (l.wrong || l.found.n == 0)
+        return call_is_open(c);
+    a->n_labels = l.found.n;
+    a->labels = BUF_INIT(LABELS_TEXT_MAX);
+    labels_write(&l.found, c->who.tenant, &a->labels);
+    if (a->labels.rc != ERR_OK) {
+        call_problem(c, PROBLEM_INTERNAL, "out of memory");
+        return false;
+    }
+    cursor_bind_to(&a->bound, f->param, a->labels.p);
+    a->filter[a->n++] = f;
+    return true;
 }
 
 static bool read_filter(struct call *c, struct asked *a, const struct list_filter *f)
@@ -130,6 +196,8 @@ static bool read_filter(struct call *c, struct asked *a, const struct list_filte
     char text[VALUE_MAX];
     bool given;
 
+    if (f->kind == LIST_LABELS)
+        return read_labels(c, a, f);
     if (!call_text(c, f->param, text, sizeof(text), &given) || !given)
         return call_is_open(c);
     if (!read_value(f, text, a->value[a->n])) {
@@ -199,13 +267,29 @@ static void order_and_limit(const struct asked *a, const char *first, struct buf
     buf_addf(sql, "%s %s, %s %s LIMIT %" PRId64, a->list->at, way, a->list->id, way, a->looks + 1);
 }
 
+/* One by one: how many runs have a label is known, and so whether to begin with these or with the
+ * newest runs. */
+static void has_labels(const struct asked *a, size_t i, struct buf *sql)
+{
+    for (size_t k = 1; k <= a->n_labels; k++)
+        buf_addf(sql,
+                 " AND EXISTS (SELECT FROM %s AS l WHERE l.label = ($%zu::text[])[%zu]"
+                 " AND l.run_id = r.run_id)",
+                 a->filter[i]->column, i + 2, k);
+}
+
 static void condition(const struct asked *a, size_t i, struct buf *sql)
 {
-    static const char *const how[] = {[LIST_NAME] = "=", [LIST_WORD] = "=",   [LIST_OF] = "=",
-                                      [LIST_ANY] = "=",  [LIST_SINCE] = ">=", [LIST_BEFORE] = "<"};
     const struct list_filter *f = a->filter[i];
 
-    buf_addf(sql, " AND %s %s ", f->column, how[f->kind]);
+    if (f->kind == LIST_LABELS) {
+        has_labels(a, i, sql);
+        return;
+    }
+    buf_addf(sql, " AND %s %s ", f->column,
+             f->kind == LIST_SINCE    ? ">="
+             : f->kind == LIST_BEFORE ? "<"
+                                      : "=");
     if (f->kind == LIST_ANY)
         buf_adds(sql, "any_of.word");
     else
@@ -321,6 +405,9 @@ static void on_rows(void *ctx, PGresult *res, const struct err *e)
     call_json(c, 200, &body);
 }
 
+/* Of a label it matters which one it is: planned for its value, in the same round trip. */
+#define PLANNED_FOR_VALUES "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
+
 static void ask(struct call *c, const struct asked *a)
 {
     AUTO_BUF sql = BUF_INIT(SQL_MAX);
@@ -333,8 +420,9 @@ static void ask(struct call *c, const struct asked *a)
         return;
     }
     cmd.sql = sql.p;
+    cmd.before = a->n_labels > 0 ? PLANNED_FOR_VALUES : NULL;
     for (size_t i = 0; i < a->n; i++)
-        cmd.v[cmd.n++] = a->value[i];
+        cmd.v[cmd.n++] = a->filter[i]->kind == LIST_LABELS ? a->labels.p : a->value[i];
     if (a->goes_on) {
         cmd.v[cmd.n++] = cursor_time(&a->cursor, at);
         cmd.v[cmd.n++] = a->cursor.id;

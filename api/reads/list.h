@@ -8,12 +8,14 @@
 #include "api/call.h"
 
 enum list_kind {
-    LIST_NAME,  /* column = a name (run_name_ok) */
-    LIST_WORD,  /* column = a word of small letters */
-    LIST_OF,    /* column = one of `words` */
-    LIST_ANY,   /* column = any of `words`, with commas between them; one a list */
-    LIST_SINCE, /* column >= a time */
-    LIST_BEFORE /* column < a time */
+    LIST_NAME,    /* column = a name (run_name_ok) */
+    LIST_WORD,    /* column = a word of small letters */
+    LIST_VISIBLE, /* column = visible ASCII, no space */
+    LIST_OF,      /* column = one of `words` */
+    LIST_ANY,     /* column = any of `words`, with commas between them; one a list */
+    LIST_LABELS,  /* column, a table (label, run_id), has all of them (labels.h) */
+    LIST_SINCE,   /* column >= a time */
+    LIST_BEFORE   /* column < a time */
 };
 
 struct list_filter {
@@ -21,6 +23,7 @@ struct list_filter {
     enum list_kind kind;
     const char *column;
     const char *const *words; /* NULL ends them */
+    const char *several;      /* of LIST_LABELS: param with "*" behind it, for call_params() */
     bool late; /* LIST_ANY of what no index has: looked at row by row, LIST_LOOKS of them a page */
 };
 enum { LIST_LOOKS = 1000 };

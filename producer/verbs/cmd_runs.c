@@ -13,7 +13,7 @@
 #include "producer/show/term_text.h"
 #include "common/banned.h"
 
-enum { TEXT_MAX = 4 << 20 };
+enum { TEXT_MAX = 4 << 20, LIST_PATH_MAX = 7 << 10 /* a page adds to it */ };
 
 static const struct field list_fields[] = {
     {"RUN", "run_id", FIELD_TEXT, 0},
@@ -131,6 +131,19 @@ static enum err_code add_time(struct buf *path, const char *name, const char *ty
     return ERR_OK;
 }
 
+static enum err_code add_metadata(struct buf *path, const struct opt_list *typed, struct err *err)
+{
+    for (size_t i = 0; i < typed->n; i++) {
+        const char *equal = strchr(typed->items[i], '=');
+
+        if (!equal || equal == typed->items[i])
+            return err_set(err, ERR_USAGE, "'%.40s' is no metadata: say key=value",
+                           typed->items[i]);
+        api_query(path, "metadata", typed->items[i]);
+    }
+    return ERR_OK;
+}
+
 static enum err_code list_path(const struct runs_client *r, struct buf *path, struct err *err)
 {
     api_path(path, "/v1/runs");
@@ -140,20 +153,22 @@ static enum err_code list_path(const struct runs_client *r, struct buf *path, st
     api_query(path, "custom_id", r->custom);
     api_query(path, "project_id", r->project);
     api_query(path, "user_id", r->user);
+    api_query(path, "model", r->model);
     api_query(path, "lane", r->lane);
     api_query(path, "outcome", r->outcome);
     api_query(path, "order", r->oldest_first ? "asc" : NULL);
-    if (add_time(path, "created_after", r->after, err) != ERR_OK ||
+    if (add_metadata(path, &r->metadata, err) != ERR_OK ||
+        add_time(path, "created_after", r->after, err) != ERR_OK ||
         add_time(path, "created_before", r->before, err) != ERR_OK)
         return err->code;
-    return ERR_OK;
+    return path->rc == ERR_OK ? ERR_OK : err_set(err, ERR_USAGE, "that asks for too much at once");
 }
 
 int command_runs_list(struct client *c, int n, char **words)
 {
     struct api_client *a = NULL;
     struct err err = ERR_INIT;
-    AUTO_BUF path = BUF_INIT(8192);
+    AUTO_BUF path = BUF_INIT(LIST_PATH_MAX);
 
     (void)n;
     (void)words;

@@ -8,7 +8,8 @@
 struct runs_client {
     struct client c;
     char *states, *outcome, *project, *user, *after, *before, *batch_id, *session_id, *custom,
-        *lane;
+        *lane, *model;
+    struct opt_list metadata; /* "key=value" */
     bool oldest_first;
     int64_t attempt;
 };

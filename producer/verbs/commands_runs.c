@@ -24,6 +24,8 @@ static const struct opt list_rows[] = {
     {"custom-id", 0, OPT_STRING, RUN(custom), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Only those of this name."},
     {"project", 0, OPT_STRING, RUN(project), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Only of this project_id."},
     {"user", 0, OPT_STRING, RUN(user), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Only of this user_id."},
+    {"model", 0, OPT_STRING, RUN(model), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<model>", "Only with this model, by its full name once the run has begun."},
+    {"metadata", 0, OPT_LIST, RUN(metadata), NULL, 0, 0, OPT_NO_ENV, NULL, "<key=value>", "Only those whose metadata has this; of several, all of them."},
     {"lane", 0, OPT_STRING, RUN(lane), NULL, 1, 32, OPT_NO_ENV, NULL, "<interactive|batch>", "Only in this lane."},
     {"outcome", 0, OPT_STRING, RUN(outcome), NULL, 1, 64, OPT_NO_ENV, NULL, "<outcome>", "Only those that ended so: docs/outcomes.md lists them."},
     {"after", 0, OPT_STRING, RUN(after), NULL, 1, 64, OPT_NO_ENV, NULL, "<time>", "Only those created then or later: 2h for two hours ago, or 2026-03-01T10:00:00Z."},
@@ -77,6 +79,7 @@ static const struct command rows[] = {
      .size = sizeof(struct runs_client),
      .run = command_runs_list,
      .examples = "sandfleet runs list --state failed,timed_out --after 1d\n"
+                 "sandfleet runs list --metadata team=infra --metadata build=17\n"
                  "sandfleet runs list --batch nightly -o jsonl --limit 0 | jq -r .custom_id"},
     {.name = "runs get",
      .args = "RUN_ID",

@@ -4,6 +4,7 @@ any filter; a cursor of another list, other filters or another tenant is refused
 the same however much there is: no table of 100,000 rows is read through.
 
 A real sandfleet-api over rows that the test wrote; Postgres' own counters say what was read."""
+import hashlib
 import json
 import pathlib
 import sys
@@ -18,14 +19,17 @@ READS_MAX = 4000
 
 FEW = """
 INSERT INTO fleet.runs (run_id, run_day, tenant, lane, batch_id, custom_id, session_id, project_id, user_id, template,
-    model, credential, state, outcome, created_at, ended_at, sequence, ended)
+    model, credential, state, outcome, created_at, ended_at, sequence, ended, metadata)
 SELECT ('01990000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, '2026-11-01', 'few',
     CASE WHEN i % 4 = 0 THEN 'interactive' ELSE 'batch' END, 'b' || i % 3, 'c' || i % 50, 's' || i % 7,
-    'p' || i % 2, 'u' || i % 5, 'claude', 'opus', 'default',
+    'p' || i % 2, 'u' || i % 5, 'claude', (ARRAY['claude-opus[1m]', 'opus', NULL])[i % 3 + 1], 'default',
     (ARRAY['queued', 'running', 'completed', 'completed', 'failed', 'expired'])[i % 6 + 1],
     (ARRAY[NULL, NULL, 'success', 'success', 'max_turns', 'expired'])[i % 6 + 1],
     CASE WHEN i % 40 <> 0 THEN timestamptz '2026-11-01 10:00:00Z' + (i / 9) * interval '1 ms' END,
-    CASE WHEN i % 6 > 1 THEN timestamptz '2026-11-01 11:00:00Z' + (i / 4) * interval '1 ms' END, 7, i % 6 > 1
+    CASE WHEN i % 6 > 1 THEN timestamptz '2026-11-01 11:00:00Z' + (i / 4) * interval '1 ms' END, 7, i % 6 > 1,
+    CASE WHEN i % 5 > 0 THEN json_build_object('team', (ARRAY['infra', 'web, "a" \\ {b}'])[i % 2 + 1], 'n', i % 4, 'at', (i % 4 / 4.0)::float,
+        'on', i % 3 = 0, 'none', NULL, 'in', json_build_object('team', 'infra'), ']é&', '1=2', '', 'x',
+        'long', repeat('é', 255 + i % 2), repeat('k', 127 + i % 4), 'k') END
 FROM generate_series(1, 240) AS i;
 """
 
@@ -34,15 +38,17 @@ LARGE = f"""
 SELECT fleet.ensure_day('2026-11-01');
 ALTER TABLE fleet.runs DISABLE TRIGGER USER;
 INSERT INTO fleet.runs (run_id, run_day, tenant, lane, batch_id, custom_id, session_id, project_id, user_id, template,
-    model, credential, prompt, state, hold_reason, fairness_key, outcome, created_at, ended_at, sequence, ended)
+    model, credential, prompt, state, hold_reason, fairness_key, outcome, created_at, ended_at, sequence, ended, metadata)
 SELECT gen_random_uuid(), '2026-11-01', 'many', CASE WHEN i % 10 = 0 THEN 'interactive' ELSE 'batch' END,
     'b' || i % 10, 'c' || i, CASE WHEN i % 1000 = 0 THEN 's' || i % 3000 END, 'p' || i % 1000, 'u' || i % 5000,
-    'claude', 'opus', 'default', repeat('x', 300),
+    'claude', CASE WHEN i % 5000 = 7 THEN 'rare' ELSE 'opus' END, 'default', repeat('x', 300),
     CASE WHEN i % 5000 = 0 THEN 'failed' WHEN i % 5000 = 1 THEN 'running' ELSE 'completed' END, NULL, NULL,
     CASE WHEN i % 5000 = 0 THEN 'max_turns' WHEN i % 5000 <> 1 THEN 'success' END,
     timestamptz '2026-11-01 10:00:00Z' + (i / 10) * interval '1 ms',
-    CASE WHEN i % 5000 <> 1 THEN timestamptz '2026-11-01 11:00:00Z' + (i / 10) * interval '1 ms' END, 7, i % 5000 <> 1
+    CASE WHEN i % 5000 <> 1 THEN timestamptz '2026-11-01 11:00:00Z' + (i / 10) * interval '1 ms' END, 7, i % 5000 <> 1,
+    CASE WHEN i % 2 = 0 THEN json_build_object('job', i, 'team', 't' || i % 1000, 'even', true) END
 FROM generate_series(1, {MANY}) AS i;
+INSERT INTO fleet.run_labels SELECT label, run_id FROM fleet.runs, unnest(fleet.labels(tenant, metadata)) AS label WHERE tenant = 'many';
 INSERT INTO fleet.runs (run_id, run_day, tenant, lane, template, credential, prompt, state, hold_reason, fairness_key,
     created_at, sequence, ended)
 SELECT gen_random_uuid(), '2026-11-02', 'waits', CASE WHEN i % 10 = 0 THEN 'interactive' ELSE 'batch' END,
@@ -78,12 +84,16 @@ FROM generate_series(1, {MANY}) AS i;
 """
 
 
+META = "metadata ->>"
+NUMBER = "right(run_id::text, 12)::int"
+
+
 def walk(door, target, tenant, limit, **query):
     """All rows of a list, page by page, asked for with this limit."""
     rows, cursor = [], None
     for _ in range(1000):
         asked = {**query, "limit": limit, "tenant": tenant, **({"cursor": cursor} if cursor else {})}
-        page = door.ask("GET", f"{target}?{urllib.parse.urlencode(asked)}", door.admin)
+        page = door.ask("GET", f"{target}?{urllib.parse.urlencode(asked, doseq=True)}", door.admin)
         assert page.status == 200, page
         page = page.json()
         assert len(page["data"]) <= limit
@@ -110,20 +120,55 @@ def each_row_once_in_order(door):
              ({"outcome": "max_turns"}, "outcome = 'max_turns'"), ({"batch_id": "b1"}, "batch_id = 'b1'"),
              ({"session_id": "s3"}, "session_id = 's3'"), ({"custom_id": "c7"}, "custom_id = 'c7'"),
              ({"project_id": "p1"}, "project_id = 'p1'"), ({"user_id": "u4"}, "user_id = 'u4'"),
+             ({"model": "claude-opus[1m]"}, "model = 'claude-opus[1m]'"), ({"model": "opus", "user_id": "u1"}, "model = 'opus' AND user_id = 'u1'"),
+             ({"metadata": "team=infra"}, f"{META} 'team' = 'infra'"), ({"metadata": 'team=web, "a" \\ {b}'}, f"{META} 'team' LIKE 'web%'"),
+             ({"metadata": ["n=3", 'team=web, "a" \\ {b}'], "state": "queued,failed"},
+              f"{META} 'n' = '3' AND {META} 'team' LIKE 'web%' AND state IN ('queued', 'failed')"),
+             ({"metadata": "at=0.25"}, f"{META} 'at' = '0.25'"),
+             ({"metadata": "on=true"}, f"{META} 'on' = 'true'"), ({"metadata": "]é&=1=2"}, "metadata IS NOT NULL"),
+             ({"metadata": "long=" + "é" * 256}, "metadata IS NOT NULL AND i % 2 = 1".replace("i %", f"{NUMBER} %")),
+             ({"metadata": "k" * 128 + "=k"}, f"metadata IS NOT NULL AND {NUMBER} % 4 = 1"),
+             ({"metadata": 'in={"team" : "infra"}'}, "false"), ({"metadata": "none="}, "false"), ({"metadata": "team=INFRA"}, "false"),
+             ({"metadata": "none=null"}, "false"), ({"metadata": ["team=infra", "n=3"]}, "false"),
              ({"lane": "interactive"}, "lane = 'interactive'"),
              ({"created_after": "2026-11-01T10:00:00.010Z"}, "coalesce(created_at, 'infinity') >= '2026-11-01 10:00:00.010Z'"),
              ({"created_before": "2026-11-01T11:00:00.010+01:00"}, "created_at < '2026-11-01 10:00:00.010Z'"),
              ({"state": "completed,failed", "batch_id": "b2", "lane": "batch", "created_after": "2026-11-01T10:00:00Z"},
               "state IN ('completed', 'failed') AND batch_id = 'b2' AND lane = 'batch'")]
     for query, where in cases:
-        for order in ("desc", "asc"):
-            for limit in (7, 200):
-                got = ids(walk(door, "/v1/runs", "few", limit, order=order, **query))
-                assert got == wanted(door, where, order.upper()), (query, order, limit, len(got))
+        for order, limit in (("desc", 7), ("asc", 200)) if "metadata" in query else (("desc", 200), ("asc", 7)):
+            got = ids(walk(door, "/v1/runs", "few", limit, order=order, **query))
+            assert got == wanted(door, where, order.upper()), (query, order, limit, len(got))
     assert len(walk(door, "/v1/runs", "few", 50)) == 240
     assert walk(door, "/v1/runs", "nobody", 50) == []
     answer = door.ask("GET", "/v1/runs?tenant=few", door.admin).json()
     assert len(answer["data"]) == 50, "the default"
+
+
+def labels_follow_their_run(door):
+    run = "01990000-0000-7000-8000-00000000ffff"
+
+    def found(tenant, key, value):
+        return ids(walk(door, "/v1/runs", tenant, 50, metadata=f"{key}={value}")) == [run]
+
+    door.db.ask(f"INSERT INTO fleet.runs (run_id, run_day, tenant) VALUES ('{run}', '2026-11-01', 'first')")
+    assert not found("first", "a", "1")
+    # an event came before the request; another one said whose it is
+    door.db.ask(f"""UPDATE fleet.runs SET metadata = '{{"a":1}}' WHERE run_id = '{run}'""")
+    assert found("first", "a", "1") and not found("second", "a", "1")
+    door.db.ask(f"UPDATE fleet.runs SET tenant = 'second' WHERE run_id = '{run}'")
+    assert found("second", "a", "1") and not found("first", "a", "1")
+    labels = "SELECT string_agg(label, ',' ORDER BY label) FROM fleet.run_labels WHERE run_id = "
+    assert door.db.ask(f"{labels}'{run}'") == "second 1:a=1"
+    door.db.ask(f"DELETE FROM fleet.runs WHERE run_id = '{run}'")
+    assert door.db.ask(f"{labels}'{run}'") == ""
+    # what Postgres cannot take for a text is no label, and no error; nor is the 65th
+    many = json.dumps({f"k{i:02}": i for i in range(65)})
+    noise = "".join(hashlib.sha256(b"%d" % i).hexdigest() for i in range(200))  # more than an index takes
+    for metadata, count in ((json.dumps({noise: "v", "b": noise}), 0), (r'{"a":"\u0000"}', 0), (r'{"a":"\ud800"}', 0), (many, 64)):
+        door.db.ask(f"""INSERT INTO fleet.runs (run_id, run_day, tenant, metadata) VALUES ('{run}', '2026-11-01', 'first', '{metadata}');
+SELECT 1 / (count(*) = {count})::int FROM fleet.run_labels WHERE run_id = '{run}';
+DELETE FROM fleet.runs WHERE run_id = '{run}'""")
 
 
 def what_a_row_has(door):
@@ -150,11 +195,22 @@ def refused(door):
                   f"tenant=few&state=completed&cursor={first[:-1]}", f"tenant=few&state=completed&cursor={first}A",
                   "tenant=few&state=completed&cursor=", "cursor=garbage", "cursor=%00", "cursor=%ff" + "A" * 40):
         door.ask("GET", f"/v1/runs?{query}", door.admin).problem(400, "invalid_cursor")
+    by = "tenant=few&limit=3&metadata=n=1&metadata=on=true"
+    second = door.ask("GET", f"/v1/runs?{by}", door.admin).json()["next_cursor"]
+    assert door.ask("GET", f"/v1/runs?tenant=few&metadata=on%3Dtrue&metadata=n=1&cursor={second}", door.admin).status == 200
+    for query in (f"{by.replace('n=1', 'n=2')}&cursor={second}", f"{by}&metadata=at=0&cursor={second}", f"{by}&model=opus&cursor={second}",
+                  f"tenant=few&metadata=n=1&cursor={second}", f"{by.replace('few', 'many')}&cursor={second}"):
+        door.ask("GET", f"/v1/runs?{query}", door.admin).problem(400, "invalid_cursor")
     door.ask("GET", f"/v1/sessions?tenant=few&cursor={first}", door.admin).problem(400, "invalid_cursor")
     for target in ("/v1/runs?limit=0", "/v1/runs?limit=201", "/v1/runs?limit=x", "/v1/runs?state=", "/v1/runs?state=done",
                    "/v1/runs?state=failed,", "/v1/runs?lane=fast", "/v1/runs?outcome=No", "/v1/runs?batch_id=-x",
                    "/v1/runs?batch_id=" + "x" * 129, "/v1/runs?created_after=yesterday", "/v1/runs?order=up",
                    "/v1/runs?created_before=2026-11-01", "/v1/runs?colour=red", "/v1/sessions?order=asc",
+                   "/v1/runs?model=", "/v1/runs?model=a%20b", "/v1/runs?model=" + "x" * 129, "/v1/runs?model=%C3%A9",
+                   "/v1/runs?model=a&model=b", "/v1/runs?metadata=a", "/v1/runs?metadata=", "/v1/runs?metadata==a",
+                   "/v1/runs?metadata=a=1&metadata=a=1", "/v1/runs?metadata=a=" + "x" * 257, "/v1/runs?metadata=%00=1",
+                   "/v1/runs?metadata=" + "x" * 129 + "=1", "/v1/runs?metadata=a=%ff", "/v1/sessions?metadata=a=1",
+                   "/v1/runs?metadata*=a=1", "/v1/runs?" + "&".join(f"metadata={i}=1" for i in range(9)),
                    "/v1/batches?state=failed", "/v1/sandboxes?state=queued", "/v1/dlq?reason=X", "/v1/stats?scope=world"):
         door.ask("GET", target, door.admin).problem(400, "invalid_parameter")
 
@@ -207,7 +263,7 @@ def read_by(door, target, key):
     return {name: (now[name][0] - before[name][0], now[name][1] - before[name][1]) for name in LARGE_TABLES}, answer
 
 
-LARGE_TABLES = ("fleet.runs", "fleet.sandboxes", "fleet.sessions", "fleet.batches", "door.batches",
+LARGE_TABLES = ("fleet.runs", "fleet.run_labels", "fleet.sandboxes", "fleet.sessions", "fleet.batches", "door.batches",
                 "fleet.quarantine", "fleet.events_20261101", "fleet.events_default")
 
 
@@ -222,6 +278,9 @@ def no_table_is_read_through(door):
                    f"{runs}&state=running,failed,held", f"{runs}&outcome=max_turns", f"{runs}&batch_id=b3",
                    f"{runs}&batch_id=b3&state=completed", f"{runs}&session_id=s1000", f"{runs}&custom_id=c77",
                    f"{runs}&project_id=p5", f"{runs}&user_id=u77", f"{runs}&lane=interactive",
+                   f"{runs}&model=opus", f"{runs}&model=rare", f"{runs}&model=none", f"{runs}&metadata=even=true",
+                   f"{runs}&metadata=team=t500", f"{runs}&metadata=job=77776", f"{runs}&metadata=job=77777",
+                   f"{runs}&metadata=even=true&metadata=team=t4&state=completed", f"{runs}&metadata=team=t4&order=asc",
                    f"{runs}&created_after=2026-11-01T10:00:09.990Z", f"{runs}&created_before=2026-11-01T10:00:05Z",
                    "/v1/sessions?tenant=many&limit=100", "/v1/sandboxes?tenant=many&limit=100",
                    "/v1/sandboxes?tenant=many&state=parked,busy", "/v1/batches?tenant=many&limit=100",
@@ -257,7 +316,7 @@ def main():
     with Door("--database-connections", "1", "--query-timeout", "60s") as door:
         door.admin = door.key("--scope", "admin")
         door.db.ask(FEW)
-        for case in (each_row_once_in_order, what_a_row_has, refused, batches_of_both_doors, no_table_is_read_through):
+        for case in (each_row_once_in_order, labels_follow_their_run, what_a_row_has, refused, batches_of_both_doors, no_table_is_read_through):
             case(door)
             print("ok", case.__name__, flush=True)
 

@@ -115,6 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def serve(self):
         n = int(self.headers.get("Content-Length") or 0)
+        self.server.target = self.path
         answer = self.server.next(f"{self.command} {urllib.parse.unquote(self.path)}", self.headers,
                                   self.rfile.read(n).decode())
         if answer is None:  # hangs up
@@ -193,6 +194,17 @@ class Runs(Reading):
         self.call("runs", "list", "--after", "2h", script=[(r"GET /v1/runs\?created_after=20\d\d-.*Z&limit=50",
                                                             {"data": [], "next_cursor": None})])
         self.assertIn("is no time", self.call("runs", "list", "--before", "soon", status=2).stderr)
+
+    def test_filters_by_what_was_put_on_runs(self):
+        none = {"data": [], "next_cursor": None}
+        self.assertEqual(json.loads(self.said(
+            "runs", "list", "--model", "opus", "--metadata", "team=infra", "--metadata=a b&c]=d=e%", "--metadata", "n=", "-o", "json",
+            script=[(r"GET /v1/runs\?model=opus&metadata=team=infra&metadata=a b&c\]=d=e%&metadata=n=&limit=50", none)])), none)
+        self.assertIn("metadata=a%20b%26c%5D%3Dd%3De%25&", self.api.target)
+        for typed in ("team", "=infra", ""):
+            self.assertIn("is no metadata", self.call("runs", "list", "--metadata", typed, status=2).stderr)
+        long = [word for i in range(60) for word in ("--metadata", f"k{i}={'x' * 200}")]
+        self.assertIn("too much at once", self.call("runs", "list", *long, status=2).stderr)
 
     def test_get(self):
         text = self.said("runs", "get", RUN, script=[(f"GET /v1/runs/{RUN}", detail())])

@@ -38,6 +38,7 @@ fleet.hold_timeline         -      S     S     S      -
 fleet.limit_timeline        -      S     S     S      -
 fleet.losses                -      SIUD  S     S      -
 fleet.quarantine            -      SIUD  SD    S      -
+fleet.run_labels            -      SIUD  S     S      -
 fleet.runs                  -      SIUD  S     S      s
 fleet.sandboxes             -      SIUD  S     S      -
 fleet.sessions              -      SIUD  S     S      -

@@ -186,7 +186,9 @@ static void whatever_the_tables_had_become(void **state)
                 "DELETE FROM fleet.attempts; DELETE FROM fleet.gaps; DELETE FROM fleet.quarantine;"
                 "UPDATE fleet.sandboxes SET state = 'busy', since = now();"
                 "INSERT INTO fleet.superseded SELECT run_id, 77, 1, 1, 1 FROM fleet.runs;"
-                "UPDATE fleet.usage SET runs = 99; DELETE FROM fleet.batches");
+                "UPDATE fleet.usage SET runs = 99; DELETE FROM fleet.batches;"
+                "DELETE FROM fleet.run_labels; INSERT INTO fleet.run_labels SELECT 'x', run_id "
+                "FROM fleet.runs");
     LAB_SINK(lab, REBUILD, "rebuild", "--batch-rows", "70");
     assert_int_equal(lab_wait(lab, REBUILD), 0);
     rebuilt_as(lab, first);

@@ -90,6 +90,7 @@ static const struct {
      " superseded, missing_lines) FROM fleet.runs WHERE run_id = '" RUN "'",
      "9|2|3|1|6|t|1|3|2"},
     {"SELECT metadata->>'k' FROM fleet.runs WHERE run_id = '" RUN "'", "é"},
+    {"SELECT label FROM fleet.run_labels WHERE run_id = '" RUN "'", "acme 1:k=é"},
     {"SELECT result FROM fleet.runs WHERE run_id = '" RUN "'", "ok \xef\xbf\xbd"},
     {"SELECT data::text FROM fleet.events WHERE tool = 'Bash'",
      "{\"native\":\"a\\ufffdb\\ufffdc\"}"},
