@@ -21,31 +21,45 @@ static bool is_text(struct str s, size_t max)
 
 static int order(struct str a, struct str b)
 {
-    int d = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    size_t n = a.n < b.n ? a.n : b.n;
+    int d = n ? memcmp(a.p, b.p, n) : 0;
 
     return d ? d : (a.n > b.n) - (a.n < b.n);
+}
+
+static int order_of(const struct label *a, const struct label *b)
+{
+    int d = order(a->key, b->key);
+
+    return d ? d : order(a->value, b->value);
+}
+
+static const char *put(struct labels *l, struct label one)
+{
+    size_t at = 0;
+
+    while (at < l->n && order_of(&l->v[at], &one) < 0)
+        at++;
+    if (at < l->n && order_of(&l->v[at], &one) == 0)
+        return NULL;
+    if (l->n == LABELS_MAX)
+        return "may come at most 8 times";
+    memmove(l->v + at + 1, l->v + at, (l->n++ - at) * sizeof(l->v[0]));
+    l->v[at] = one;
+    return NULL;
 }
 
 const char *labels_add(struct labels *l, struct str text)
 {
     const char *equal = text.n ? memchr(text.p, '=', text.n) : NULL;
-    struct str key = {text.p, equal ? (size_t)(equal - text.p) : 0}, value;
-    size_t at = 0;
+    struct label one = {.key = {text.p, equal ? (size_t)(equal - text.p) : 0}};
 
-    if (key.n == 0 || !is_text(key, LABEL_KEY_MAX))
+    if (one.key.n == 0 || !is_text(one.key, LABEL_KEY_MAX))
         return "is key=value, with a key of 1 to 128 characters";
-    value = (struct str){equal + 1, text.n - key.n - 1};
-    if (!is_text(value, LABEL_VALUE_MAX))
+    one.value = (struct str){equal + 1, text.n - one.key.n - 1};
+    if (!is_text(one.value, LABEL_VALUE_MAX))
         return "is key=value, with a value of at most 256 characters";
-    while (at < l->n && order(l->v[at].key, key) < 0)
-        at++;
-    if (at < l->n && str_eq(l->v[at].key, key))
-        return "comes twice with one key";
-    if (l->n == LABELS_MAX)
-        return "may come at most 8 times";
-    memmove(l->v + at + 1, l->v + at, (l->n++ - at) * sizeof(l->v[0]));
-    l->v[at] = (struct label){key, value};
-    return NULL;
+    return put(l, one);
 }
 
 static void add_quoted(struct buf *out, struct str s)

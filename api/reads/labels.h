@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a list of runs is filtered by that people put on them themselves: `metadata[team]=infra`,
- * any of them together. Pure; what is taken is borrowed of the query. */
+/* What a list of runs is filtered by that people put on them themselves: `metadata=team=infra`, any
+ * of them together. Pure; what is taken is borrowed of the query. */
 #ifndef SANDFLEET_API_READS_LABELS_H
 #define SANDFLEET_API_READS_LABELS_H
 
@@ -19,13 +19,13 @@ struct label {
     struct str key, value;
 };
 
-struct labels { /* {0} is none; in order of their keys, each there once */
+struct labels { /* {0} is none; in order, each there once */
     struct label v[LABELS_MAX];
     size_t n;
 };
 
 /* "team=infra"; what stands before the first "=" is the key. NULL: taken; else what is wrong with
- * it: "is key=value, …". */
+ * it: "is key=value, …". The same once more counts once. */
 const char *labels_add(struct labels *l, struct str text);
 
 /* Appends them as a literal of Postgres' text[], as fleet.run_labels has a run's. The same
