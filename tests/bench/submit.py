@@ -8,6 +8,7 @@ validation and ids included; a million lines are submitted in at most 50 MB.
 One Kafka, one PostgreSQL, one Redis, all on this machine and at their defaults.
   submit    sandfleet batch submit FILE: all of it checked, then all of it sent (acks=all, idempotent,
             not compressed), a run id and a custom_id a line on standard output
+  check     sandfleet batch validate FILE: what of that is the checking, during which nothing is sent
   kcat      kcat -P -K: the very records that ours made, keys included, into a topic like it
             (acks=all; not idempotent, not compressed: kcat's defaults)
   kcat lz4  the same with -z lz4
@@ -141,6 +142,9 @@ class Lab:
                 raise SystemExit("error: not all lines have an id")
         return told
 
+    def check(self):
+        return timed(["sandfleet", "batch", "validate", self.file, "-q"], self.stack.environ())
+
     def kcat(self, *more):
         return timed(["kcat", "-P", "-b", self.brokers, "-t", TOPIC_KCAT, "-K", "\t", *more, "-l", self.records],
                      os.environ)
@@ -178,7 +182,7 @@ def load():
 
 def measure(lab, o):
     lab.prepare()
-    kinds = {"submit": lab.submit, "kcat": lab.kcat, "kcat lz4": lambda: lab.kcat("-z", "lz4")}
+    kinds = {"submit": lab.submit, "check": lab.check, "kcat": lab.kcat, "kcat lz4": lambda: lab.kcat("-z", "lz4")}
     runs = {name: [] for name in kinds}
     for i in range(o.runs):
         for name, run in kinds.items():
