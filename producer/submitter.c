@@ -5,19 +5,11 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/uuid.h"
 #include "common/banned.h"
 
 /* Few large requests cost the broker less than many; the linger ends with the last record, which
  * is flushed. Prompts are small, and compressing them would take longer than sending them. */
-enum {
-    QUEUED_BYTES = 12 << 20,
-    BATCH_BYTES = 1000000,
-    LINGER_MS = 5,
-    POLL_EVERY = 2 * PRODUCER_MANY,
-    QUIET_PARTS = 4,
-    TICKET_KEEPS_BYTES = 8 << 10 /* of its value's memory, for the next one */
-};
+enum { QUEUED_BYTES = 12 << 20, BATCH_BYTES = 1000000, LINGER_MS = 5, QUIET_PARTS = 4 };
 
 struct submitter {
     struct loop *loop;
@@ -26,52 +18,20 @@ struct submitter {
     const struct topics *topics;
     const struct submit_events *ev;
     void *ctx;
-    struct ticket *all, *spare; /* spare: to be used again */
-    struct ticket *next;        /* that submitter_value() gave out */
-    const char *topic;          /* of those that wait to be sent together */
-    struct producer_record waiting[PRODUCER_MANY];
-    size_t n_waiting;
+    TAILQ_HEAD(, parcel) held; /* parcels that are not acknowledged */
     bool many;
     int64_t ack_ms, sent, acked;
     int64_t acked_then, quiet_since; /* when it was looked at last; 0: not yet */
     struct err failed;               /* the first failure */
 };
 
-struct ticket { /* one request under way */
-    struct submitter *s;
-    struct ticket *made_before, *next; /* of all; of the spare ones */
-    struct buf value;                  /* stays here until it is acknowledged */
-    const char *topic;
-    int64_t line;
-    char run_id[UUID_TEXT];
-    uint8_t n; /* of custom_id */
-    char custom_id[RUN_NAME_MAX_BYTES];
-};
-
-static struct ticket *ticket_take(struct submitter *s)
+static void give_back(struct submitter *s, struct parcel *p)
 {
-    struct ticket *t = s->spare;
-
-    if (t) {
-        s->spare = t->next;
-        return t;
-    }
-    t = malloc(sizeof(*t));
-    if (!t)
-        return NULL;
-    t->s = s;
-    t->value = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
-    t->made_before = s->all;
-    s->all = t;
-    return t;
-}
-
-static void ticket_give_back(struct ticket *t)
-{
-    if (t->value.cap > TICKET_KEEPS_BYTES)
-        buf_release(&t->value);
-    t->next = t->s->spare;
-    t->s->spare = t;
+    TAILQ_REMOVE(&s->held, p, link);
+    if (s->ev->returned)
+        s->ev->returned(s->ctx, p);
+    else
+        parcel_free(p);
 }
 
 static void fail(struct submitter *s, const struct err *e)
@@ -119,27 +79,36 @@ static void on_room(void *ctx)
     loop_stop(s->loop);
 }
 
+static void tell(struct submitter *s, const struct parcel *p, const struct parcel_item *item,
+                 int32_t partition, int64_t offset)
+{
+    struct submit_receipt receipt = {.run_id = item->run_id,
+                                     .custom_id = parcel_text(p, item->custom_id),
+                                     .line = item->line,
+                                     .topic = p->topic,
+                                     .partition = partition,
+                                     .offset = offset};
+
+    s->ev->acked(s->ctx, &receipt);
+}
+
 static void on_acked(void *ctx, const struct err *e, int32_t partition, int64_t offset)
 {
-    struct ticket *t = ctx;
-    struct submitter *s = t->s;
+    struct parcel_item *item = ctx;
+    struct parcel *p = parcel_of(item);
+    struct submitter *s = p->owner;
 
     if (e->code != ERR_OK) {
         fail(s, e);
-    } else {
-        struct submit_receipt receipt = {.run_id = t->run_id,
-                                         .custom_id = {t->custom_id, t->n},
-                                         .line = t->line,
-                                         .topic = t->topic,
-                                         .partition = partition,
-                                         .offset = offset};
-        s->acked++;
-        if (s->ev->acked)
-            s->ev->acked(s->ctx, &receipt);
-        if (s->acked == s->sent)
-            loop_stop(s->loop);
+        return;
     }
-    ticket_give_back(t);
+    s->acked++;
+    if (s->ev->acked)
+        tell(s, p, item, partition, offset);
+    if (++p->acked == p->n)
+        give_back(s, p);
+    if (s->acked == s->sent)
+        loop_stop(s->loop);
 }
 
 enum err_code submitter_new(struct loop *l, const struct client *c, const struct topics *topics,
@@ -160,6 +129,7 @@ enum err_code submitter_new(struct loop *l, const struct client *c, const struct
                                  .room = on_room,
                                  .fatal = on_fatal,
                                  .ctx = s};
+    TAILQ_INIT(&s->held);
     s->deadline = timer_new(l, on_deadline, s);
     if (!s->deadline || producer_new(l, &conf, &opts, &s->producer, err) != ERR_OK) {
         enum err_code rc = s->deadline ? err->code : err_set(err, ERR_NOMEM, "cannot submit");
@@ -183,90 +153,88 @@ static enum err_code wait_turn(struct submitter *s, struct err *err)
     return ERR_OK;
 }
 
-/* Sends what waits, and drops from it what is on its way. */
-static enum err_code send_waiting(struct submitter *s, struct err *err)
+static size_t make_records(struct parcel *p, struct producer_record *out)
 {
-    while (s->n_waiting > 0) {
-        size_t left = 0;
-        enum err_code rc = producer_send_many(s->producer, s->topic, s->waiting, s->n_waiting, err);
-
-        for (size_t i = 0; i < s->n_waiting; i++)
-            if (s->waiting[i].rc != ERR_OK)
-                s->waiting[left++] = s->waiting[i];
-        s->sent += (int64_t)(s->n_waiting - left);
-        s->n_waiting = left;
-        if (rc != ERR_OK && (rc != ERR_THROTTLED || wait_turn(s, err) != ERR_OK))
-            return err->code;
-    }
-    return ERR_OK;
+    for (size_t i = 0; i < p->n; i++)
+        out[i] = (struct producer_record){.key = parcel_text(p, p->items[i].key),
+                                          .value = parcel_text(p, p->items[i].value),
+                                          .fn = on_acked,
+                                          .ctx = &p->items[i]};
+    return p->n;
 }
 
-struct buf *submitter_value(struct submitter *s)
+/* Drops from the records those that are on their way, and says which of the others is first. */
+static size_t drop_sent(struct submitter *s, struct producer_record *records, size_t n)
 {
-    if (!s->next)
-        s->next = ticket_take(s);
-    if (!s->next)
-        return NULL;
-    buf_clear(&s->next->value);
-    return &s->next->value;
+    size_t left = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (records[i].rc != ERR_OK)
+            records[left++] = records[i];
+    s->sent += (int64_t)(n - left);
+    return left;
 }
 
-/* A record with a key of its own goes at once: the key is the caller's. */
-static bool may_wait(const struct submitter *s, const struct submit_record *r)
-{
-    return s->many && r->key.p == r->run_id && s->n_waiting < PRODUCER_MANY;
-}
-
-enum err_code submitter_put(struct submitter *s, const struct submit_record *r, enum run_lane lane,
+enum err_code submitter_put(struct submitter *s, struct parcel *p, enum run_lane lane,
                             struct err *err)
 {
-    const char *topic = s->topics->name[topic_of_lane(lane)];
-    struct ticket *t = s->next;
+    struct producer_record records[PARCEL_RECORDS];
+    size_t left = make_records(p, records);
 
-    if (topic != s->topic && send_waiting(s, err) != ERR_OK)
-        return err->code;
-    s->next = NULL;
-    s->topic = t->topic = topic;
-    t->line = r->line;
-    memcpy(t->run_id, r->run_id, UUID_TEXT);
-    t->n = r->custom_id.n < sizeof(t->custom_id) ? (uint8_t)r->custom_id.n : sizeof(t->custom_id);
-    if (t->n > 0)
-        memcpy(t->custom_id, r->custom_id.p, t->n);
-    s->waiting[s->n_waiting++] = (struct producer_record){
-        .key = r->key.p == r->run_id ? (struct str){t->run_id, UUID_TEXT - 1} : r->key,
-        .value = buf_str(&t->value),
-        .fn = on_acked,
-        .ctx = t};
-    if (may_wait(s, r))
-        return ERR_OK;
-    if (send_waiting(s, err) != ERR_OK)
-        return err->code;
-    if (s->sent % POLL_EVERY < PRODUCER_MANY)
-        producer_poll(s->producer);
+    p->owner = s;
+    p->topic = s->topics->name[topic_of_lane(lane)];
+    TAILQ_INSERT_TAIL(&s->held, p, link);
+    while (left > 0) {
+        enum err_code rc = producer_send_many(s->producer, p->topic, records, left, err);
+
+        left = drop_sent(s, records, left);
+        if (rc == ERR_THROTTLED && wait_turn(s, err) != ERR_OK)
+            return err->code;
+        if (rc != ERR_OK && rc != ERR_THROTTLED) {
+            const struct parcel_item *item = records[0].ctx;
+
+            return item->line ? err_wrap(err, "line %lld", (long long)item->line) : rc;
+        }
+    }
+    producer_poll(s->producer);
     if (s->failed.code != ERR_OK)
         *err = s->failed;
     return s->failed.code;
 }
 
+/* A parcel with nothing but this request. */
+static enum err_code wrap(const struct run_request *r, struct parcel **out, struct err *err)
+{
+    AUTO_BUF value = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
+    struct parcel *p = parcel_new();
+
+    if (!p)
+        return err_set(err, ERR_NOMEM, "cannot submit run '%s'", r->run_id);
+    *out = p;
+    if (run_request_write(r, &value, err) != ERR_OK)
+        return err->code;
+    return parcel_add(p,
+                      &(struct parcel_record){.run_id = r->run_id,
+                                              .custom_id = str_of(r->custom_id),
+                                              .key = run_request_key(r),
+                                              .value = buf_str(&value)},
+                      err);
+}
+
 enum err_code submitter_send(struct submitter *s, const struct run_request *r, enum run_lane lane,
                              struct err *err)
 {
-    struct buf *value = submitter_value(s);
-    struct submit_record record = {
-        .key = run_request_key(r), .run_id = r->run_id, .custom_id = str_of(r->custom_id)};
+    struct parcel *p = NULL;
 
-    if (!value)
-        return err_set(err, ERR_NOMEM, "cannot submit run '%s'", r->run_id);
-    if (run_request_write(r, value, err) != ERR_OK)
-        return err->code;
-    return submitter_put(s, &record, lane, err);
+    if (wrap(r, &p, err) == ERR_OK)
+        return submitter_put(s, p, lane, err);
+    parcel_free(p);
+    return err->code;
 }
 
 enum err_code submitter_drain(struct submitter *s, int64_t ms, bool *all, struct err *err)
 {
     *all = false;
-    if (send_waiting(s, err) != ERR_OK)
-        return err->code;
     timer_stop(s->deadline);
     if (s->acked < s->sent && goes_on(s))
         producer_flush(s->producer, ms);
@@ -299,12 +267,7 @@ void submitter_free(struct submitter *s)
         producer_free(s->producer);
     if (s->deadline)
         timer_free(s->deadline);
-    while (s->all) {
-        struct ticket *t = s->all;
-
-        s->all = t->made_before;
-        buf_release(&t->value);
-        free(t);
-    }
+    while (!TAILQ_EMPTY(&s->held))
+        give_back(s, TAILQ_FIRST(&s->held));
     free(s);
 }

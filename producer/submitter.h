@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/loop.h"
 #include "producer/client.h"
+#include "producer/parcel.h"
 #include "schema/run_request.h"
 #include "schema/topics.h"
 
@@ -25,7 +26,10 @@ struct submit_receipt { /* borrowed for the call */
 };
 
 struct submit_events {
-    void (*acked)(void *ctx, const struct submit_receipt *r);
+    void (*acked)(void *ctx, const struct submit_receipt *r); /* may be NULL */
+    /* A parcel that was put is yours again: all of it is acknowledged, or the submitter is freed.
+     * NULL: it is freed. */
+    void (*returned)(void *ctx, struct parcel *p);
 };
 
 /* many: a file of runs; else each record goes at once. */
@@ -33,20 +37,12 @@ enum err_code submitter_new(struct loop *l, const struct client *c, const struct
                             bool many, const struct submit_events *ev, void *ctx,
                             struct submitter **out, struct err *err) MUST_USE;
 
-struct submit_record { /* borrowed for the call */
-    struct str key;
-    const char *run_id;
-    struct str custom_id;
-    int64_t line;
-};
-
-/* Where the next record's value is to be written: empty, and the submitter's. NULL: no memory. */
-struct buf *submitter_value(struct submitter *s);
-/* Sends the record whose value is there; runs the loop while the queue is full. ERR_TIMEOUT when
- * the broker acknowledged nothing for the client's ack_ms. */
-enum err_code submitter_put(struct submitter *s, const struct submit_record *r, enum run_lane lane,
+/* Sends a parcel's records and keeps it until it is returned, also after an error; runs the loop
+ * while the queue is full. ERR_TIMEOUT when the broker acknowledged nothing for the client's
+ * ack_ms. */
+enum err_code submitter_put(struct submitter *s, struct parcel *p, enum run_lane lane,
                             struct err *err) MUST_USE;
-/* The same, with the record made of the request. */
+/* The same for one request. */
 enum err_code submitter_send(struct submitter *s, const struct run_request *r, enum run_lane lane,
                              struct err *err) MUST_USE;
 /* Waits until all is acknowledged, ms at most. *all: it is. ERR_TIMEOUT as submitter_put. */

@@ -19,7 +19,7 @@ enum { PLACE_LOOK, PLACE_SKIP, PLACE_LENGTH_BITS = 8 };
 
 struct places {
     uint32_t *at;
-    size_t room;
+    size_t n, room;
 };
 
 /* What is known of the lines to come. */
@@ -54,9 +54,11 @@ static enum err_code keep_place(struct places *p, size_t row, uint32_t place, st
 
         if (!at)
             return err_set(err, ERR_NOMEM, "cannot remember so many lines");
-        *p = (struct places){at, room};
+        p->at = at;
+        p->room = room;
     }
     p->at[row] = place;
+    p->n = row + 1;
     return ERR_OK;
 }
 
@@ -361,6 +363,7 @@ enum err_code batch_file_check(struct batch_file *f, const struct batch_check_ev
     enum err_code rc = start_over(f, err);
 
     f->counts = (struct batch_counts){0};
+    f->places.n = 0;
     f->digest = hash64_mix(maker_flags_hash(f->maker), rows_template_hash(f->rows) | 1);
     f->seen = seen_new();
     if (!f->seen)
@@ -420,7 +423,7 @@ enum err_code batch_file_next(struct batch_file *f, struct buf *value, struct ma
             return err->code;
         if (step == ROW_END)
             return rows_are_same(f->rows) ? ERR_OK : changed(f, err);
-        if (f->row >= f->places.room) /* more rows than there were */
+        if (f->row >= f->places.n) /* more rows than there were */
             return changed(f, err);
         place = f->places.at[f->row++];
     } while (place == PLACE_SKIP);

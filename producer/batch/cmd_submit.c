@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sandfleet batch submit`: all of a file is checked, then all of it is sent. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,13 +9,15 @@
 #include "common/clock.h"
 #include "common/json/json.h"
 #include "producer/batch/check.h"
+#include "producer/batch/packer.h"
 #include "producer/submitter.h"
 #include "common/banned.h"
 
 enum {
     BAD_SHOWN = 100,
-    TELL_EVERY = 512, /* lines between two looks at what was acknowledged */
+    TELL_EVERY = 16, /* parcels between two looks at what was acknowledged */
     FLUSH_BYTES = 32 << 10,
+    KEEP_BYTES = 16 << 20,
     DRAIN_MS = 100,
     CONNECT_MS = 10000,
     LAST_MS = 5000 /* for what is under way when somebody interrupts */
@@ -28,6 +31,7 @@ struct job {
     struct kafka_admin *admin;
     struct loop *loop;
     struct submitter *submitter;
+    struct packer *packer;
     struct meter meter;
     bool receipts; /* are written: not to a person's terminal */
     struct buf out;
@@ -83,7 +87,14 @@ static void on_acked(void *ctx, const struct submit_receipt *r)
         flush(j);
 }
 
-static const struct submit_events submit_events = {.acked = on_acked};
+static void on_returned(void *ctx, struct parcel *p)
+{
+    struct job *j = ctx;
+
+    packer_give_back(j->packer, p);
+}
+
+static const struct submit_events submit_events = {.acked = on_acked, .returned = on_returned};
 
 static void tell(struct job *j)
 {
@@ -153,14 +164,14 @@ static enum err_code open_kafka(struct job *j, struct err *err)
     return submitter_new(j->loop, c, &j->topics, true, &submit_events, j, &j->submitter, err);
 }
 
-static enum err_code check_topic(struct job *j, enum run_lane lane, struct err *err)
+static enum err_code check_topic(struct job *j, enum run_lane lane, int32_t *partitions,
+                                 struct err *err)
 {
     const char *topic = j->topics.name[topic_of_lane(lane)];
-    int32_t partitions;
 
-    if (kafka_admin_partitions(j->admin, topic, CONNECT_MS, &partitions, err) != ERR_OK)
+    if (kafka_admin_partitions(j->admin, topic, CONNECT_MS, partitions, err) != ERR_OK)
         return err->code;
-    if (partitions == 0)
+    if (*partitions == 0)
         return err_set(err, ERR_CONFIG, "topic '%s' does not exist: run `sandfleet topics apply`",
                        topic);
     return ERR_OK;
@@ -168,21 +179,16 @@ static enum err_code check_topic(struct job *j, enum run_lane lane, struct err *
 
 static enum err_code send_lines(struct job *j, enum run_lane lane, struct err *err)
 {
-    struct made made;
-    int64_t line, n = 0;
+    struct parcel *parcel;
+    int64_t n = 0;
 
     while (!interrupted) {
-        struct buf *value = submitter_value(j->submitter);
-        if (!value)
-            return err_set(err, ERR_NOMEM, "cannot submit");
-        if (batch_file_next(j->file, value, &made, &line, err) != ERR_OK)
+        if (packer_take(j->packer, &parcel, err) != ERR_OK)
             return err->code;
-        if (line == 0)
+        if (!parcel)
             return ERR_OK;
-        struct submit_record record = {
-            .key = made.key, .run_id = made.run_id, .custom_id = made.custom_id, .line = line};
-        if (submitter_put(j->submitter, &record, lane, err) != ERR_OK)
-            return err_wrap(err, "line %lld", (long long)line);
+        if (submitter_put(j->submitter, parcel, lane, err) != ERR_OK)
+            return err->code;
         if (++n % TELL_EVERY == 0)
             tell(j);
     }
@@ -206,9 +212,13 @@ static enum err_code finish(struct job *j, struct err *err)
 }
 
 /* What was acknowledged stays so, whatever comes after. */
-static enum err_code send_all(struct job *j, enum run_lane lane, struct err *err)
+static enum err_code send_all(struct job *j, enum run_lane lane, int32_t partitions,
+                              struct err *err)
 {
     struct err end = ERR_INIT;
+
+    if (packer_new(j->file, partitions, &j->packer, err) != ERR_OK)
+        return err->code;
 
     meter_begin(&j->meter, "submitted", 0, j->client->client.quiet);
     enum err_code rc = send_lines(j, lane, err);
@@ -265,10 +275,11 @@ static enum err_code submit(struct job *j, int n, char **words, struct err *err)
     if (j->counts.good == 0) {
         client_note("0 submitted: '%s' holds no prompt", batch_file_path(j->file));
     } else {
-        enum err_code rc = check_topic(j, lane, err);
+        int32_t partitions;
+        enum err_code rc = check_topic(j, lane, &partitions, err);
 
         if (rc == ERR_OK)
-            rc = send_all(j, lane, err);
+            rc = send_all(j, lane, partitions, err);
         if (rc != ERR_OK)
             return rc;
     }
@@ -276,6 +287,14 @@ static enum err_code submit(struct job *j, int n, char **words, struct err *err)
     if (j->put.code != ERR_OK)
         *err = j->put;
     return j->put.code;
+}
+
+/* Each request that librdkafka makes has a buffer of a megabyte, which malloc would fetch from the
+ * system and give back each time, all its pages anew. */
+static void keep_memory(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * KEEP_BYTES);
 }
 
 int command_batch_submit(struct client *c, int n, char **words)
@@ -288,10 +307,12 @@ int command_batch_submit(struct client *c, int n, char **words)
     struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     struct err err = ERR_INIT;
 
+    keep_memory();
     (void)sigaction(SIGINT, &once, NULL); /* the second one ends it at once */
     (void)sigaction(SIGTERM, &once, NULL);
     enum err_code rc = submit(&j, n, words, &err);
     submitter_free(j.submitter);
+    packer_free(j.packer);
     kafka_admin_free(j.admin);
     if (j.loop)
         loop_free(j.loop);
