@@ -106,12 +106,12 @@ static void kv_place(struct buf *b, const char *partition, const char *offset,
     json_kv_int(b, offset, at->offset);
 }
 
-static void metadata(struct buf *b, const cJSON *json)
+static void kv_json(struct buf *b, const char *column, const cJSON *json)
 {
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
 
     if (text)
-        json_kv_raw(b, "metadata", str_of(text));
+        json_kv_raw(b, column, str_of(text));
     if (json && !text)
         b->rc = ERR_NOMEM;
     free(text);
@@ -132,7 +132,8 @@ static void request_fields(struct buf *b, const struct run_row *run)
     json_kv(b, "credential", r->credential);
     json_kv(b, "fairness_key", r->fairness_key);
     json_kv(b, "prompt", r->prompt);
-    metadata(b, r->metadata);
+    kv_json(b, "metadata", r->metadata);
+    kv_json(b, "tags", r->tags);
     if (run->created_us > 0 && readable(run->created_ms) == run->created_ms)
         json_kv(b, "created_at", clock_rfc3339_us(run->created_ms, run->created_us, created));
     else

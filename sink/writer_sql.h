@@ -26,6 +26,7 @@
     X(fairness_key, REQUEST)                                                                       \
     X(prompt, REQUEST)                                                                             \
     X(metadata, REQUEST)                                                                           \
+    X(tags, REQUEST)                                                                               \
     X(created_at, REQUEST)                                                                         \
     X(request_partition, REQUEST)                                                                  \
     X(request_offset, REQUEST)                                                                     \

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "schema/run_request.h"
 #include "common/banned.h"
 
 static size_t characters(struct str s)
@@ -62,6 +63,11 @@ const char *labels_add(struct labels *l, struct str text)
     return put(l, one);
 }
 
+const char *labels_add_tag(struct labels *l, struct str tag)
+{
+    return run_name_ok(tag) ? put(l, (struct label){.key = tag}) : "is a name";
+}
+
 static void add_quoted(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -75,10 +81,17 @@ void labels_write(const struct labels *l, const char *tenant, struct buf *out)
 {
     buf_addc(out, '{');
     for (size_t i = 0; i < l->n; i++) {
-        buf_addf(out, "%s\"%s %zu:", i ? "," : "", tenant, characters(l->v[i].key));
-        add_quoted(out, l->v[i].key);
-        buf_addc(out, '=');
-        add_quoted(out, l->v[i].value);
+        const struct label *one = &l->v[i];
+
+        buf_addf(out, "%s\"%s ", i ? "," : "", tenant);
+        if (one->value.p)
+            buf_addf(out, "%zu:", characters(one->key));
+        else
+            buf_addc(out, '#');
+        add_quoted(out, one->key);
+        if (one->value.p)
+            buf_addc(out, '=');
+        add_quoted(out, one->value);
         buf_addc(out, '"');
     }
     buf_addc(out, '}');

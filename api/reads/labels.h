@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a list of runs is filtered by that people put on them themselves: `metadata=team=infra`, any
- * of them together. Pure; what is taken is borrowed of the query. */
+/* What a list of runs is filtered by that people put on them themselves: `metadata=team=infra`,
+ * `tag=nightly`, any of them together. Pure; what is taken is borrowed of the query. */
 #ifndef SANDFLEET_API_READS_LABELS_H
 #define SANDFLEET_API_READS_LABELS_H
 
@@ -16,7 +16,7 @@ enum { /* in characters; fleet.labels() has the same */
 };
 
 struct label {
-    struct str key, value;
+    struct str key, value; /* value.p NULL: key is a tag */
 };
 
 struct labels { /* {0} is none; in order, each there once */
@@ -27,6 +27,8 @@ struct labels { /* {0} is none; in order, each there once */
 /* "team=infra"; what stands before the first "=" is the key. NULL: taken; else what is wrong with
  * it: "is key=value, …". The same once more counts once. */
 const char *labels_add(struct labels *l, struct str text);
+/* A tag, which is a name. */
+const char *labels_add_tag(struct labels *l, struct str tag);
 
 /* Appends them as a literal of Postgres' text[], as fleet.run_labels has a run's. The same
  * ones are the same text, in whatever order they came. */

@@ -28,20 +28,21 @@ struct asked { /* c->state */
     const struct list *list;
     int64_t limit;
     int64_t looks; /* rows that are looked at for the page */
-    bool ascending, goes_on;
+    bool ascending, goes_on, by_labels;
     struct cursor cursor;
     struct cursor_bound bound;
     const struct list_filter *filter[FILTERS_MAX]; /* those that were given */
-    char value[FILTERS_MAX][VALUE_MAX];            /* as Postgres takes it; of LIST_LABELS: */
-    struct buf labels;
-    size_t n_labels, n;
+    char value[FILTERS_MAX][VALUE_MAX];            /* as Postgres takes it; of labels and tags: */
+    struct buf labels[FILTERS_MAX];
+    size_t n_labels[FILTERS_MAX], n;
 };
 
 static void release(struct call *c)
 {
     struct asked *a = c->state;
 
-    buf_release(&a->labels);
+    for (size_t i = 0; i < FILTERS_MAX; i++)
+        buf_release(&a->labels[i]);
     free(a);
 }
 
@@ -129,6 +130,7 @@ static bool read_value(const struct list_filter *f, const char *text, char value
             return false;
         break;
     case LIST_LABELS: /* read_labels() */
+    case LIST_TAGS:
         break;
     }
     return snprintf(value, VALUE_MAX, "%s", text) < VALUE_MAX;
@@ -151,6 +153,7 @@ static const char *kind_text(enum list_kind kind)
     case LIST_BEFORE:
         return "a time as RFC 3339 has it";
     case LIST_LABELS: /* labels_add() says it */
+    case LIST_TAGS:
         break;
     }
     return "";
@@ -158,6 +161,7 @@ static const char *kind_text(enum list_kind kind)
 
 struct labels_asked {
     const char *param, *wrong;
+    const char *(*add)(struct labels *l, struct str text);
     struct labels found;
 };
 
@@ -166,27 +170,30 @@ static bool take_label(void *ctx, struct str name, struct str value)
     struct labels_asked *l = ctx;
 
     if (str_is(name, l->param))
-        l->wrong = labels_add(&l->found, value);
+        l->wrong = l->add(&l->found, value);
     return !l->wrong;
 }
 
 static bool read_labels(struct call *c, struct asked *a, const struct list_filter *f)
 {
-    struct labels_asked l = {.param = f->param};
+    struct labels_asked l = {.param = f->param,
+                             .add = f->kind == LIST_TAGS ? labels_add_tag : labels_add};
+    struct buf *text = &a->labels[a->n];
 
     http_request_query_each(c->http, take_label, &l);
     if (l.wrong)
         call_problem_at(c, PROBLEM_BAD_REQUEST, f->param, "%s %s", f->param, l.wrong);
     if (l.wrong || l.found.n == 0)
         return call_is_open(c);
-    a->n_labels = l.found.n;
-    a->labels = BUF_INIT(LABELS_TEXT_MAX);
-    labels_write(&l.found, c->who.tenant, &a->labels);
-    if (a->labels.rc != ERR_OK) {
+    a->by_labels = true;
+    a->n_labels[a->n] = l.found.n;
+    *text = BUF_INIT(LABELS_TEXT_MAX);
+    labels_write(&l.found, c->who.tenant, text);
+    if (text->rc != ERR_OK) {
         call_problem(c, PROBLEM_INTERNAL, "out of memory");
         return false;
     }
-    cursor_bind_to(&a->bound, f->param, a->labels.p);
+    cursor_bind_to(&a->bound, f->param, text->p);
     a->filter[a->n++] = f;
     return true;
 }
@@ -196,7 +203,7 @@ static bool read_filter(struct call *c, struct asked *a, const struct list_filte
     char text[VALUE_MAX];
     bool given;
 
-    if (f->kind == LIST_LABELS)
+    if (f->several)
         return read_labels(c, a, f);
     if (!call_text(c, f->param, text, sizeof(text), &given) || !given)
         return call_is_open(c);
@@ -271,7 +278,7 @@ static void order_and_limit(const struct asked *a, const char *first, struct buf
  * newest runs. */
 static void has_labels(const struct asked *a, size_t i, struct buf *sql)
 {
-    for (size_t k = 1; k <= a->n_labels; k++)
+    for (size_t k = 1; k <= a->n_labels[i]; k++)
         buf_addf(sql,
                  " AND EXISTS (SELECT FROM %s AS l WHERE l.label = ($%zu::text[])[%zu]"
                  " AND l.run_id = r.run_id)",
@@ -282,7 +289,7 @@ static void condition(const struct asked *a, size_t i, struct buf *sql)
 {
     const struct list_filter *f = a->filter[i];
 
-    if (f->kind == LIST_LABELS) {
+    if (f->several) {
         has_labels(a, i, sql);
         return;
     }
@@ -420,9 +427,9 @@ static void ask(struct call *c, const struct asked *a)
         return;
     }
     cmd.sql = sql.p;
-    cmd.before = a->n_labels > 0 ? PLANNED_FOR_VALUES : NULL;
+    cmd.before = a->by_labels ? PLANNED_FOR_VALUES : NULL;
     for (size_t i = 0; i < a->n; i++)
-        cmd.v[cmd.n++] = a->filter[i]->kind == LIST_LABELS ? a->labels.p : a->value[i];
+        cmd.v[cmd.n++] = a->filter[i]->several ? a->labels[i].p : a->value[i];
     if (a->goes_on) {
         cmd.v[cmd.n++] = cursor_time(&a->cursor, at);
         cmd.v[cmd.n++] = a->cursor.id;

@@ -14,6 +14,7 @@ enum list_kind {
     LIST_OF,      /* column = one of `words` */
     LIST_ANY,     /* column = any of `words`, with commas between them; one a list */
     LIST_LABELS,  /* column, a table (label, run_id), has all of them (labels.h) */
+    LIST_TAGS,    /* the same of tags */
     LIST_SINCE,   /* column >= a time */
     LIST_BEFORE   /* column < a time */
 };
@@ -23,7 +24,8 @@ struct list_filter {
     enum list_kind kind;
     const char *column;
     const char *const *words; /* NULL ends them */
-    const char *several;      /* of LIST_LABELS: param with "*" behind it, for call_params() */
+    const char
+        *several; /* of LIST_LABELS, LIST_TAGS: param with "*" behind it, for call_params() */
     bool late; /* LIST_ANY of what no index has: looked at row by row, LIST_LOOKS of them a page */
 };
 enum { LIST_LOOKS = 1000 };

@@ -31,6 +31,7 @@ static const struct list_filter filters[] = {
      .several = "metadata*",
      .kind = LIST_LABELS,
      .column = "fleet.run_labels"},
+    {.param = "tag", .several = "tag*", .kind = LIST_TAGS, .column = "fleet.run_labels"},
     {.param = "lane", .kind = LIST_OF, .column = "r.lane", .words = lanes},
     {.param = "created_after", .kind = LIST_SINCE, .column = CREATED},
     {.param = "created_before", .kind = LIST_BEFORE, .column = CREATED},

@@ -154,6 +154,8 @@ static enum err_code list_path(const struct runs_client *r, struct buf *path, st
     api_query(path, "project_id", r->project);
     api_query(path, "user_id", r->user);
     api_query(path, "model", r->model);
+    for (size_t i = 0; i < r->tags.n; i++)
+        api_query(path, "tag", r->tags.items[i]);
     api_query(path, "lane", r->lane);
     api_query(path, "outcome", r->outcome);
     api_query(path, "order", r->oldest_first ? "asc" : NULL);

@@ -10,6 +10,7 @@ struct runs_client {
     char *states, *outcome, *project, *user, *after, *before, *batch_id, *session_id, *custom,
         *lane, *model;
     struct opt_list metadata; /* "key=value" */
+    struct opt_list tags;
     bool oldest_first;
     int64_t attempt;
 };

@@ -25,6 +25,7 @@ static const struct opt list_rows[] = {
     {"project", 0, OPT_STRING, RUN(project), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Only of this project_id."},
     {"user", 0, OPT_STRING, RUN(user), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Only of this user_id."},
     {"model", 0, OPT_STRING, RUN(model), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<model>", "Only with this model, by its full name once the run has begun."},
+    {"tag", 0, OPT_LIST, RUN(tags), NULL, 0, 0, OPT_NO_ENV, NULL, "<name>", "Only those with this tag; of several, with all of them."},
     {"metadata", 0, OPT_LIST, RUN(metadata), NULL, 0, 0, OPT_NO_ENV, NULL, "<key=value>", "Only those whose metadata has this; of several, all of them."},
     {"lane", 0, OPT_STRING, RUN(lane), NULL, 1, 32, OPT_NO_ENV, NULL, "<interactive|batch>", "Only in this lane."},
     {"outcome", 0, OPT_STRING, RUN(outcome), NULL, 1, 64, OPT_NO_ENV, NULL, "<outcome>", "Only those that ended so: docs/outcomes.md lists them."},
@@ -79,7 +80,7 @@ static const struct command rows[] = {
      .size = sizeof(struct runs_client),
      .run = command_runs_list,
      .examples = "sandfleet runs list --state failed,timed_out --after 1d\n"
-                 "sandfleet runs list --metadata team=infra --metadata build=17\n"
+                 "sandfleet runs list --tag nightly --metadata team=infra --metadata build=17\n"
                  "sandfleet runs list --batch nightly -o jsonl --limit 0 | jq -r .custom_id"},
     {.name = "runs get",
      .args = "RUN_ID",

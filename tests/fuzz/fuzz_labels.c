@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_BUF text = BUF_INIT(64 << 10);
 
     while (str_next(&rest, '\n', &line))
-        (void)labels_add(&l, line);
+        (void)(size % 2 ? labels_add(&l, line) : labels_add_tag(&l, line));
     assert(l.n <= LABELS_MAX);
     for (size_t i = 0; i < l.n; i++)
         assert(l.v[i].key.n > 0 && str_utf8(l.v[i].key, NULL) && str_utf8(l.v[i].value, NULL) &&

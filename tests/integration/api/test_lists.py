@@ -19,7 +19,7 @@ READS_MAX = 4000
 
 FEW = """
 INSERT INTO fleet.runs (run_id, run_day, tenant, lane, batch_id, custom_id, session_id, project_id, user_id, template,
-    model, credential, state, outcome, created_at, ended_at, sequence, ended, metadata)
+    model, credential, state, outcome, created_at, ended_at, sequence, ended, tags, metadata)
 SELECT ('01990000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, '2026-11-01', 'few',
     CASE WHEN i % 4 = 0 THEN 'interactive' ELSE 'batch' END, 'b' || i % 3, 'c' || i % 50, 's' || i % 7,
     'p' || i % 2, 'u' || i % 5, 'claude', (ARRAY['claude-opus[1m]', 'opus', NULL])[i % 3 + 1], 'default',
@@ -27,6 +27,7 @@ SELECT ('01990000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, '2026-11-01
     (ARRAY[NULL, NULL, 'success', 'success', 'max_turns', 'expired'])[i % 6 + 1],
     CASE WHEN i % 40 <> 0 THEN timestamptz '2026-11-01 10:00:00Z' + (i / 9) * interval '1 ms' END,
     CASE WHEN i % 6 > 1 THEN timestamptz '2026-11-01 11:00:00Z' + (i / 4) * interval '1 ms' END, 7, i % 6 > 1,
+    (ARRAY['{a/1,even,even}', '{b}', '{}', NULL, '{a/1}'])[i % 5 + 1]::text[],
     CASE WHEN i % 5 > 0 THEN json_build_object('team', (ARRAY['infra', 'web, "a" \\ {b}'])[i % 2 + 1], 'n', i % 4, 'at', (i % 4 / 4.0)::float,
         'on', i % 3 = 0, 'none', NULL, 'in', json_build_object('team', 'infra'), ']é&', '1=2', '', 'x',
         'long', repeat('é', 255 + i % 2), repeat('k', 127 + i % 4), 'k') END
@@ -131,13 +132,15 @@ def each_row_once_in_order(door):
              ({"metadata": 'in={"team" : "infra"}'}, "false"), ({"metadata": "none="}, "false"), ({"metadata": "team=INFRA"}, "false"),
              ({"metadata": "none=null"}, "false"), ({"metadata": ["team=infra", "n=3"]}, "false"),
              ({"metadata": ["n=3", "n=3"]}, f"{META} 'n' = '3'"), ({"metadata": ["n=3", "n=1"]}, "false"),
-             ({"lane": "interactive"}, "lane = 'interactive'"),
+             ({"tag": "a/1"}, "'a/1' = ANY (tags)"), ({"tag": ["even", "a/1", "even"], "state": "failed"}, "'even' = ANY (tags) AND state = 'failed'"),
+             ({"tag": "b", "metadata": "team=infra"}, f"'b' = ANY (tags) AND {META} 'team' = 'infra'"), ({"tag": ["a/1", "b"]}, "false"),
+             ({"tag": "B"}, "false"), ({"lane": "interactive"}, "lane = 'interactive'"),
              ({"created_after": "2026-11-01T10:00:00.010Z"}, "coalesce(created_at, 'infinity') >= '2026-11-01 10:00:00.010Z'"),
              ({"created_before": "2026-11-01T11:00:00.010+01:00"}, "created_at < '2026-11-01 10:00:00.010Z'"),
              ({"state": "completed,failed", "batch_id": "b2", "lane": "batch", "created_after": "2026-11-01T10:00:00Z"},
               "state IN ('completed', 'failed') AND batch_id = 'b2' AND lane = 'batch'")]
     for query, where in cases:
-        for order, limit in (("desc", 7), ("asc", 200)) if "metadata" in query else (("desc", 200), ("asc", 7)):
+        for order, limit in (("desc", 7), ("asc", 200)) if "metadata" in query or "tag" in query else (("desc", 200), ("asc", 7)):
             got = ids(walk(door, "/v1/runs", "few", limit, order=order, **query))
             assert got == wanted(door, where, order.upper()), (query, order, limit, len(got))
     assert len(walk(door, "/v1/runs", "few", 50)) == 240
@@ -161,6 +164,11 @@ def labels_follow_their_run(door):
     assert found("second", "a", "1") and not found("first", "a", "1")
     labels = "SELECT string_agg(label, ',' ORDER BY label) FROM fleet.run_labels WHERE run_id = "
     assert door.db.ask(f"{labels}'{run}'") == "second 1:a=1"
+    door.db.ask(f"DELETE FROM fleet.runs WHERE run_id = '{run}'")
+    assert door.db.ask(f"{labels}'{run}'") == ""
+    door.db.ask(f"INSERT INTO fleet.runs (run_id, run_day, tenant) VALUES ('{run}', '2026-11-01', 'first')")
+    door.db.ask(f"UPDATE fleet.runs SET tags = '{{t,t}}' WHERE run_id = '{run}'")
+    assert ids(walk(door, "/v1/runs", "first", 50, tag="t")) == [run] and walk(door, "/v1/runs", "second", 50, tag="t") == []
     door.db.ask(f"DELETE FROM fleet.runs WHERE run_id = '{run}'")
     assert door.db.ask(f"{labels}'{run}'") == ""
     # what Postgres cannot take for a text is no label, and no error; nor is the 65th
@@ -199,7 +207,7 @@ def refused(door):
     by = "tenant=few&limit=3&metadata=n=1&metadata=on=true"
     second = door.ask("GET", f"/v1/runs?{by}", door.admin).json()["next_cursor"]
     assert door.ask("GET", f"/v1/runs?tenant=few&metadata=on%3Dtrue&metadata=n=1&cursor={second}", door.admin).status == 200
-    for query in (f"{by.replace('n=1', 'n=2')}&cursor={second}", f"{by}&metadata=at=0&cursor={second}", f"{by}&model=opus&cursor={second}",
+    for query in (f"{by.replace('n=1', 'n=2')}&cursor={second}", f"{by}&metadata=at=0&cursor={second}", f"{by}&model=opus&cursor={second}", f"{by}&tag=a&cursor={second}",
                   f"tenant=few&metadata=n=1&cursor={second}", f"{by.replace('few', 'many')}&cursor={second}"):
         door.ask("GET", f"/v1/runs?{query}", door.admin).problem(400, "invalid_cursor")
     door.ask("GET", f"/v1/sessions?tenant=few&cursor={first}", door.admin).problem(400, "invalid_cursor")
@@ -208,7 +216,8 @@ def refused(door):
                    "/v1/runs?batch_id=" + "x" * 129, "/v1/runs?created_after=yesterday", "/v1/runs?order=up",
                    "/v1/runs?created_before=2026-11-01", "/v1/runs?colour=red", "/v1/sessions?order=asc",
                    "/v1/runs?model=", "/v1/runs?model=a%20b", "/v1/runs?model=" + "x" * 129, "/v1/runs?model=%C3%A9",
-                   "/v1/runs?model=a&model=b", "/v1/runs?metadata=a", "/v1/runs?metadata=", "/v1/runs?metadata==a",
+                   "/v1/runs?model=a&model=b", "/v1/runs?metadata=a", "/v1/runs?tag=", "/v1/runs?tag=a%20b", "/v1/runs?tag=" + "x" * 129, "/v1/batches?tag=a",
+                   "/v1/runs?" + "&".join(f"tag={i}" for i in range(9)), "/v1/runs?metadata=", "/v1/runs?metadata==a",
                    "/v1/runs?metadata=a=" + "x" * 257, "/v1/runs?metadata=%00=1",
                    "/v1/runs?metadata=" + "x" * 129 + "=1", "/v1/runs?metadata=a=%ff", "/v1/sessions?metadata=a=1",
                    "/v1/runs?metadata*=a=1", "/v1/runs?" + "&".join(f"metadata={i}=1" for i in range(9)),

@@ -198,8 +198,8 @@ class Runs(Reading):
     def test_filters_by_what_was_put_on_runs(self):
         none = {"data": [], "next_cursor": None}
         self.assertEqual(json.loads(self.said(
-            "runs", "list", "--model", "opus", "--metadata", "team=infra", "--metadata=a b&c]=d=e%", "--metadata", "n=", "-o", "json",
-            script=[(r"GET /v1/runs\?model=opus&metadata=team=infra&metadata=a b&c\]=d=e%&metadata=n=&limit=50", none)])), none)
+            "runs", "list", "--model", "opus", "--tag", "x/y", "--tag", "z", "--metadata", "team=infra", "--metadata=a b&c]=d=e%", "--metadata", "n=", "-o", "json",
+            script=[(r"GET /v1/runs\?model=opus&tag=x/y&tag=z&metadata=team=infra&metadata=a b&c\]=d=e%&metadata=n=&limit=50", none)])), none)
         self.assertIn("metadata=a%20b%26c%5D%3Dd%3De%25&", self.api.target)
         for typed in ("team", "=infra", ""):
             self.assertIn("is no metadata", self.call("runs", "list", "--metadata", typed, status=2).stderr)

@@ -17,7 +17,8 @@ static inline void produce(struct lab *lab)
     char run[UUID_TEXT];
 
     for (unsigned r = 0; r < RUNS; r++)
-        lab_request(lab, TOPIC_BATCH, lab_run(r, run), ",\"metadata\":{\"team\":\"t\"}");
+        lab_request(lab, TOPIC_BATCH, lab_run(r, run),
+                    ",\"metadata\":{\"team\":\"t\"},\"tags\":[\"b\",\"a\"]");
     for (int64_t line = 1; line <= LINES; line++)
         for (unsigned r = 0; r < RUNS; r++) {
             if (line != 100)

@@ -39,7 +39,8 @@ static void tell(struct lab *lab)
     lab_line(lab, RUN, 1, 1, 1);
     lab_line(lab, RUN, 1, 1, 2);
     lab_line(lab, RUN, 1, 1, 2); /* repeat: B094 */
-    lab_request(lab, TOPIC_INTERACTIVE, RUN, ",\"user_id\":\"ann\",\"metadata\":{\"k\":\"é\"}");
+    lab_request(lab, TOPIC_INTERACTIVE, RUN,
+                ",\"user_id\":\"ann\",\"metadata\":{\"k\":\"é\"},\"tags\":[\"b\",\"a\",\"b\"]");
     lab_request(lab, TOPIC_INTERACTIVE, RUN, ",\"user_id\":\"bob\"");
     send_spoilt(lab, "\"tenant\":\"acme", (struct str){"\"tenant\":\"a\0me", 14});
     send_spoilt(lab, "1}}", STR("z"));
@@ -90,7 +91,10 @@ static const struct {
      " superseded, missing_lines) FROM fleet.runs WHERE run_id = '" RUN "'",
      "9|2|3|1|6|t|1|3|2"},
     {"SELECT metadata->>'k' FROM fleet.runs WHERE run_id = '" RUN "'", "é"},
-    {"SELECT label FROM fleet.run_labels WHERE run_id = '" RUN "'", "acme 1:k=é"},
+    {"SELECT tags FROM fleet.runs WHERE run_id = '" RUN "'", "{b,a,b}"},
+    {"SELECT string_agg(label, '|' ORDER BY label COLLATE \"C\") FROM fleet.run_labels WHERE "
+     "run_id = '" RUN "'",
+     "acme #a|acme #b|acme 1:k=é"},
     {"SELECT result FROM fleet.runs WHERE run_id = '" RUN "'", "ok \xef\xbf\xbd"},
     {"SELECT data::text FROM fleet.events WHERE tool = 'Bash'",
      "{\"native\":\"a\\ufffdb\\ufffdc\"}"},

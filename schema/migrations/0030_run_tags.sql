@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Tags of a run, kept and found: a label "TENANT #TAG" beside those of its metadata (0029_run_labels.sql).
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = '10min';
+
+ALTER TABLE fleet.runs ADD COLUMN tags text[];
+COMMENT ON COLUMN fleet.runs.tags IS 'The submitter''s own, as they came. NULL: none, or it was read before this column was.';
+
+CREATE FUNCTION fleet.labels(r fleet.runs) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT fleet.labels(r.tenant, r.metadata)
+           || ARRAY(SELECT DISTINCT r.tenant || ' #' || tag FROM unnest(r.tags) AS tag WHERE length(tag) <= 128)
+$$;
+COMMENT ON FUNCTION fleet.labels(fleet.runs) IS
+    'All of a run''s: those of its metadata, and "TENANT #TAG" of each tag of at most 128 characters.';
+COMMENT ON COLUMN fleet.run_labels.label IS 'As fleet.labels(runs) makes it.';
+
+CREATE OR REPLACE FUNCTION fleet.on_run_labels() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP IN ('UPDATE', 'DELETE') THEN
+        DELETE FROM fleet.run_labels WHERE run_id = OLD.run_id AND label = ANY (fleet.labels(OLD));
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        INSERT INTO fleet.run_labels (label, run_id)
+        SELECT label, NEW.run_id FROM unnest(fleet.labels(NEW)) AS label
+        ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The sink gives a run both at once, with its request.
+DROP TRIGGER labels_added ON fleet.runs;
+DROP TRIGGER labels_changed ON fleet.runs;
+DROP TRIGGER labels_gone ON fleet.runs;
+CREATE TRIGGER labels_added AFTER INSERT ON fleet.runs FOR EACH ROW
+    WHEN (NEW.metadata IS NOT NULL OR NEW.tags IS NOT NULL) EXECUTE FUNCTION fleet.on_run_labels();
+CREATE TRIGGER labels_changed AFTER UPDATE ON fleet.runs FOR EACH ROW
+    WHEN ((OLD.metadata IS NULL) <> (NEW.metadata IS NULL) OR OLD.tags IS DISTINCT FROM NEW.tags
+          OR (OLD.tenant <> NEW.tenant AND (NEW.metadata IS NOT NULL OR NEW.tags IS NOT NULL)))
+    EXECUTE FUNCTION fleet.on_run_labels();
+CREATE TRIGGER labels_gone AFTER DELETE ON fleet.runs FOR EACH ROW
+    WHEN (OLD.metadata IS NOT NULL OR OLD.tags IS NOT NULL) EXECUTE FUNCTION fleet.on_run_labels();
+
+CREATE OR REPLACE FUNCTION fleet.derive_all() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM fleet.derive_lock();
+    DELETE FROM fleet.batches;
+    DELETE FROM fleet.usage;
+    DELETE FROM fleet.sessions;
+    -- piece by piece: an array of all runs has no ceiling
+    PERFORM fleet.derive(array_agg(fleet.run_changes(1, r)))
+    FROM fleet.runs AS r GROUP BY r.run_day, right(r.run_id::text, 2);
+    DELETE FROM fleet.run_labels;
+    INSERT INTO fleet.run_labels (label, run_id)
+        SELECT label, run_id FROM fleet.runs AS r, unnest(fleet.labels(r)) AS label
+        WHERE metadata IS NOT NULL OR tags IS NOT NULL
+        ON CONFLICT DO NOTHING; -- of a run that came meanwhile
+END $$;
+
+SELECT fleet.grant_readers();
