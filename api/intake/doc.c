@@ -30,6 +30,25 @@ static void put_nulls(struct buf *out, const char *const *keys)
         put(out, *keys, NULL);
 }
 
+/* Names have nothing in them that JSON would escape. */
+static void put_names(struct buf *out, const char *key, const cJSON *names)
+{
+    const cJSON *name;
+    char sep = '[';
+
+    if (!cJSON_GetArraySize(names)) {
+        json_kv_raw(out, key, names ? STR("[]") : STR("null"));
+        return;
+    }
+    json_key(out, key);
+    cJSON_ArrayForEach(name, names)
+    {
+        buf_addf(out, "%c\"%s\"", sep, name->valuestring);
+        sep = ',';
+    }
+    buf_addc(out, ']');
+}
+
 void doc_run(const struct run_request *r, enum run_lane lane, struct buf *out)
 {
     static const char *const not_yet[] = {"outcome", "reason", "hold_reason", "hold_until", NULL};
@@ -47,6 +66,7 @@ void doc_run(const struct run_request *r, enum run_lane lane, struct buf *out)
     put(out, "lane", run_lane_name(lane));
     put(out, "template", r->template);
     put(out, "model", r->model);
+    put_names(out, "tags", r->tags);
     put(out, "credential", r->credential);
     put(out, "state", "queued");
     put_nulls(out, not_yet);

@@ -9,7 +9,7 @@
 // clang-format off
 #define RUN_COLUMNS                                                                                \
     "r.run_id, r.tenant, r.batch_id, r.custom_id, r.session_id, r.project_id, r.user_id, r.lane,"  \
-    " r.template, r.model, r.credential, r.state, r.outcome, r.reason, r.hold_reason, "            \
+    " r.template, r.model, r.tags, r.credential, r.state, r.outcome, r.reason, r.hold_reason, "    \
     SQL_TIME("r.hold_until") " AS hold_until, r.attempt, r.worker_id, r.sandbox_id,"               \
     " r.claude_session, " SQL_TOKENS("r") " AS usage, " SQL_USD("r.cost_usd") " AS cost_usd,"      \
     " r.sandbox_ms, " SQL_USD("r.sandbox_cost_usd") " AS sandbox_cost_usd, "                       \

@@ -56,4 +56,25 @@ BEGIN
         ON CONFLICT DO NOTHING; -- of a run that came meanwhile
 END $$;
 
+CREATE OR REPLACE VIEW door.runs AS
+SELECT run_id, run_day, tenant, batch_id, custom_id, session_id, project_id, user_id, lane, template, model,
+       credential, prompt, metadata, state, outcome, reason, hold_reason, hold_until, attempt, worker_id,
+       sandbox_id, claude_session, cost_usd, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+       sandbox_ms, sandbox_cost_usd, result, output_tail, created_at, started_at, ended_at, last_event_at,
+       sequence, ended, missing_lines, true AS projected, structured, tags
+FROM fleet.runs
+UNION ALL
+SELECT a.run_id, (q.created_at AT TIME ZONE 'UTC')::date, a.tenant, q.batch_id, q.custom_id, q.session ->> 'id',
+       q.project_id, q.user_id, a.lane, q.template, q.model,
+       q.credential, q.prompt, q.metadata, 'queued', NULL, NULL, NULL, NULL, 0, NULL,
+       NULL, NULL, 0, 0, 0, 0, 0,
+       0, 0, NULL, NULL, q.created_at, NULL, NULL, NULL,
+       0, false, 0, false, NULL, q.tags
+FROM door.accepted AS a
+CROSS JOIN LATERAL json_to_record(a.request::json) AS q(
+    created_at timestamptz, batch_id text, custom_id text, session json, project_id text, user_id text,
+    template text, model text, credential text, prompt text, metadata json, tags text[])
+WHERE NOT EXISTS (SELECT FROM fleet.runs AS r WHERE r.run_id = a.run_id);
+COMMENT ON COLUMN door.runs.tags IS 'The submitter''s own, as they came.';
+
 SELECT fleet.grant_readers();

@@ -57,12 +57,13 @@ def get(door, target, status=200, key=None):
 
 def one_run(door):
     run = make_run(door, 1, result="42", structured=True, attempt=2, cost_usd=1.25, sandbox_ms=70, sandbox_cost_usd=0.5,
-                   input_tokens=3, prompt="say \u2028 'x'", metadata='{"a":[1.50]}', fairness_key="k")
+                   input_tokens=3, prompt="say \u2028 'x'", metadata='{"a":[1.50]}', tags="{b,a/1}", fairness_key="k")
     for attempt, outcome in ((2, "success"), (1, "overloaded")):
         insert(door, "fleet.attempts", run_id=run, attempt=attempt, state="ended", outcome=outcome, cost_usd=0.625,
                exit_code=0, arguments='["-p"]')
     whole = get(door, f"/v1/runs/{run}")
     assert whole["prompt"] == "say \u2028 'x'" and whole["metadata"] == {"a": [1.5]} and whole["result"] == "42", whole
+    assert whole["tags"] == ["b", "a/1"], whole
     assert door.ask("GET", f"/v1/runs/{run}?wait=60", door.key_acme).status == 200, "it has ended: no wait"
     result = get(door, f"/v1/runs/{run}/result")
     assert result["result"] == {"type": "succeeded", "text": "42", "structured_output": 42, "error": None}, result

@@ -75,6 +75,7 @@ def accepted_and_read_at_once(door, second, key):
             got = read.json()
             assert {name: got[name] for name in run} == run, (got, run)
             assert got["prompt"] == body["prompt"] and got["metadata"] == body.get("metadata"), got
+            assert got["tags"] == body.get("tags"), got
             events = server.ask("GET", answer.headers["Location"] + "/events", key)
             assert (events.status, events.json()["events"], events.json()["ended"]) == (200, [], False), events
         topic = "runs." + body.get("lane", "interactive")
