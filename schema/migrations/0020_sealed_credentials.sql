@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Credentials' secrets at rest, sealed: see common/secret/sealed.h for the form and schema/credential.h for
+-- Credentials' secrets at rest, sealed: see common/sealed.h for the form and schema/credential.h for
 -- what one is bound to. `sandfleet cred` writes the rows, workers open them.
 SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = '60s';

@@ -42,7 +42,7 @@ CREATE TABLE webhook.keys (
     expires_at  timestamptz
 );
 CREATE INDEX keys_endpoint ON webhook.keys (endpoint_id);
-COMMENT ON TABLE webhook.keys IS 'What deliveries are signed with, sealed (common/secret/sealed.h, schema/webhook.h): several while one follows another.';
+COMMENT ON TABLE webhook.keys IS 'What deliveries are signed with, sealed (common/sealed.h, schema/webhook.h): several while one follows another.';
 COMMENT ON COLUMN webhook.keys.key_no IS 'Rises: the newest one signs first.';
 COMMENT ON COLUMN webhook.keys.endpoint_id IS 'Whose deliveries.';
 COMMENT ON COLUMN webhook.keys.scheme IS 'v1: HMAC-SHA256; v1a: Ed25519.';
