@@ -163,7 +163,7 @@ static size_t make_records(struct parcel *p, struct producer_record *out)
     return p->n;
 }
 
-/* Drops from the records those that are on their way, and says which of the others is first. */
+/* Drops from the records those that are on their way; how many are left. */
 static size_t drop_sent(struct submitter *s, struct producer_record *records, size_t n)
 {
     size_t left = 0;

@@ -8,7 +8,7 @@
 
 #include "common/err.h"
 
-enum { SCHEMA_VERSION = 30 };
+enum { SCHEMA_VERSION = 29 };
 
 /* Applies what is missing, each file in one transaction, under an advisory lock;
  * checks the checksums of what is there. ERR_CONFIG when the database is newer
