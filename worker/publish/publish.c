@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "worker/seen/seen.h"
 #include "worker/publish/flow.h"
@@ -27,6 +28,7 @@ struct publish_hub {
     struct producer *producer;
     struct event_record record; /* reused */
     struct held *first, **last;
+    LIST_HEAD(, publish_log) logs; /* also those that nobody listens to any more */
     char topic[128];
     publish_fatal_fn fatal;
     void *ctx;
@@ -43,6 +45,7 @@ struct sent {
 
 struct publish_log {
     struct publish_hub *hub;
+    LIST_ENTRY(publish_log) link;
     const struct event_run *run;
     void (*moved)(void *ctx); /* NULL: nobody listens any more */
     void *ctx;
@@ -62,13 +65,20 @@ struct publish_log *publish_log_new(struct publish_hub *h, const struct event_ru
         return NULL;
     *log = (struct publish_log){.hub = h, .run = run, .moved = moved, .ctx = ctx};
     log->last = &log->first;
+    LIST_INSERT_HEAD(&h->logs, log, link);
     return log;
+}
+
+static void unlink_and_free(struct publish_log *log)
+{
+    LIST_REMOVE(log, link);
+    free(log);
 }
 
 static void free_if_done(struct publish_log *log)
 {
     if (!log->moved && !log->first && log->busy == 0)
-        free(log);
+        unlink_and_free(log);
 }
 
 void publish_log_free(struct publish_log *log)
@@ -267,6 +277,7 @@ enum err_code publish_hub_new(struct loop *l, const struct publish_opts *opts,
     h->fatal = opts->fatal;
     h->ctx = opts->ctx;
     h->last = &h->first;
+    LIST_INIT(&h->logs);
     snprintf(h->topic, sizeof(h->topic), "%s", opts->topic);
     event_record_init(&h->record);
 
@@ -302,11 +313,23 @@ bool publish_hub_flush(struct publish_hub *h, int64_t timeout_ms)
     return producer_flush(h->producer, timeout_ms) && !h->first;
 }
 
+/* What was under way when the producer ended is acknowledged to nobody. */
+static void forget(struct publish_log *log)
+{
+    for (struct sent *s = log->first, *next; s; s = next) {
+        next = s->next;
+        free(s);
+    }
+    unlink_and_free(log);
+}
+
 void publish_hub_free(struct publish_hub *h)
 {
     if (!h)
         return;
     producer_free(h->producer);
+    for (struct publish_log *log; (log = LIST_FIRST(&h->logs));)
+        forget(log);
     for (struct held *held = h->first, *next; held; held = next) {
         next = held->next;
         free(held);
