@@ -34,7 +34,7 @@ class Agent(unittest.TestCase):
         cls.front = Front(cls.stack.env["E2B_API_URL"])
         cls.addClassCleanup(cls.front.close)
         cls.artifacts = cls.stack.dir / "artifacts"
-        cls.log = open(cls.stack.dir / "log" / "worker.log", "w+")
+        cls.log = open(cls.stack.dir / "log" / "worker-1.log", "w+")
         cls.worker = cls.start_worker()
         cls.stack.sandfleet("run", "good")
         cls.files = cls.open_files()
@@ -213,14 +213,14 @@ class Agent(unittest.TestCase):
     def open_files(cls):
         return len(os.listdir(f"/proc/{cls.worker.pid}/fd"))
 
-    def test_Y_the_worker_is_as_it_was(self):
+    def test_y_the_worker_is_as_it_was(self):
         self.assertIsNone(self.worker.poll())
         self.stack.wait("its files to be closed", lambda: self.open_files() <= self.files + 4)
         self.log.flush()
         with open(self.log.name) as log:
             self.assertNotIn(TOKEN.decode(), log.read())
 
-    def test_Z_B112_a_key_that_is_refused(self):
+    def test_z_B112_a_key_that_is_refused(self):
         """Last of all, as the worker goes: docs/adr/0032."""
         row = catalogue.row("B112")
         self.front.rules += [("", lambda front, client, request: client.sendall(row.data))] * 50

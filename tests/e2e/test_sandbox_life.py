@@ -268,10 +268,12 @@ class SandboxLife(unittest.TestCase):
             self.completed(self.submit("[[sim:lines=1]]", "--session", f"room{n}"))
             self.stack.wait("it is parked", lambda: self.count("state = 'parked'") == n + 1)  # noqa: B023
         self.stack.wait("the cap", lambda: len(self.listed()) == CAP and self.same())
-        runs = [self.submit("[[sim:lines=100 delay_ms=20]]") for _ in range(CAP)]
+        runs = [self.submit("[[sim:lines=100000 delay_ms=20]]") for _ in range(CAP)]
         self.stack.wait("all of them at work", lambda: self.count("state = 'busy'") == CAP)
         for run_id in runs:
-            self.completed(run_id)
+            self.stack.sandfleet("runs", "cancel", run_id)
+        for run_id in runs:
+            self.assertEqual(self.wait_run(run_id)["state"], "cancelled")
             self.assertEqual(self.events(run_id, "run.held"), [])
         evicted = [e for run_id in runs for e in self.events(run_id, "sandbox.evicted")]
         self.assertEqual([e["reason"] for e in evicted], ["capacity"] * (CAP - WARM))
