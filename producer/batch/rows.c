@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/batch/rows.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/hash64.h"
-#include "producer/batch/prompt_template.h"
 #include "producer/batch/reader.h"
+#include "producer/batch/template_rows.h"
 #include "common/banned.h"
 
 struct rows {
@@ -17,13 +15,9 @@ struct rows {
     struct str line, trimmed; /* what was fetched, or: */
     struct csv_record record;
     enum batch_form asked, form;
-    const char *template_path;
-    struct prompt_template *template;
-    uint64_t template_hash;
-    struct buf object, prompt, value;
-    /* CSV: which column a name of the template, and custom_id, is */
+    struct template_rows *template; /* NULL: none */
+    struct buf object, value;
     bool header_read;
-    size_t columns, column_of[TEMPLATE_NAMES_MAX], custom_id_column;
 };
 
 bool batch_form_parse(const char *name, enum batch_form *out)
@@ -40,42 +34,6 @@ bool batch_form_parse(const char *name, enum batch_form *out)
 
 /* --- opening ------------------------------------------------------------- */
 
-static enum err_code read_template(const char *path, struct buf *out, struct err *err)
-{
-    FILE *in = fopen(path, "re");
-    char chunk[4096];
-    size_t n;
-
-    if (!in)
-        return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path, strerror(errno));
-    while (out->rc == ERR_OK && (n = fread(chunk, 1, sizeof chunk, in)) > 0)
-        buf_add(out, chunk, n);
-    if (ferror(in))
-        err_set(err, ERR_NOT_FOUND, "cannot read '%s': %s", path, strerror(errno));
-    else if (out->rc != ERR_OK)
-        err_set(err, ERR_INVALID, "the template '%s' is over %d bytes", path, TEMPLATE_MAX_BYTES);
-    (void)fclose(in);
-    return err->code;
-}
-
-static enum err_code load_template(struct rows *r, struct err *err)
-{
-    AUTO_BUF text = BUF_INIT(TEMPLATE_MAX_BYTES);
-    struct template_fault at;
-    struct err why = ERR_INIT;
-
-    if (read_template(r->template_path, &text, err) != ERR_OK)
-        return err->code;
-    struct str s = buf_str(&text);
-    if (str_starts(s, "\xef\xbb\xbf"))
-        s = (struct str){s.p + 3, s.n - 3};
-    r->template_hash = hash64(s.p, s.n, 1);
-    if (template_parse(s, &r->template, &at, &why) != ERR_OK)
-        return err_set(err, why.code, "%s:%lld:%lld: %s", r->template_path, (long long)at.line,
-                       (long long)at.column, why.msg);
-    return ERR_OK;
-}
-
 enum err_code rows_open(const struct batch_opts *opts, struct rows **out, struct err *err)
 {
     struct rows *r = calloc(1, sizeof(*r));
@@ -85,11 +43,9 @@ enum err_code rows_open(const struct batch_opts *opts, struct rows **out, struct
         return err_set(err, ERR_NOMEM, "cannot open '%s'", opts->path);
     r->asked = opts->form;
     r->object = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
-    r->prompt = BUF_INIT(RUN_REQUEST_MAX_BYTES);
     r->value = BUF_INIT(RUN_REQUEST_MAX_BYTES);
-    r->template_path = opts->template_path;
     if (opts->template_path)
-        rc = load_template(r, err);
+        rc = template_rows_open(opts->template_path, &r->template, err);
     if (rc == ERR_OK)
         rc = source_open(opts->path, &r->source, err);
     if (rc == ERR_OK) {
@@ -107,9 +63,8 @@ void rows_close(struct rows *r)
         return;
     reader_release(&r->reader);
     source_close(r->source);
-    template_free(r->template);
+    template_rows_close(r->template);
     buf_release(&r->object);
-    buf_release(&r->prompt);
     buf_release(&r->value);
     free(r);
 }
@@ -123,7 +78,7 @@ enum err_code rows_rewind(struct rows *r, struct err *err)
 
 uint64_t rows_template_hash(const struct rows *r)
 {
-    return r->template_hash;
+    return r->template ? template_rows_hash(r->template) : 0;
 }
 
 const char *rows_path(const struct rows *r)
@@ -275,124 +230,35 @@ static bool of_text(struct rows *r, struct row *out, struct batch_problem *p)
 
 /* --- rows for a template ------------------------------------------------- */
 
-static bool fill(struct rows *r, const struct str *values, struct str custom_id, struct row *out,
-                 struct batch_problem *p)
-{
-    buf_clear(&r->prompt);
-    template_fill(r->template, values, &r->prompt);
-    if (r->prompt.rc != ERR_OK) {
-        err_set(&p->why, r->prompt.rc, "the prompt is over %d bytes", RUN_PROMPT_MAX_BYTES);
-        return false;
-    }
-    return of_prompt(r, buf_str(&r->prompt), custom_id, out, p);
-}
-
-/* A member's value as text: a string decoded into r->value, a number or a word as it stands. */
-static bool value_text(struct rows *r, struct str key, struct str raw, struct str *out,
-                       struct batch_problem *p)
-{
-    size_t at = r->value.len;
-
-    *out = raw;
-    if (raw.n && raw.p[0] == '"') {
-        if (json_unquote(raw, &r->value, &p->why) == ERR_OK && r->value.rc == ERR_OK) {
-            *out = (struct str){r->value.p + at, r->value.len - at};
-            return true;
-        }
-        err_set(&p->why, ERR_INVALID, "'" STR_FMT "' is over its ceiling", STR_ARG(key));
-    } else if (raw.n == 0) {
-        err_set(&p->why, ERR_INVALID, "the template's {{" STR_FMT "}} is missing", STR_ARG(key));
-    } else if (raw.p[0] == '{' || raw.p[0] == '[' || str_is(raw, "null")) {
-        err_set(&p->why, ERR_INVALID,
-                "'" STR_FMT "' is no text: a template takes strings, numbers, true and false",
-                STR_ARG(key));
-    } else {
-        return true;
-    }
-    (void)snprintf(p->pointer, sizeof p->pointer, "/" STR_FMT, STR_ARG(key));
-    return false;
-}
-
-/* Nothing but what a record may have, and each member once. */
-static bool row_ok(const struct look *l, struct batch_problem *p)
-{
-    if (!l->strict) {
-        err_set(&p->why, ERR_INVALID, "it has \\u0000, half a surrogate pair, or over %d members",
-                MAKER_MEMBERS);
-        return false;
-    }
-    for (size_t i = 1; i < l->n; i++)
-        for (size_t j = 0; j < i; j++)
-            if (str_eq(l->members[i].key, l->members[j].key)) {
-                err_set(&p->why, ERR_INVALID, "the key '" STR_FMT "' comes twice",
-                        STR_ARG(l->members[i].key));
-                return false;
-            }
-    return true;
-}
-
 static bool of_json_row(struct rows *r, struct row *out, struct batch_problem *p)
 {
-    struct str values[TEMPLATE_NAMES_MAX], custom_id = {0};
-    struct look *l = &out->look;
+    struct filled filled;
 
-    if (!of_object(r, out, p))
-        return false;
-    buf_clear(&r->value);
-    (void)buf_room(&r->value, r->line.n); /* decoded texts are no longer: it will not move */
-    if (!row_ok(l, p))
-        return false;
-    for (size_t i = 0; i < template_names(r->template); i++) {
-        struct str name = template_name(r->template, i), raw = {0};
-
-        for (size_t m = 0; m < l->n; m++)
-            if (str_eq(l->members[m].key, name))
-                raw = l->members[m].value;
-        if (!value_text(r, name, raw, &values[i], p))
-            return false;
-    }
-    struct str raw = json_member(l->members, l->n, "custom_id");
-    if (raw.n && !value_text(r, STR("custom_id"), raw, &custom_id, p))
-        return false;
-    return fill(r, values, custom_id, out, p);
+    return of_object(r, out, p) &&
+           template_rows_of_object(r->template, &out->look, r->line.n, &filled, p) &&
+           of_prompt(r, filled.prompt, filled.custom_id, out, p);
 }
 
-static enum err_code no_column(const struct rows *r, size_t i, const struct csv_record *header,
-                               struct err *err)
+static bool of_csv(struct rows *r, struct row *out, struct batch_problem *p)
 {
-    struct template_fault at = template_place(r->template, i);
-    AUTO_BUF names = BUF_INIT(160);
+    struct filled filled;
 
-    for (size_t c = 0; c < header->n; c++)
-        buf_addf(&names, "%s" STR_FMT, c ? ", " : "", STR_ARG(header->fields[c]));
-    return err_set(err, ERR_INVALID, "%s:%lld:%lld: '" STR_FMT "' is no column of '%s'%s" STR_FMT,
-                   r->template_path, (long long)at.line, (long long)at.column,
-                   STR_ARG(template_name(r->template, i)), source_name(r->source),
-                   names.rc == ERR_OK ? ": it has " : "", names.rc == ERR_OK ? (int)names.len : 0,
-                   names.p ? names.p : "");
+    return template_rows_of_record(r->template, &r->record, &filled, p) &&
+           of_prompt(r, filled.prompt, filled.custom_id, out, p);
 }
 
-static size_t column(const struct csv_record *header, struct str name)
-{
-    for (size_t i = 0; i < header->n; i++)
-        if (str_eq(header->fields[i], name))
-            return i;
-    return SIZE_MAX;
-}
+/* --- what comes next ----------------------------------------------------- */
 
-static enum err_code map_header(struct rows *r, const struct csv_record *header, struct err *err)
+static enum err_code choose_form(struct rows *r, struct err *err)
 {
-    r->columns = header->n;
-    for (size_t i = 0; i < header->n; i++)
-        if (column(header, header->fields[i]) != i)
-            return err_set(err, ERR_INVALID, "%s:%lld: two columns are called '" STR_FMT "'",
-                           source_name(r->source), (long long)r->reader.line,
-                           STR_ARG(header->fields[i]));
-    r->custom_id_column = column(header, STR("custom_id"));
-    for (size_t i = 0; i < template_names(r->template); i++) {
-        r->column_of[i] = column(header, template_name(r->template, i));
-        if (r->column_of[i] == SIZE_MAX)
-            return no_column(r, i, header, err);
+    struct str first;
+
+    r->form = r->asked;
+    if (r->asked == BATCH_AUTO) {
+        if (reader_peek(&r->reader, &first, err) != ERR_OK)
+            return err->code;
+        bool json = first.n > 0 && (first.p[0] == '{' || (first.p[0] == '[' && !r->template));
+        r->form = json ? BATCH_JSONL : r->template ? BATCH_CSV : BATCH_TEXT;
     }
     return ERR_OK;
 }
@@ -414,46 +280,9 @@ static enum err_code read_header(struct rows *r, struct err *err)
     if (read == READER_TOO_LONG)
         return err_set(err, ERR_INVALID, "%s:1: the header is over %d bytes",
                        source_name(r->source), READER_MAX_BYTES);
-    return read == READER_END ? ERR_OK : map_header(r, &header, err);
-}
-
-static bool of_csv(struct rows *r, struct row *out, struct batch_problem *p)
-{
-    const struct csv_record *record = &r->record;
-    struct str values[TEMPLATE_NAMES_MAX];
-    size_t at;
-
-    if (record->n != r->columns) {
-        err_set(&p->why, ERR_INVALID, "it has %zu fields, the header %zu", record->n, r->columns);
-        return false;
-    }
-    for (size_t i = 0; i < record->n; i++)
-        if (!str_utf8(record->fields[i], &at)) {
-            err_set(&p->why, ERR_INVALID, "field %zu is not UTF-8 at byte %zu", i + 1, at);
-            return false;
-        }
-    for (size_t i = 0; i < template_names(r->template); i++)
-        values[i] = record->fields[r->column_of[i]];
-    struct str custom_id = {0};
-    if (r->custom_id_column != SIZE_MAX)
-        custom_id = record->fields[r->custom_id_column];
-    return fill(r, values, custom_id, out, p);
-}
-
-/* --- what comes next ----------------------------------------------------- */
-
-static enum err_code choose_form(struct rows *r, struct err *err)
-{
-    struct str first;
-
-    r->form = r->asked;
-    if (r->asked == BATCH_AUTO) {
-        if (reader_peek(&r->reader, &first, err) != ERR_OK)
-            return err->code;
-        bool json = first.n > 0 && (first.p[0] == '{' || (first.p[0] == '[' && !r->template));
-        r->form = json ? BATCH_JSONL : r->template ? BATCH_CSV : BATCH_TEXT;
-    }
-    return ERR_OK;
+    return read == READER_END ? ERR_OK
+                              : template_rows_header(r->template, &header, source_name(r->source),
+                                                     r->reader.line, err);
 }
 
 static void too_long(struct batch_problem *p, const char *more)
