@@ -41,12 +41,14 @@ struct pg *api_db(const struct api *a)
 
 /* --- end ---------------------------------------------------------------------------- */
 
+/* A call outlives its client while Kafka has not told what became of its run: one that was
+ * answered 503 must then be revoked. */
 static void on_drain(void *ctx)
 {
     struct api *a = ctx;
 
-    bool idle = http_server_connections(a->server) == 0 && telling_idle(a->notes) &&
-                telling_idle(a->audits);
+    bool idle = http_server_connections(a->server) == 0 && a->calls == 0 &&
+                telling_idle(a->notes) && telling_idle(a->audits);
 
     if (idle || loop_now_ms(a->loop) >= a->stop_by_ms)
         loop_stop(a->loop);
@@ -229,7 +231,7 @@ enum err_code api_run(const struct settings *set, struct err *err)
         loop_run(a->loop);
         if (a->fatal.code != ERR_OK)
             *err = a->fatal;
-        log_event(LOG_INFO, "api.stopped", LF_INT("calls", a->calls));
+        log_event(a->calls ? LOG_WARN : LOG_INFO, "api.stopped", LF_INT("calls", a->calls));
     }
     release(a);
     return err->code;

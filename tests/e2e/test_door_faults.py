@@ -102,6 +102,22 @@ class DoorFaults(unittest.TestCase):
         for p in keyed:
             self.assertEqual(self.run_id(self.post("/v1/runs", {"prompt": p}, p)), ids[p])
 
+    def test_a_door_that_leaves_while_the_broker_is_frozen(self):
+        """What it answered 503 is cancelled, or was never sent, before it goes."""
+        prompts = [f"leaves-{n}" for n in range(8)]
+        os.kill(self.stack.pid("kafka"), signal.SIGSTOP)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                answers = list(pool.map(lambda p: self.post("/v1/runs", {"prompt": p}), prompts))
+            self.stack.stop("api")
+        finally:
+            os.kill(self.stack.pid("kafka"), signal.SIGCONT)
+        self.assertEqual({answer.status for answer in answers}, {503})
+        self.stack.start("api")
+        self.settle()
+        states = self.ends(prompts)
+        self.assertLessEqual({s for p in prompts for s in states.get(p, [])}, {"cancelled"}, states)
+
     def test_a_broker_that_is_killed_under_requests(self):
         stop, plain, keyed = threading.Event(), {}, {}
 
