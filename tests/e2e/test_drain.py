@@ -107,7 +107,7 @@ class Drain(unittest.TestCase):
 
     def handover(self, second_signal):
         first = self.ready(SANDFLEET_DRAIN="60s" if second_signal else "300ms")
-        run_id = self.working("[[sim:lines=200 delay_ms=20]]")
+        run_id = self.working("[[sim:lines=400 delay_ms=20]]")
         other = self.ready()
         first.signal()
         if second_signal:
@@ -138,7 +138,7 @@ class Drain(unittest.TestCase):
     def test_nobody_is_there_to_hand_over_to(self):
         """The next one that comes goes on, long before a lease would have ended."""
         first = self.ready()
-        run_id = self.working("[[sim:lines=200 delay_ms=20]]")
+        run_id = self.working("[[sim:lines=400 delay_ms=20]]")
         first.signal()
         self.assertEqual(first.ended(), 0)
         began = time.monotonic()

@@ -5,6 +5,7 @@ Proof: SIGKILL at points of a run's life that the events name; then every line s
 Postgres exactly once, in order, and the agent has counted one start."""
 
 import os
+import pathlib
 import signal
 import sys
 import tempfile
@@ -36,6 +37,17 @@ class KillWorker(unittest.TestCase):
         return self.stack.wait_rows("select 1 from fleet.events where run_id = :'id'::uuid and type = :'kind'",
                                     count, id=run_id, kind=kind)
 
+    def agents(self):
+        """Those of this test that are alive: their environment names its file."""
+        found = []
+        for environ in pathlib.Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if self.starts.encode() in environ.read_bytes():
+                    found.append(environ)
+            except OSError:
+                continue  # it has ended
+        return found
+
     def check(self, run_id, epochs):
         self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, 90, id=run_id)
         (run,) = self.stack.rows("select * from fleet.runs where run_id = :'id'::uuid", id=run_id)
@@ -51,38 +63,39 @@ class KillWorker(unittest.TestCase):
         return len(lines)
 
     def test_in_the_middle_of_the_stream(self):
-        run_id = self.submit(400, 10)
+        run_id = self.submit(800, 10)
         self.wait_events(run_id, "sandfleet.agent.message", 50)
         self.stack.kill("worker-1")
         self.stack.start("worker-1")
-        self.assertGreaterEqual(self.check(run_id, 2), 400)
+        self.assertGreaterEqual(self.check(run_id, 2), 800)
 
     def test_twice_in_one_run(self):
-        run_id = self.submit(600, 10)
+        run_id = self.submit(1200, 10)
         for before in (40, 250):
             self.wait_events(run_id, "sandfleet.agent.message", before)
             self.stack.kill("worker-1")
             self.stack.start("worker-1")
-        self.assertGreaterEqual(self.check(run_id, 3), 600)
+        self.assertGreaterEqual(self.check(run_id, 3), 1200)
 
     def test_after_the_agent_has_ended(self):
         """The run ends while no worker is there: the file keeps all of it."""
-        run_id = self.submit(100, 5)
+        run_id = self.submit(400, 10)
         self.wait_events(run_id, "sandfleet.agent.message", 5)
         self.stack.kill("worker-1")
-        pid = self.stack.value("select count(*) as n from ledger.claims where run_id = :'id'::uuid "
-                               "and state = 'running'", id=run_id)
-        self.assertEqual(pid, 1)
+        self.stack.wait("the agent's end", lambda: not self.agents())
+        running = self.stack.value("select count(*) as n from ledger.claims where run_id = :'id'::uuid "
+                                   "and state = 'running'", id=run_id)
+        self.assertEqual(running, 1)
         self.stack.start("worker-1")
-        self.assertGreaterEqual(self.check(run_id, 2), 100)
+        self.assertGreaterEqual(self.check(run_id, 2), 400)
 
     def test_sigterm_hands_the_run_over(self):
         """Drained as long as it may, then released: no lease has to run out, nothing is repeated."""
-        run_id = self.submit(400, 10)
+        run_id = self.submit(800, 10)
         self.wait_events(run_id, "sandfleet.agent.message", 50)
         self.stack.stop("worker-1")
         self.stack.start("worker-1")
-        self.assertGreaterEqual(self.check(run_id, 2), 400)
+        self.assertGreaterEqual(self.check(run_id, 2), 800)
         repeats = self.stack.value("select repeats from fleet.runs where run_id = :'id'::uuid", id=run_id)
         self.assertEqual(repeats, 0)
 
@@ -104,11 +117,11 @@ class KillWorker(unittest.TestCase):
         self.assertIn("worker_lost", run["reason"])
 
     def test_another_worker_takes_over(self):
-        run_id = self.submit(400, 10)
+        run_id = self.submit(800, 10)
         self.wait_events(run_id, "sandfleet.agent.message", 50)
         self.stack.dev("up", "--workers", "2", "--claude", self.stack.claude)
         self.stack.kill("worker-1")
-        self.assertGreaterEqual(self.check(run_id, 2), 400)
+        self.assertGreaterEqual(self.check(run_id, 2), 800)
         self.stack.dev("up", "--workers", "1", "--claude", self.stack.claude)
 
 
