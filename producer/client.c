@@ -13,6 +13,21 @@
 
 enum { CONNECT_MS = 10000 };
 
+static const char *called = ""; /* "runs list"; "": no command was found */
+static char try_help[80];
+
+void client_called(const char *command)
+{
+    called = command;
+}
+
+const char *client_try_help(void)
+{
+    (void)snprintf(try_help, sizeof try_help, "try 'sandfleet%s%s --help'", *called ? " " : "",
+                   called);
+    return try_help;
+}
+
 /* What to do next, where the error's code tells. */
 static const char *next_step(enum err_code code)
 {
@@ -21,7 +36,7 @@ static const char *next_step(enum err_code code)
     case ERR_TIMEOUT:
         return "nothing more was done; `sandfleet doctor` tells which part is away";
     case ERR_USAGE:
-        return "try --help";
+        return client_try_help();
     case ERR_OK:
     case ERR_INVALID:
     case ERR_TOO_BIG:
@@ -90,7 +105,7 @@ enum err_code client_connect(const struct client *c, struct topics *topics,
     return ERR_OK;
 }
 
-bool client_put(const char *p, size_t n, bool *gone, struct err *err)
+static bool put_all(const char *p, size_t n, bool *gone, struct err *err)
 {
     while (n > 0 && !*gone) {
         ssize_t w = write(STDOUT_FILENO, p, n);
@@ -108,4 +123,36 @@ bool client_put(const char *p, size_t n, bool *gone, struct err *err)
         n -= (size_t)w;
     }
     return true;
+}
+
+/* A control character of ISO 6429's upper half as UTF-8 has it: such as CSI in one character. */
+static bool is_c1(const char *p, size_t n)
+{
+    return n >= 2 && (unsigned char)p[0] == 0xc2 && (unsigned char)p[1] >= 0x80 &&
+           (unsigned char)p[1] < 0xa0;
+}
+
+/* Text for people has none of them (term_text_safe()), and JSON has them in strings only, as they
+ * are: a terminal gets them as JSON's escapes. */
+bool client_put(const char *p, size_t n, bool *gone, struct err *err)
+{
+    size_t at = 0;
+
+    if (!isatty(STDOUT_FILENO))
+        return put_all(p, n, gone, err);
+    while (at < n) {
+        char escape[8];
+
+        if (!is_c1(p + at, n - at)) {
+            at++;
+            continue;
+        }
+        snprintf(escape, sizeof escape, "\\u00%02x", (unsigned)(unsigned char)p[at + 1]);
+        if (!put_all(p, at, gone, err) || !put_all(escape, strlen(escape), gone, err))
+            return false;
+        p += at + 2;
+        n -= at + 2;
+        at = 0;
+    }
+    return put_all(p, n, gone, err);
 }

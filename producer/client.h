@@ -74,6 +74,10 @@ int command_limits_set(struct client *c, int n, char **words);
 
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */
 int client_fail(const struct err *e);
+/* Which command runs ("runs list", borrowed for ever), and the next step when it was called
+ * wrongly: "try 'sandfleet runs list --help'". */
+void client_called(const char *command);
+const char *client_try_help(void);
 /* Says what was left out or went differently, on stderr: "sandfleet: note: …". */
 void client_note(const char *fmt, ...) PRINTF(1, 2);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static int run_parsed(const struct command *c, struct client *settings, int n_wo
         return client_fail(&err);
     if (n_words > c->max_words) {
         err_set(&err, ERR_USAGE, "too many words after '%s': '%.40s'%s", c->name,
-                argv[1 + c->max_words], c->max_words == 1 ? "; quote the prompt" : "");
+                argv[1 + c->max_words], strstr(c->args, "PROMPT") ? "; quote the prompt" : "");
         return client_fail(&err);
     }
     audit_command(c, n_words, argv + 1);
@@ -111,6 +112,7 @@ static int run_command(const struct command *c, int argc, char **argv)
     struct err err = ERR_INIT;
     int status;
 
+    client_called(c->name);
     call.rows = command_rows(c, &call.n_rows);
     call.origins = call.rows ? calloc(call.n_rows, sizeof *call.origins) : NULL;
     if (!call.origins || !settings) {
@@ -221,6 +223,21 @@ static int dispatch(int argc, char **argv)
     return m.group ? noun_alone(&m, argc - 1, argv + 1) : unknown(argc - 1, argv + 1);
 }
 
+/* What stdio still held is written now, or said to be lost; who reads no further is no fault. */
+static int flushed(int status)
+{
+    struct err err = ERR_INIT;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno == EPIPE || status != EXIT_OK)
+        return status;
+    err_set(&err, ERR_IO, "cannot write to standard output%s%s", errno ? ": " : "",
+            errno ? strerror(errno) : "");
+    return client_fail(&err);
+}
+
 int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
@@ -234,5 +251,5 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     bring_forward(argc, argv);
-    return dispatch(argc, argv);
+    return flushed(dispatch(argc, argv));
 }

@@ -9,13 +9,14 @@
 #include "schema/run_request.h"
 #include "common/banned.h"
 
-/* All of the stream, one byte more than is allowed at most. */
+/* All of the stream, one byte more than is allowed at most. A terminal that said it is at its end
+ * would be asked again without feof(). */
 static enum err_code read_all(FILE *in, const char *name, struct buf *out, struct err *err)
 {
     char chunk[16384];
     size_t n;
 
-    while (out->rc == ERR_OK && (n = fread(chunk, 1, sizeof(chunk), in)) > 0)
+    while (out->rc == ERR_OK && !feof(in) && (n = fread(chunk, 1, sizeof(chunk), in)) > 0)
         buf_add(out, chunk, n);
     if (ferror(in))
         return err_set(err, ERR_NOT_FOUND, "cannot read '%s': %s", name, strerror(errno));

@@ -105,7 +105,7 @@ int api_fail(const struct err *e)
     if (e->code == ERR_UNAVAILABLE || e->code == ERR_TIMEOUT)
         client_note("is sandfleet-api up, and --api-url (SANDFLEET_API_URL) right?");
     else if (e->code == ERR_USAGE)
-        client_note("try --help");
+        client_note("%s", client_try_help());
     return (int)exit_status_of(e->code);
 }
 

@@ -211,12 +211,23 @@ static enum err_code finish(struct job *j, struct err *err)
     return ERR_OK;
 }
 
+/* From here on an interruption is told with what was submitted; a second one ends it at once.
+ * Before that nothing was sent, and the first one does: it may wait for standard input. */
+static void heed_signals(void)
+{
+    struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    (void)sigaction(SIGINT, &once, NULL);
+    (void)sigaction(SIGTERM, &once, NULL);
+}
+
 /* What was acknowledged stays so, whatever comes after. */
 static enum err_code send_all(struct job *j, enum run_lane lane, int32_t partitions,
                               struct err *err)
 {
     struct err end = ERR_INIT;
 
+    heed_signals();
     if (packer_new(j->file, partitions, &j->packer, err) != ERR_OK)
         return err->code;
 
@@ -256,6 +267,8 @@ static void put_summary(struct job *j)
     }
     if (j->client->client.quiet || j->counts.good == 0)
         return;
+    if (j->counts.bad)
+        client_note("%lld bad lines were left out", (long long)j->counts.bad);
     client_note("batch %s: %lld submitted; `sandfleet batch watch %s` shows how far it is",
                 batch_file_name(j->file), (long long)submitter_acked(j->submitter),
                 batch_file_name(j->file));
@@ -304,12 +317,9 @@ int command_batch_submit(struct client *c, int n, char **words)
                                 (c->output == OUTPUT_TEXT && !isatty(STDOUT_FILENO)),
                     .out = BUF_INIT(1 << 20),
                     .put = ERR_INIT};
-    struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     struct err err = ERR_INIT;
 
     keep_memory();
-    (void)sigaction(SIGINT, &once, NULL); /* the second one ends it at once */
-    (void)sigaction(SIGTERM, &once, NULL);
     enum err_code rc = submit(&j, n, words, &err);
     submitter_free(j.submitter);
     packer_free(j.packer);

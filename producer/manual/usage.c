@@ -101,6 +101,15 @@ static void options(const struct option_set *set, FILE *to)
     option_help(set->rows, set->n, to);
 }
 
+static void examples(const char *text, FILE *to)
+{
+    struct str rest = str_of(text), line;
+
+    (void)fputs("\nExamples:\n", to);
+    while (rest.n > 0 && str_next(&rest, '\n', &line))
+        (void)fprintf(to, "  " STR_FMT "\n", STR_ARG(str_trim(line)));
+}
+
 void usage_command(const struct command *c, FILE *to)
 {
     (void)fprintf(to, "%s\n\nusage: sandfleet %s [options]%s%s\n", c->help, c->name,
@@ -113,5 +122,5 @@ void usage_command(const struct command *c, FILE *to)
         options(*s, to);
     options(&options_general, to);
     if (c->examples)
-        (void)fprintf(to, "\nExamples:\n%s\n", c->examples);
+        examples(c->examples, to);
 }

@@ -145,6 +145,7 @@ class Batch(unittest.TestCase):
         self.assertEqual(sorted((t["custom_id"], t["line"], t["batch_id"]) for t in told),
                          [("a", 1, "skips"), ("c", 3, "skips")])
         self.assertIn(":2: ", done.stderr)
+        self.assertIn("1 bad lines were left out", done.stderr)
         done = self.stack.sandfleet(*words, "-o", "json", "-q", stdin=data)
         self.assertEqual(json.loads(done.stdout), {"batch_id": "skips", "submitted": 2, "lines": 4, "runs": 2,
                                                    "invalid": 1, "duplicates": 1})

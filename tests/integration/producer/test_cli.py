@@ -5,8 +5,10 @@ completion in the shells themselves; and settings reach every command that talks
 Proof: the program is called as a person, a shell and a build would; no server is needed."""
 import os
 import pathlib
+import pty
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -56,18 +58,58 @@ class Help(Client):
         self.assertIn("did you mean 'sandfleet runs events'?", self.call("runs", "evnts", status=2).stderr)
         self.assertIn("did you mean 'sandfleet limits set'?", self.call("limits", "se", status=2).stderr)
         self.assertRegex(self.call("--version").stdout, r"^sandfleet \d")
+        self.assertIn("try 'sandfleet runs events --help'", self.call("events", "--snice", "3", status=2).stderr)
+        self.assertIn("try 'sandfleet --help'", self.call("rnu", status=2).stderr)
+        self.assertNotIn("quote the prompt", self.call("runs", "get", "a", "b", status=2).stderr)
+        self.assertIn("quote the prompt", self.call("run", "a", "b", status=2).stderr)
+
+    def test_a_full_disk_is_told(self):
+        for words in (["--help"], ["runs", "--help"], ["runs", "get", "--help"], ["--version"], ["man"], ["completion", "fish"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([BIN / "sandfleet", *words], env=self.env, stdin=subprocess.DEVNULL, stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=30)
+            self.assertEqual(done.returncode, 74, words)
+            self.assertIn("standard output", done.stderr)
+            done = subprocess.run(["bash", "-c", 'sandfleet "$@" | head -0; exit ${PIPESTATUS[0]}', "-", *words], env=self.env,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), words)
 
     def test_each_command_has_its_own(self):
         commands = self.commands()
         self.assertGreater(len(commands), 10)
         for name in commands:
-            self.assertIn(f"usage: sandfleet {name} ", self.call(*name.split(), "--help").stdout)
+            told = self.call(*name.split(), "--help").stdout
+            self.assertIn(f"usage: sandfleet {name} ", told)
+            for example in told.partition("\nExamples:\n")[2].splitlines():
+                self.assertRegex(example, r"^  \S")
 
     def test_help_does_not_need_a_sound_configuration(self):
         self.configure("nonsense")
         self.call("runs", "events", "--help")
         self.call("completion", "bash")
         self.assertIn("~/.config/sandfleet/config:1:", self.call("events", "--gaps", status=78).stderr)
+
+
+class Input(Client):
+    def test_ctrl_c_ends_a_submit_that_waits_for_its_input(self):
+        submit = subprocess.Popen([BIN / "sandfleet", "batch", "submit", "-"], env=self.env | {"SANDFLEET_BROKERS": "127.0.0.1:1"},
+                                  stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(submit.kill)
+        submit.stdin.write(b"a prompt\n" * 50000)  # more than a pipe holds: it reads
+        submit.stdin.flush()
+        submit.send_signal(signal.SIGINT)
+        self.assertEqual(submit.wait(20), -signal.SIGINT)
+        submit.communicate()
+
+    def test_one_ctrl_d_ends_a_prompt_that_is_typed(self):
+        ours, theirs = pty.openpty()
+        run = subprocess.Popen([BIN / "sandfleet", "run", "-"], env=self.env, stdin=theirs, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(run.kill)
+        os.write(ours, b"  \n\x04")
+        self.assertIn("the prompt is empty", run.communicate(timeout=20)[1])
+        self.assertEqual(run.returncode, 65)
+        os.close(ours)
+        os.close(theirs)
 
 
 class Settings(Client):
