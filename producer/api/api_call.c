@@ -141,6 +141,8 @@ static enum err_code do_call(struct pending *p, const struct api_call *call, str
             break;
     }
     api_request_release(&r);
+    if (p->status)
+        api_problem_subject(call->path, err);
     return err->code;
 }
 

@@ -20,4 +20,8 @@ struct api_problem {
 enum err_code api_problem_read(int status, struct str body, struct api_problem *out,
                                struct err *err);
 
+/* Puts what `path` names before what is said of it: "run 0195…: there is no such run". Only of
+ * NOT_FOUND and CONFLICT, and of a path such as /v1/runs/ID/result; else nothing is changed. */
+void api_problem_subject(const char *path, struct err *err);
+
 #endif

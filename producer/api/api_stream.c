@@ -167,7 +167,11 @@ static void on_done(void *ctx, const struct http_answer *a, const struct err *e)
     if (s->over)
         return;
     if (e->code == ERR_OK && a->status != 200) {
+        AUTO_BUF path = BUF_INIT(512);
+
         api_refused(s->api, a, NULL, &why);
+        api_path(&path, "/v1/runs/%s", s->run_id);
+        api_problem_subject(path.p, &why);
     } else if (e->code != ERR_OK) {
         err_wrap(&why, "sandfleet-api at %s", api_client_url(s->api));
     }

@@ -190,7 +190,7 @@ static void put_pace(const struct progress *p, struct buf *out)
         put_rate(out, per_s);
         buf_adds(out, ", ");
     }
-    buf_addf(out, "%s so far", render_cost(p->cost_usd, usd));
+    buf_addf(out, "%s%s", render_cost(p->cost_usd, usd), p->ended ? "" : " so far");
     if (done > 0 && done < p->total)
         buf_addf(out, ", about %s in all",
                  render_cost(p->cost_usd * (double)p->total / (double)done, usd));
@@ -294,7 +294,9 @@ static void put_items(const struct terminal *t, const char *title,
     AUTO_BUF line = BUF_INIT(LINE_MAX);
 
     for (int i = 0; i < n; i++) {
-        buf_addf(&line, "%s%s ", i ? ", " : "", items[i].name);
+        buf_addf(&line, "%s%s", i ? ", " : "", items[i].name);
+        if (items[i].ms > 0 || items[i].why[0])
+            buf_addc(&line, ' ');
         if (items[i].ms > 0)
             put_duration(&line, items[i].ms);
         else

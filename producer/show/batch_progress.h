@@ -13,7 +13,8 @@
 enum {
     PROGRESS_SAMPLES = 64,
     PROGRESS_WINDOW_MS = 60 * 1000, /* the rate is of the last minute */
-    PROGRESS_ITEMS = 3
+    PROGRESS_ITEMS = 3,
+    PROGRESS_ROWS = 5 /* that progress_draw() writes at most */
 };
 
 struct progress_item { /* a run worth naming */

@@ -48,6 +48,15 @@ static int columns_of(int fd, int otherwise)
     return n >= TERMINAL_COLUMNS_MIN && n <= 10000 ? (int)n : otherwise;
 }
 
+/* So narrow that our rows would be broken: nothing can be written over then. */
+static bool too_narrow(int fd)
+{
+    struct winsize size = {0};
+
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 &&
+           size.ws_col < TERMINAL_COLUMNS_MIN;
+}
+
 static int rows_of(int fd)
 {
     struct winsize size = {0};
@@ -62,8 +71,8 @@ struct terminal terminal_of(int fd)
     if (!isatty(fd))
         return t;
     t.terminal = true;
-    t.interactive = !is_dumb();
-    t.colour = t.interactive && !is_set("NO_COLOR");
+    t.interactive = !is_dumb() && !too_narrow(fd);
+    t.colour = !is_dumb() && !is_set("NO_COLOR");
     t.unicode = utf8_locale();
     t.columns = columns_of(fd, TERMINAL_COLUMNS);
     t.rows = t.interactive ? rows_of(fd) : 0;

@@ -15,7 +15,7 @@ enum {
 
 struct terminal {
     bool interactive; /* a person sees it, and lines can be written over: progress may be shown */
-    bool colour;      /* interactive, and neither NO_COLOR nor TERM=dumb */
+    bool colour;      /* a terminal, and neither NO_COLOR nor TERM=dumb */
     bool unicode;     /* a pipe, or a UTF-8 locale */
     int columns;      /* TERMINAL_COLUMNS_MIN or more */
     int rows;         /* of an interactive one; else 0 */

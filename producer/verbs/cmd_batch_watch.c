@@ -42,7 +42,8 @@ static void on_stop(void *ctx, int count)
 
 static bool draws(const struct watch_batch *w)
 {
-    return w->c->output == OUTPUT_TEXT && w->terminal.interactive;
+    return w->c->output == OUTPUT_TEXT && w->terminal.interactive &&
+           w->terminal.rows > PROGRESS_ROWS;
 }
 
 static enum err_code settle(struct watch_batch *w, struct err *err)

@@ -123,6 +123,30 @@ static enum err_code put_selection(const struct fleet_client *f, int n, char **w
     return ERR_OK;
 }
 
+static int distinct(int n, char **words)
+{
+    int found = 0;
+
+    for (int i = 0; i < n; i++) {
+        int at = 0;
+
+        while (strcmp(words[at], words[i]) != 0)
+            at++;
+        found += at == i;
+    }
+    return found;
+}
+
+/* Those that were named and are no letters, or none any more. */
+static void check_all_were_there(int64_t count, int n, char **words, struct err *err)
+{
+    int64_t missing = distinct(n, words) - count;
+
+    if (err->code == ERR_OK && missing > 0)
+        err_set(err, ERR_NOT_FOUND, "%" PRId64 " of the %d is no dead letter, or none any more",
+                missing, n);
+}
+
 static int act_on_letters(struct client *c, int n, char **words, const char *path, const char *done)
 {
     struct api_client *a = NULL;
@@ -141,6 +165,7 @@ static int act_on_letters(struct client *c, int n, char **words, const char *pat
             buf_addf(&line, "%" PRId64 " %s\n", count, done);
             (void)!(c->output == OUTPUT_TEXT ? api_show_put(buf_str(&line), &err)
                                              : api_show_doc(c, doc, NULL, 0, &err));
+            check_all_were_there(count, n, words, &err);
         }
     }
     api_client_free(a);

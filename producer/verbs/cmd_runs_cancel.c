@@ -147,8 +147,8 @@ int runs_cancel_by_api(struct client *c, int n, char **words)
         api_client_new(c, &x.api, &err) == ERR_OK)
         (void)!cancel_all(&x, n, words, &err);
     timed_out = err.code == ERR_TIMEOUT && c->wait_ms > 0;
-    if (err.code == ERR_OK || timed_out)
-        (void)!tell_cancelled(&x, timed_out ? &unused : &err);
+    if (err.code == ERR_OK || cJSON_GetArraySize(x.answers) > 0)
+        (void)!tell_cancelled(&x, err.code == ERR_OK ? &err : &unused);
     api_client_free(x.api);
     cJSON_Delete(x.answers);
     if (timed_out) {

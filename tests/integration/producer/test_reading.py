@@ -216,9 +216,9 @@ class Runs(Reading):
 
     def test_errors_have_their_status(self):
         for answer, status, words in (
-                (problem(404, "not_found", detail="there is no such run"), 3, "there is no such run (not_found)"),
+                (problem(404, "not_found", detail="there is no such run"), 3, f"run {RUN}: there is no such run (not_found)"),
                 (problem(401, "unauthenticated"), 4, "unauthenticated"), (problem(403, "forbidden"), 4, "forbidden"),
-                (problem(400, "invalid_parameter", detail="x"), 2, "x (invalid_parameter)"),
+                (problem(400, "invalid_parameter", detail="x"), 2, "x (invalid_parameter)\nsandfleet: try 'sandfleet runs get --help'"),
                 (problem(404, "no_such_route"), 76, "older"), (problem(500, "internal"), 75, "request r1"), ((502, "text/html", "<p>"), 75, "is --api-url right?")):
             with self.subTest(status=status, words=words):
                 done = self.call("runs", "get", RUN, status=status, script=[(f"GET /v1/runs/{RUN}", answer)])
@@ -274,6 +274,10 @@ class Runs(Reading):
         two = [(f"POST /v1/runs/{RUN}/cancel", answer("running", True)), (rf"GET /v1/runs/{RUN}\?wait=\d", detail(state="cancelled"))]
         self.assertEqual(json.loads(self.said("cancel", RUN, "-o", "json", "--wait", "9s", script=two)),
                          [{"run_id": RUN, "found": "running", "asked": True, "state": "cancelled"}])
+        done = self.call("cancel", RUN, OTHER, status=3, script=[  # what was done is told, and for which one it failed
+            (f"POST /v1/runs/{RUN}/cancel", answer("running", True)), (f"POST /v1/runs/{OTHER}/cancel", problem(404, "not_found"))])
+        self.assertEqual(done.stdout, f"{RUN}  running: its worker was told (running)\n")
+        self.assertIn(f"run {OTHER}: ", done.stderr)
         self.call("cancel", RUN, "--force", status=5, script=[(f"POST /v1/runs/{RUN}/cancel", answer("ended", False))])
         self.assertEqual(json.loads(self.api.asked[-1][2]), {"force": True})
         text = self.said("cancel", "--batch", "nightly", "--wait", "9s", script=[
@@ -346,7 +350,7 @@ class Follow(Reading):
         self.call("follow", RUN, "--since", "9", status=1, script=[(self.PATH, self.stream(sse(end="cancelled")))])
 
     def test_what_cannot_be_followed(self):
-        self.call("follow", RUN, status=3, script=[(self.PATH, problem(404, "not_found"))])
+        self.assertIn(f"run {RUN}: ", self.call("follow", RUN, status=3, script=[(self.PATH, problem(404, "not_found"))]).stderr)
         self.call("follow", RUN, status=4, script=[(self.PATH, problem(401, "unauthenticated"))])
 
     def start(self, *words):
@@ -437,13 +441,13 @@ class Batches(Reading):
         self.assertEqual(json.loads(docs[-1])["state"], "ended")
         self.call("batch", "watch", "nightly", "--wait", "500ms", status=124, script=[(path, batch(running=3), True)])
 
-    def on_terminal(self, *words, columns=80, until=None):
+    def on_terminal(self, *words, columns=80, rows=24, until=None, keys=b"\x03"):
         """Runs it on a terminal of its own; what it wrote, and its status. until: what must be seen
-        before it is interrupted."""
+        before the keys are pressed: Ctrl-C."""
         pid, fd = pty.fork()
         if pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execve(BIN / "sandfleet", ["sandfleet", *words], self.env | {"TERM": "xterm"})
-        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         seen, deadline, sent = b"", time.monotonic() + 30, False
         while time.monotonic() < deadline:
             if select.select([fd], [], [], 0.2)[0]:
@@ -455,7 +459,7 @@ class Batches(Reading):
                     break
                 seen += piece
             if until and not sent and re.search(until, seen.decode(errors="replace")):
-                os.write(fd, b"\x03")
+                os.write(fd, keys)
                 sent = True
         os.close(fd)
         _, status = os.waitpid(pid, 0)
@@ -479,6 +483,24 @@ class Batches(Reading):
                            (path, batch("ended", completed=2))]
         seen, status = self.on_terminal("batch", "watch", "nightly")
         self.assertEqual((status, re.findall(r"\x1b\[\d+m", seen)), (0, []))
+
+    def test_json_does_not_drive_a_terminal(self):
+        text = "a \x9b31m b"
+        line = json.dumps(result(result={"type": "succeeded", "text": text, "structured_output": None, "error": None}), ensure_ascii=False)
+        script = [("GET /v1/batches/nightly/results", (200, "application/x-ndjson", line + "\n"))]
+        self.api.script = list(script)
+        shown = self.on_terminal("batch", "results", "nightly")[0]
+        self.assertNotIn("\x9b", shown)
+        self.assertEqual(json.loads(shown)["result"]["text"], text)
+        self.assertIn("\x9b", self.said("batch", "results", "nightly", script=script))
+
+    def test_a_terminal_too_small_to_write_over_gets_lines(self):
+        for columns, rows in ((39, 24), (80, 5)):
+            self.api.script = [(r"GET /v1/batches/nightly", batch(running=2)), (r"GET /v1/batches/nightly", batch("ended", completed=2))]
+            seen, status = self.on_terminal("batch", "watch", "nightly", columns=columns, rows=rows)
+            self.assertEqual(status, 0)
+            self.assertNotRegex(seen, r"\x1b\[\d*A")
+            self.assertIn("nightly in_progress: 0 of 2 done", seen)
 
     def test_ctrl_c_lets_go(self):
         self.api.script = [(r"GET /v1/batches/nightly", batch(running=2), True),
@@ -523,6 +545,11 @@ class Others(Reading):
         self.assertRegex(self.said("dlq", "get", "runs.dlq-0-17", script=[("GET /v1/dlq/runs.dlq-0-17", letter | {"key_base64": None, "value_base64": "e30=", "headers": None})]),
                          r"value \(base64\) +e30=")
         self.assertEqual(self.said("dlq", "redrive", "a", "b", script=[("POST /v1/dlq/redrive", {"count": 2})]), "2 sent to where they came from\n")
+        self.said("dlq", "purge", "a", "a", script=[("POST /v1/dlq/purge", {"count": 1})])
+        done = self.call("dlq", "redrive", "a", "b", status=3, script=[("POST /v1/dlq/redrive", {"count": 1})])
+        self.assertEqual(done.stdout, "1 sent to where they came from\n")
+        self.assertIn("1 of the 2 is no dead letter", done.stderr)
+        self.said("dlq", "redrive", "a", "b", script=[("POST /v1/dlq/redrive", {"count": 2})])
         self.assertEqual(json.loads(self.api.asked[-1][2]), {"ids": ["a", "b"]})
         self.said("dlq", "purge", "--reason", "malformed", script=[("POST /v1/dlq/purge", {"count": 2})])
         self.assertEqual(json.loads(self.api.asked[-1][2]), {"reason": "malformed"})

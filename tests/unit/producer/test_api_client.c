@@ -37,6 +37,13 @@ static struct row {
      .status = EXIT_NOT_FOUND,
      .steps = {{.answer = PROBLEM("404 N", "{\"status\":404,\"code\":\"not_found\",\"detail\":"
                                            "\"there is no such run\",\"retryable\":false}")}}},
+    {.name = "not found, told with what was asked for",
+     .call = {.path = "/v1/batches/n%2Fa%1B[2J/results?limit=1"},
+     .error = "NOT_FOUND",
+     .words = "batch n/a?[2J: there is no such batch (not_found)",
+     .status = EXIT_NOT_FOUND,
+     .steps = {{.answer = PROBLEM("404 N", "{\"status\":404,\"code\":\"not_found\",\"detail\":"
+                                           "\"there is no such batch\"}")}}},
     {.name = "no key",
      .call = {.path = "/v1/x"},
      .error = "UNAUTHORIZED",

@@ -55,6 +55,10 @@ static struct row {
      true},
     {"done", BATCH(10, 10, 0, 0, 0), NULL,
      "nightly in_progress: 10 of 10 done; 10 completed; $1.5000 so far\n", true},
+    {"ended",
+     "{\"batch_id\":\"nightly\",\"state\":\"ended\",\"runs\":1,\"cost_usd\":1.5,\"counts\":{"
+     "\"completed\":1}}",
+     NULL, "nightly ended: 1 of 1 done; 1 completed; $1.5000\n", true},
     {"nothing in it", BATCH(0, 0, 0, 0, 0), NULL,
      "nightly in_progress: 0 of 0 done; $1.5000 so far\n", true},
 };
@@ -95,14 +99,14 @@ static struct picture_row {
      "nightly  #####xxxxx=====....................................  20 %  200 of 1,000\n"
      "100 completed, 100 failed, 100 running, 700 queued\n"
      "$1.5000 so far, about $7.5000 in all\n"
-     "longest  a 3m00s, b? 1m00s\n"
+     "longest  a 3m00s, b? 1m00s, d\n"
      "failed   c max_turns\n"},
     {"40 columns",
      {.columns = 40, .unicode = true},
      "nightly  ██▒░░░░░░░░  20 %  200 of 1,000\n"
      "100 completed, 100 failed, 100 running, \n"
      "$1.5000 so far, about $7.5000 in all\n"
-     "longest  a 3m00s, b? 1m00s\n"
+     "longest  a 3m00s, b? 1m00s, d\n"
      "failed   c max_turns\n"},
 };
 
@@ -116,7 +120,8 @@ static void check_picture(void **state)
     progress = (struct progress){.total = 0};
     take(BATCH(1000, 100, 100, 100, 700), 1000);
     take_runs("{\"data\":[{\"custom_id\":\"a\",\"started_at\":\"2026-03-01T09:58:00.000Z\"},"
-              "{\"custom_id\":\"b\\u001b\",\"started_at\":\"2026-03-01T10:00:00.000Z\"}]}",
+              "{\"custom_id\":\"b\\u001b\",\"started_at\":\"2026-03-01T10:00:00.000Z\"},"
+              "{\"custom_id\":\"d\",\"started_at\":null}]}",
               false);
     take_runs("{\"data\":[{\"custom_id\":\"c\",\"outcome\":\"max_turns\"}]}", true);
     rows_said = progress_draw(&progress, &row->t, &out);
