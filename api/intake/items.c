@@ -11,19 +11,15 @@
 #include "api/api_internal.h"
 #include "api/intake/intake.h"
 #include "api/intake/item.h"
+#include "api/intake/item_answers.h"
 #include "api/intake/item_names.h"
-#include "api/intake/marks.h"
-#include "api/intake/spool.h"
-#include "common/log.h"
+#include "api/intake/open_batch.h"
 #include "common/banned.h"
 
 enum {
     PENDING_MAX = 2000,                     /* lines that await their word */
     LINE_ROOM = ITEM_MAX_BYTES + (1 << 20), /* a line, and what came with its end */
-    ANSWER_MAX = 8 << 10,                   /* of one line */
-    ANSWER_BOUND = 256 << 10,
-    PIECE = 32 << 10,
-    LOOK_EVERY_MS = 1000 /* whether it was sealed meanwhile */
+    ANSWER_MAX = 8 << 10                    /* of one line */
 };
 
 struct line { /* one that has a number: from its reading to its answer */
@@ -36,17 +32,14 @@ struct line { /* one that has a number: from its reading to its answer */
 };
 
 struct items { /* c->state */
+    struct open_batch open;
     struct call *call;
     struct item_batch batch;
-    cJSON *defaults;
-    char *batch_id;
-    bool known;        /* the batch was looked up, and is open */
-    bool sealed;       /* …and is not any more */
     bool whole;        /* the body's end was there */
     bool skipping;     /* the rest of a line that is too long */
     bool kafka_failed; /* a line was not acknowledged in time */
-    bool marked, told; /* all lines have their word; the batch knows how far they reach */
-    int64_t numbered, looked_ms;
+    bool marked;       /* all lines have their word */
+    int64_t numbered;
     struct buf in; /* read ahead, taken up to `at` */
     size_t at;
     TAILQ_HEAD(, line) lines;
@@ -54,121 +47,13 @@ struct items { /* c->state */
     struct line *stuck; /* Kafka's queue has no room for it; its value is below */
     struct buf value;
     struct intake_waiter waiter;
-    struct marks marks;
     struct item_names *names;
-    struct spool answers;
-    struct http_stream *stream;
+    struct item_answers answers;
 };
 
 static void go_on(struct items *s);
 
 /* --- answers ------------------------------------------------------------------------ */
-
-static void cut(struct items *s, const struct err *e)
-{
-    log_event(LOG_ERROR, "items.cut", LF("request", s->call->id), LF_ERR(e));
-    if (s->stream)
-        http_stream_cut(s->stream);
-    else
-        call_problem(s->call, PROBLEM_INTERNAL, "%s; send all of it again: nothing is doubled",
-                     e->msg);
-}
-
-static void feed(void *ctx)
-{
-    struct items *s = ctx;
-    struct buf *out = http_stream_buf(s->stream);
-    struct err err = ERR_INIT;
-
-    while (http_stream_waiting(s->stream) <= ANSWER_BOUND / 2) {
-        size_t before = http_stream_waiting(s->stream);
-
-        if (spool_read(&s->answers, PIECE, out, &err) != ERR_OK) {
-            cut(s, &err);
-            return;
-        }
-        if (http_stream_waiting(s->stream) == before) {
-            http_stream_end(s->stream);
-            return;
-        }
-    }
-    http_stream_flush(s->stream);
-}
-
-static void on_closed(void *ctx)
-{
-    struct items *s = ctx;
-
-    s->stream = NULL;
-    call_drop(s->call);
-}
-
-static void answer(struct items *s)
-{
-    static const struct http_stream_events events = {.drained = feed, .closed = on_closed};
-
-    if (!call_is_open(s->call))
-        return;
-    call_keep(s->call);
-    s->stream =
-        http_stream_open(s->call->http, 200, "application/x-ndjson", ANSWER_BOUND, &events, s);
-    if (s->stream)
-        feed(s);
-    else
-        call_drop(s->call);
-}
-
-static const char mark_sql[] =
-    "UPDATE door.batches SET marks = " MARKS_MERGED("$3") " WHERE tenant = $1 AND batch_id = $2";
-
-static void on_marked(void *ctx, PGresult *res, const struct err *e)
-{
-    struct call *c = ctx;
-    struct items *s = c->state;
-
-    (void)res, (void)e;
-    s->told = true;
-    answer(s);
-}
-
-/* Before anybody is told that all of it was accepted, the batch knows how far that reaches. */
-static void mark(struct items *s)
-{
-    struct call *c = s->call;
-    AUTO_BUF marks = BUF_INIT(MARKS_MAX_BYTES);
-
-    if (s->marks.n == 0) {
-        answer(s);
-        return;
-    }
-    marks_write(&s->marks, &c->api->topics, &marks);
-    if (marks.rc != ERR_OK)
-        call_problem(c, PROBLEM_INTERNAL,
-                     "out of memory; send all of it again: nothing is doubled");
-    else
-        call_query(
-            c,
-            &(struct pg_cmd){.sql = mark_sql, .n = 3, .v = {c->who.tenant, s->batch_id, marks.p}},
-            on_marked);
-}
-
-static void ignore(void *ctx, PGresult *res, const struct err *e)
-{
-    (void)ctx, (void)res, (void)e;
-}
-
-/* Whoever asked went away: what was accepted is there all the same. */
-static void mark_unasked(struct call *c, const struct items *s)
-{
-    struct pg *db = api_db(c->api);
-    AUTO_BUF marks = BUF_INIT(MARKS_MAX_BYTES);
-    struct err err = ERR_INIT;
-
-    marks_write(&s->marks, &c->api->topics, &marks);
-    const struct pg_cmd cmd = {.sql = mark_sql, .n = 3, .v = {c->who.tenant, s->batch_id, marks.p}};
-    if (db && marks.rc == ERR_OK)
-        (void)!pg_send(db, &cmd, ignore, NULL, &err);
-}
 
 static void line_free(struct items *s, struct line *l)
 {
@@ -181,15 +66,13 @@ static void line_free(struct items *s, struct line *l)
 /* Those at the head whose word is there. */
 static void put_answers(struct items *s)
 {
-    struct err err = ERR_INIT;
     struct line *l;
 
     while ((l = TAILQ_FIRST(&s->lines)) && l->done) {
         AUTO_BUF text = BUF_INIT(ANSWER_MAX);
 
         item_answer(&l->item, l->number, l->accepted, &text);
-        if (call_is_open(s->call) && spool_add(&s->answers, buf_str(&text), &err) != ERR_OK)
-            cut(s, &err);
+        item_answers_add(&s->answers, buf_str(&text));
         line_free(s, l);
     }
 }
@@ -210,7 +93,7 @@ static void on_acked(void *ctx, const struct err *e, int32_t partition, int64_t 
 
     l->done = true;
     l->accepted = e->code == ERR_OK;
-    if (l->accepted && !marks_add(&s->marks, l->lane, partition, offset))
+    if (l->accepted && !marks_add(&s->open.marks, l->lane, partition, offset))
         call_problem(c, PROBLEM_INTERNAL,
                      "out of memory; send all of it again: nothing is doubled");
     s->kafka_failed = !l->accepted;
@@ -259,41 +142,12 @@ static void on_room(struct intake_waiter *w)
 
 /* --- lines ------------------------------------------------------------------------------ */
 
-static void on_looked(void *ctx, PGresult *res, const struct err *e)
-{
-    struct call *c = ctx;
-    struct items *s = c->state;
-
-    if (e->code == ERR_OK && PQntuples(res) > 0)
-        s->sealed = true;
-    call_drop(c);
-}
-
-/* A seal in the middle of a long body is seen within a second. */
-static void look(struct items *s)
-{
-    static const char sql[] = "SELECT FROM door.batches WHERE tenant = $1 AND batch_id = $2"
-                              " AND sealed_at IS NOT NULL";
-    struct call *c = s->call;
-    int64_t now = loop_now_ms(c->api->loop);
-    const struct pg_cmd cmd = {.sql = sql, .n = 2, .v = {c->who.tenant, s->batch_id}};
-    struct pg *db = api_db(c->api);
-    struct err err = ERR_INIT;
-
-    if (now < s->looked_ms + LOOK_EVERY_MS || !db)
-        return;
-    s->looked_ms = now;
-    call_keep(c);
-    if (pg_send(db, &cmd, on_looked, c, &err) != ERR_OK)
-        call_drop(c);
-}
-
 static void submit(struct items *s, struct line *l)
 {
     struct err err = ERR_INIT;
 
     buf_clear(&s->value);
-    if (s->sealed)
+    if (s->open.sealed)
         refuse(l, PROBLEM_BATCH_SEALED, "the batch was sealed meanwhile");
     else if (s->kafka_failed && !producer_is_up(s->call->api->producer))
         refuse(l, PROBLEM_KAFKA_AWAY, "kafka is away; send it again");
@@ -362,7 +216,14 @@ static bool next_line(struct items *s)
 
 static bool is_full(const struct items *s)
 {
-    return !s->known || s->stuck || s->pending >= PENDING_MAX;
+    return !s->open.known || s->stuck || s->pending >= PENDING_MAX;
+}
+
+static void tell(struct call *c)
+{
+    struct items *s = c->state;
+
+    item_answers_tell(&s->answers);
 }
 
 /* As far as it goes. The caller holds a reference to the call. */
@@ -372,7 +233,7 @@ static void go_on(struct items *s)
 
     if (!call_is_open(c))
         return;
-    look(s);
+    open_batch_look(&s->open);
     while (!is_full(s) && call_is_open(c) && next_line(s))
         put_answers(s);
     buf_drop(&s->in, s->at);
@@ -383,9 +244,9 @@ static void go_on(struct items *s)
         http_request_hold(c->http);
     else
         http_request_go_on(c->http);
-    if (s->whole && s->known && s->in.len == 0 && TAILQ_EMPTY(&s->lines) && !s->marked) {
+    if (s->whole && s->open.known && s->in.len == 0 && TAILQ_EMPTY(&s->lines) && !s->marked) {
         s->marked = true;
-        mark(s);
+        open_batch_mark(&s->open, tell);
     }
 }
 
@@ -411,29 +272,12 @@ void items_whole(struct call *c)
     go_on(s);
 }
 
-/* The batch's defaults; whether it is open; whether there is one at all. */
-static void on_batch(void *ctx, PGresult *res, const struct err *e)
+static void on_open(struct call *c)
 {
-    struct call *c = ctx;
     struct items *s = c->state;
-    bool found = PQntuples(res) > 0;
-    const char *open = found ? pg_text(res, 0, 1) : NULL;
-    const char *defaults = found ? pg_text(res, 0, 0) : NULL;
-    struct err err = ERR_INIT;
 
-    (void)e;
-    if (!open) {
-        call_problem(c, PROBLEM_NOT_FOUND, "there is no such batch: POST /v1/batches begins one");
-    } else if (open[0] != 't') {
-        call_problem(c, PROBLEM_BATCH_SEALED, "the batch takes no more items");
-    } else if (defaults && json_parse(str_of(defaults), 0, &s->defaults, &err) != ERR_OK) {
-        call_problem(c, PROBLEM_INTERNAL, "the batch's defaults: %s", err.msg);
-    } else {
-        s->batch.defaults = s->defaults;
-        s->known = true;
-        s->looked_ms = loop_now_ms(c->api->loop);
-        go_on(s);
-    }
+    s->batch.defaults = s->open.defaults;
+    go_on(s);
 }
 
 static void release(struct call *c)
@@ -441,18 +285,14 @@ static void release(struct call *c)
     struct items *s = c->state;
     struct line *l;
 
-    if (s->marks.n > 0 && !s->told)
-        mark_unasked(c, s);
     intake_unwait(&s->waiter);
     while ((l = TAILQ_FIRST(&s->lines)))
         line_free(s, l);
     buf_release(&s->in);
     buf_release(&s->value);
-    marks_release(&s->marks);
-    spool_release(&s->answers);
-    cJSON_Delete(s->defaults);
+    item_answers_release(&s->answers);
+    open_batch_release(&s->open);
     free(s->names);
-    free(s->batch_id);
     free(s);
 }
 
@@ -462,20 +302,19 @@ static struct items *items_new(struct call *c)
 
     if (!s)
         return NULL;
-    s->batch_id = str_dup(c->param[0]);
     s->names = calloc(1, sizeof(*s->names));
-    if (!s->batch_id || !s->names) {
-        free(s->batch_id);
+    if (!open_batch_init(&s->open, c) || !s->names) {
+        open_batch_release(&s->open);
         free(s->names);
         free(s);
         return NULL;
     }
     s->call = c;
-    s->batch = (struct item_batch){.tenant = c->who.tenant, .batch_id = s->batch_id};
+    s->batch = (struct item_batch){.tenant = c->who.tenant, .batch_id = s->open.id};
     s->in = BUF_INIT(LINE_ROOM);
     s->value = BUF_INIT(2 * RUN_REQUEST_MAX_BYTES);
     s->waiter.room = on_room;
-    s->answers = SPOOL_INIT(c->api->set->spool);
+    item_answers_init(&s->answers, c);
     TAILQ_INIT(&s->lines);
     return s;
 }
@@ -483,11 +322,6 @@ static struct items *items_new(struct call *c)
 void items_begin(struct call *c)
 {
     static const char *const none[] = {NULL};
-    static const char sql[] =
-        "SELECT b.defaults, b.sealed_at IS NULL FROM door.batches b WHERE tenant = $1"
-        " AND batch_id = $2 UNION ALL SELECT NULL, false FROM fleet.batches WHERE tenant = $1"
-        " AND batch_id = $2 AND NOT EXISTS (SELECT FROM door.batches WHERE tenant = $1"
-        " AND batch_id = $2)";
     struct items *s;
 
     if (!call_params(c, none))
@@ -504,6 +338,5 @@ void items_begin(struct call *c)
     c->state = s;
     c->release = release;
     c->http->piece = on_piece;
-    const struct pg_cmd cmd = {.sql = sql, .n = 2, .v = {c->who.tenant, s->batch_id}};
-    call_query(c, &cmd, on_batch);
+    open_batch_find(&s->open, on_open);
 }
