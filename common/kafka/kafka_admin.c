@@ -17,6 +17,7 @@ struct kafka_admin {
     rd_kafka_queue_t *queue;
     char *brokers;
     struct err refused; /* why no broker lets us in; ERR_OK: it may only be away */
+    char away[128];     /* what librdkafka said of the last connection that failed; "": nothing */
 };
 
 static void no_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
@@ -36,6 +37,11 @@ static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
     (void)rk;
     if (e == RD_KAFKA_RESP_ERR__SSL || e == RD_KAFKA_RESP_ERR__AUTHENTICATION)
         (void)kafka_refused(&a->refused, (rd_kafka_resp_err_t)e, a->brokers, reason);
+    if (e == RD_KAFKA_RESP_ERR__RESOLVE || e == RD_KAFKA_RESP_ERR__TRANSPORT) {
+        struct str said = str_trim((struct str){reason, strcspn(reason, "(")});
+
+        (void)snprintf(a->away, sizeof a->away, " (%.*s)", (int)said.n, said.p);
+    }
 }
 
 static bool is_refused(struct kafka_admin *a)
@@ -60,8 +66,10 @@ static enum err_code unreachable(struct kafka_admin *a, struct err *err)
         *err = a->refused;
         return err->code;
     }
-    return err_set(err, ERR_UNAVAILABLE,
-                   "kafka at %s does not answer (is it running? ops/dev status)", a->brokers);
+    return err_set(
+        err, ERR_UNAVAILABLE,
+        "kafka at %.60s does not answer%s; is it up, and --brokers (SANDFLEET_BROKERS) right?",
+        a->brokers, a->away);
 }
 
 static enum err_code admin_error(struct kafka_admin *a, rd_kafka_resp_err_t e, const char *text,

@@ -27,7 +27,7 @@ struct prompt_template {
 /* As a column may be called, "First name" and "größe" included. */
 static bool name_ok(struct str s)
 {
-    if (s.n == 0 || s.n > TEMPLATE_NAME_MAX_BYTES || s.p[s.n - 1] == ' ')
+    if (s.n == 0 || s.n > TEMPLATE_NAME_MAX_BYTES)
         return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
@@ -69,15 +69,25 @@ static bool add_piece(struct prompt_template *t, struct str text, size_t name)
 }
 
 /* Which name it is; SIZE_MAX: there are too many. */
-static size_t name_index(struct prompt_template *t, struct str name)
+static size_t name_index(struct prompt_template *t, struct str name, const char *open)
 {
     for (size_t i = 0; i < t->n_names; i++)
         if (str_eq(t->names[i].text, name))
             return i;
     if (t->n_names == TEMPLATE_NAMES_MAX)
         return SIZE_MAX;
-    t->names[t->n_names] = (struct name){name, place_of(t->text, name.p - 2)};
+    t->names[t->n_names] = (struct name){name, place_of(t->text, open)};
     return t->n_names++;
+}
+
+/* "{{ name }}" is what many are used to; a line's end stays a fault. */
+static struct str blanks_off(struct str s)
+{
+    while (s.n > 0 && *s.p == ' ')
+        s = (struct str){s.p + 1, s.n - 1};
+    while (s.n > 0 && s.p[s.n - 1] == ' ')
+        s.n--;
+    return s;
 }
 
 /* The place that opens at `open` ({{): *end is behind its }}. */
@@ -85,14 +95,14 @@ static enum err_code add_place(struct prompt_template *t, struct str before, con
                                const char *stop, const char **end, struct err *err)
 {
     const char *from = open + 2, *close = memmem(from, (size_t)(stop - from), "}}", 2);
-    struct str name = {from, close ? (size_t)(close - from) : 0};
+    struct str name = blanks_off((struct str){from, close ? (size_t)(close - from) : 0});
 
     if (!close || !name_ok(name))
         return err_set(
             err, ERR_INVALID,
             "'{{' must open a {{name}}: a letter, then letters, digits, _ . - and spaces "
             "between them; write \\{{ for the two braces themselves");
-    size_t i = name_index(t, name);
+    size_t i = name_index(t, name, open);
     if (i == SIZE_MAX)
         return err_set(err, ERR_TOO_BIG, "there are over %d names", TEMPLATE_NAMES_MAX);
     if (!add_piece(t, before, i))
