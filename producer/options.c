@@ -65,7 +65,7 @@ static const struct opt one[] = {
     {"prompt", 'p', OPT_STRING, AT(prompt), NULL, 0, 0, OPT_NO_ENV, NULL, "<text>", "The prompt, instead of the first word."},
     {"prompt-file", 0, OPT_STRING, AT(prompt_file), NULL, 1, 4096, OPT_NO_ENV, NULL, "<path>", "A file that holds the prompt; - is standard input."},
     {"custom-id", 0, OPT_STRING, AT(custom_id), NULL, 1, RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<name>", "Your own name for the run."},
-    {"idempotency-key", 0, OPT_STRING, AT(idempotency_key), NULL, 1, 2 * RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<text>", "The same key makes the same run id, and runs once."},
+    {"idempotency-key", 0, OPT_STRING, AT(idempotency_key), NULL, 1, 2 * RUN_NAME_MAX_BYTES, OPT_NO_ENV, NULL, "<text>", "The same key makes the same run id, and runs once; another request under it is a dead letter (conflict)."},
 };
 // clang-format on
 

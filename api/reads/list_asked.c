@@ -109,9 +109,9 @@ static const char *kind_text(enum list_kind kind)
     case LIST_VISIBLE:
         return "1 to 128 visible characters of ASCII";
     case LIST_OF:
-        return "one of its words";
+        return "one of these";
     case LIST_ANY:
-        return "one or more of its words, with commas between them";
+        return "one or more of these, with commas between them";
     case LIST_SINCE:
     case LIST_BEFORE:
         return "a time as RFC 3339 has it";
@@ -161,6 +161,16 @@ static bool read_labels(struct call *c, struct list_asked *a, const struct list_
     return true;
 }
 
+static void refuse(struct call *c, const struct list_filter *f)
+{
+    AUTO_BUF words = BUF_INIT(1024);
+
+    for (size_t i = 0; f->words && f->words[i]; i++)
+        buf_addf(&words, "%s%s", i ? ", " : ": ", f->words[i]);
+    call_problem_at(c, PROBLEM_BAD_REQUEST, f->param, "%s is %s%s", f->param, kind_text(f->kind),
+                    words.p ? words.p : "");
+}
+
 static bool read_filter(struct call *c, struct list_asked *a, const struct list_filter *f)
 {
     char text[LIST_VALUE_MAX];
@@ -171,7 +181,7 @@ static bool read_filter(struct call *c, struct list_asked *a, const struct list_
     if (!call_text(c, f->param, text, sizeof(text), &given) || !given)
         return call_is_open(c);
     if (!read_value(f, text, a->value[a->n])) {
-        call_problem_at(c, PROBLEM_BAD_REQUEST, f->param, "%s is %s", f->param, kind_text(f->kind));
+        refuse(c, f);
         return false;
     }
     cursor_bind_to(&a->bound, f->param, a->value[a->n]);

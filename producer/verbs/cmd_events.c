@@ -175,6 +175,8 @@ static enum err_code read_all(struct reader *r, struct err *err)
         buf_addf(&foot, "],\"hasMore\":%s}\n", r->more ? "true" : "false");
     if (rc == ERR_OK && json)
         rc = put(r, &foot, err);
+    if (rc == ERR_OK && r->told == 0 && r->c->output == OUTPUT_TEXT && !r->c->quiet)
+        client_note("there are no %s", r->what->name);
     if (rc == ERR_OK && !json && r->more)
         client_note("there is more: --limit, or --since %" PRId64, r->next);
     return rc;

@@ -53,7 +53,11 @@ static const char forms[] =
     "digits of its BLAKE2b-128 (of a row: of its prompt), and -2, -3, … where lines are the same: "
     "a\n"
     "run for each, and the same ones whenever the file is submitted. Without --batch the batch is\n"
-    "file- and a hash of content and options: another content or option makes another batch.";
+    "file- and a hash of content and options: another content or option makes another batch. Under "
+    "a\n"
+    "--batch that has the custom_id already, another prompt or option for it changes nothing: the\n"
+    "first run stands, and the line becomes a dead letter (`sandfleet dlq list --reason "
+    "conflict`).";
 
 static const struct command rows[] = {
     {.name = "batch submit",

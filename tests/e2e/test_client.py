@@ -118,6 +118,8 @@ class Client(unittest.TestCase):
         natives = [r["data"]["native"] for r in self.stack.rows(
             "select data from fleet.events where run_id = :'id'::uuid and line is not null order by sequence", id=run_id)]
         self.assertEqual(json_lines(self.said("runs", "logs", run_id, "-o", "jsonl")), natives)
+        none = self.stack.sandfleet("events", "--gaps", run_id)
+        self.assertEqual((none.stdout, none.stderr), ("", "sandfleet: there are no gaps\n"))
         self.assertIn("SIMULATED", self.said("runs", "logs", run_id))
 
     # --- batches --------------------------------------------------------

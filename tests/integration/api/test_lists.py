@@ -223,6 +223,8 @@ def refused(door):
                    "/v1/runs?metadata*=a=1", "/v1/runs?" + "&".join(f"metadata={i}=1" for i in range(9)),
                    "/v1/batches?state=failed", "/v1/sandboxes?state=queued", "/v1/dlq?reason=X", "/v1/stats?scope=world"):
         door.ask("GET", target, door.admin).problem(400, "invalid_parameter")
+    told = door.ask("GET", "/v1/batches?state=failed", door.admin).problem(400, "invalid_parameter")["detail"]
+    assert told == "state is one or more of these, with commas between them: open, in_progress, cancelling, ended", told
 
 
 def batches_of_both_doors(door):
