@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/attrs.h"
 #include "common/banned.h"
 
 static struct exchange *of(const struct http_request *r)
@@ -65,9 +66,15 @@ static bool add_bytes(void *ctx, struct str name, struct str value)
 
 /* --- in two ways ------------------------------------------------------------------- */
 
+/* Of two, nobody knows which one counts. */
+static const char *const once[] = {
+    "Host",         "Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key",
+    "Last-Event-ID"};
+enum { ONCE_HOST };
+
 struct oddity {
-    int hosts, lengths, codings;
-    bool name, length;
+    int seen[COUNTOF(once)], lengths, codings;
+    bool name, value, length, coding;
 };
 
 /* RFC 9110, 5.6.2 */
@@ -94,13 +101,27 @@ static bool is(struct str name, const char *known)
     return name.n == strlen(known) && strncasecmp(name.p, known, name.n) == 0;
 }
 
+/* RFC 9110, 5.5: an end of a line that somebody else may see where we see none */
+static bool has_control(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
 static bool look_at(void *ctx, struct str name, struct str value)
 {
     struct oddity *o = ctx;
 
     o->name |= !is_token(name);
-    o->hosts += is(name, "Host");
-    o->codings += is(name, "Transfer-Encoding");
+    o->value |= has_control(value);
+    for (size_t i = 0; i < COUNTOF(once); i++)
+        o->seen[i] += is(name, once[i]);
+    if (is(name, "Transfer-Encoding")) {
+        o->codings++;
+        o->coding |= !is(value, "chunked"); /* where would the body end? */
+    }
     if (is(name, "Content-Length")) {
         o->lengths++;
         o->length |= !all_digits(value);
@@ -108,17 +129,30 @@ static bool look_at(void *ctx, struct str name, struct str value)
     return true;
 }
 
+static bool has_twice(const struct oddity *o)
+{
+    for (size_t i = 0; i < COUNTOF(once); i++)
+        if (o->seen[i] > 1)
+            return true;
+    return false;
+}
+
 const char *http_request_odd(const struct http_request *r)
 {
-    struct oddity o = {.hosts = 0};
+    struct oddity o = {.lengths = 0};
     struct walk w = {.fn = look_at, .ctx = &o};
+    bool old = of(r)->http10;
 
     (void)MHD_get_connection_values_n(of(r)->conn, MHD_HEADER_KIND, on_pair, &w);
-    return o.name                      ? "a header's name has a character that no name has"
-           : o.hosts > 1               ? "there are two Host headers"
-           : o.lengths + o.codings > 1 ? "its length is told twice"
-           : o.length                  ? "Content-Length is no number"
-                                       : NULL;
+    return o.name                       ? "a header's name has a character that no name has"
+           : o.value                    ? "a header's value has a control character"
+           : has_twice(&o)              ? "a header comes twice that may come once"
+           : o.lengths + o.codings > 1  ? "its length is told twice"
+           : o.length                   ? "Content-Length is no number"
+           : o.coding                   ? "Transfer-Encoding is chunked, or there is none"
+           : old && o.codings > 0       ? "HTTP/1.0 has no Transfer-Encoding"
+           : !old && !o.seen[ONCE_HOST] ? "there is no Host header"
+                                        : NULL;
 }
 
 size_t http_request_headers_bytes(const struct http_request *r)

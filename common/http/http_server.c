@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,6 +35,20 @@ static void *on_target(void *ctx, const char *target, struct MHD_Connection *con
     return NULL;
 }
 
+/* As a proxy is asked, with scheme and host before it (RFC 9112, 3.2.2), it is the same path. */
+static struct str path_of(const char *target)
+{
+    struct str path = {target, strcspn(target, "?")};
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
+    const char *slash = scheme ? memchr(path.p + scheme, '/', path.n - scheme) : path.p;
+
+    if (!slash)
+        return STR("/");
+    return (struct str){slash, path.n - (size_t)(slash - path.p)};
+}
+
 static struct exchange *exchange_new(struct http_server *s, struct MHD_Connection *conn,
                                      const char *method)
 {
@@ -47,7 +62,7 @@ static struct exchange *exchange_new(struct http_server *s, struct MHD_Connectio
     if (x->guest)
         x->guest->exchange = x;
     if (x->guest && x->guest->target)
-        x->path = str_dup((struct str){x->guest->target, strcspn(x->guest->target, "?")});
+        x->path = str_dup(path_of(x->guest->target));
     x->method = str_dup(str_of(method));
     x->headers = BUF_INIT(s->opts.headers_max);
     LIST_INSERT_HEAD(&s->exchanges, x, link);
@@ -101,8 +116,16 @@ static bool has_body(const struct exchange *x)
     return told_length(x) > 0 || http_request_header(&x->r, "Transfer-Encoding");
 }
 
+static bool waits_for_100(const struct exchange *x)
+{
+    const char *expect = http_request_header(&x->r, "Expect");
+
+    return expect && strcasecmp(expect, "100-continue") == 0;
+}
+
 /* A refusal waits for a small body to pass, so that the client reads it; before a big one, or one
- * of unknown size, it is sent right away, and the connection closes. */
+ * of unknown size, or one whose client asks first, it is sent right away, and the connection
+ * closes. */
 static enum MHD_Result begin(struct exchange *x)
 {
     struct http_server *s = x->server;
@@ -114,7 +137,7 @@ static enum MHD_Result begin(struct exchange *x)
         s->opts.refuse(&x->r, BAD, http_request_odd(&x->r));
     if (!x->response && (told_length(x) > x->r.body_max || (has_body(x) && x->r.body_max == 0)))
         s->opts.refuse(&x->r, TOO_BIG, x->r.body_max ? "the body is too big" : "no body is taken");
-    if (!x->response || (!x->close && told_length(x) <= DISCARD_MAX &&
+    if (!x->response || (!x->close && !waits_for_100(x) && told_length(x) <= DISCARD_MAX &&
                          !http_request_header(&x->r, "Transfer-Encoding")))
         return MHD_YES;
     x->close = true;

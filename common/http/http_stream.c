@@ -81,6 +81,8 @@ struct http_stream *http_stream_open(struct http_request *r, int status, const c
     }
     *s = (struct http_stream){
         .x = x, .conn = x->conn, .ev = ev, .ctx = ctx, .out = BUF_INIT(bound), .low = bound / 2};
+    if (strcmp(r->method, "HEAD") == 0) /* else a last chunk is sent behind its headers */
+        (void)MHD_set_response_options(m, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     (void)MHD_add_response_header(m, "Content-Type", type);
     http_request_lasts(r);
     x->stream = s;

@@ -43,6 +43,30 @@ static struct row {
      "chunked\r\n\r\n0\r\n\r\n",
      "400", "Connection: close\r\n"},
     {"two hosts", "GET /a HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n", "400", "Connection: close\r\n"},
+    {"no host", "GET /a HTTP/1.1\r\nConnection: close\r\n\r\n", "400", "Connection: close\r\n"},
+    {"no host, which HTTP/1.0 may", "GET /a HTTP/1.0\r\n\r\n", "200", "GET /a"},
+    {"another coding", "POST /a HTTP/1.1\r\n" END "Transfer-Encoding: gzip, chunked\r\n\r\n", "400",
+     "Transfer-Encoding"},
+    {"no coding", "POST /a HTTP/1.1\r\n" END "Transfer-Encoding: identity\r\n\r\n", "400",
+     "Transfer-Encoding"},
+    {"a coding behind a control character",
+     "POST /a HTTP/1.1\r\n" END "Transfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n", "400",
+     "control character"},
+    {"chunks of HTTP/1.0", "POST /a HTTP/1.0\r\n" END "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     "400", "HTTP/1.0"},
+    {"a control character", "GET /a HTTP/1.1\r\n" END "X-A: a\x01\r\n\r\n", "400",
+     "control character"},
+    {"two keys", "GET /a HTTP/1.1\r\n" END "Authorization: a\r\nauthorization: b\r\n\r\n", "400",
+     "comes twice"},
+    {"two of what may be two", "GET /a HTTP/1.1\r\n" END "Accept: a\r\nAccept: b\r\n\r\n", "200",
+     "GET /a"},
+    {"an address with its host", "GET http://x:80/a?name=b HTTP/1.1\r\n" END "\r\n", "200",
+     "GET /a [b]"},
+    {"an address that is its host", "GET HTTPS://x?name=b HTTP/1.1\r\n" END "\r\n", "200",
+     "GET / [b]"},
+    {"refused, before a body that waits to be asked for",
+     "POST /refused HTTP/1.1\r\n" END "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n", "401",
+     "not you"},
     {"a space before the colon", "GET /a HTTP/1.1\r\nHost: x\r\nFoo : bar\r\n\r\n", "400",
      "Connection: close\r\n"},
     {"a body that does not come", "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell",
@@ -110,6 +134,19 @@ static void a_slow_reader(void **state)
         loop_run(w.loop);
     assert_true(w.total > filled);
     assert_int_equal(w.closed, 1);
+}
+
+/* A last chunk behind it would be the beginning of the next answer. */
+static void a_head_of_a_stream(void **state)
+{
+    const char *end;
+
+    (void)state;
+    ask("HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect("200", "text/event-stream");
+    end = strstr(w.answer, "\r\n\r\n");
+    assert_non_null(end);
+    assert_string_equal(end, "\r\n\r\n");
 }
 
 static void a_client_that_goes(void **state)
@@ -202,6 +239,7 @@ int main(void)
 {
     static const struct CMUnitTest others[] = {
         cmocka_unit_test_setup_teardown(chunks_over_the_ceiling, start, stop),
+        cmocka_unit_test_setup_teardown(a_head_of_a_stream, start, stop),
         cmocka_unit_test_setup_teardown(a_slow_reader, start, stop),
         cmocka_unit_test_setup_teardown(a_client_that_goes, start, stop),
         cmocka_unit_test_setup_teardown(a_quiet_end, start, stop),
