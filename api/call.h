@@ -25,6 +25,7 @@ struct principal { /* who asks */
     char tenant[RUN_NAME_MAX_BYTES + 1];
     char key_id[API_KEY_ID];     /* "": none was asked for */
     uint8_t hash[API_KEY_BYTES]; /* of the key: what its read tokens are signed with */
+    int64_t ends_ms;             /* loop_now_ms(): the key counts until then */
     bool may[PERMISSIONS];       /* by enum permission */
     bool any_tenant;             /* may name another tenant by ?tenant=; `tenant` is that then */
     char only_run[UUID_TEXT];    /* a read token: of this run; "": not one */

@@ -79,6 +79,7 @@ static void stand_for(struct call *c, const struct key *key)
     (void)snprintf(c->who.tenant, sizeof(c->who.tenant), "%s", key->tenant);
     (void)snprintf(c->who.key_id, sizeof(c->who.key_id), "%s", key->id);
     memcpy(c->who.hash, key->hash, sizeof(c->who.hash));
+    c->who.ends_ms = key->ends_ms;
     c->who.may[PERMIT_PUBLIC] = true;
     c->who.may[PERMIT_READ] = api_scopes_allow(key->scopes, API_READ);
     c->who.may[PERMIT_SUBMIT] = api_scopes_allow(key->scopes, API_SUBMIT);
@@ -91,6 +92,7 @@ static void stand_for_token(struct call *c, const struct key *key, const struct 
     (void)snprintf(c->who.tenant, sizeof(c->who.tenant), "%s", t->tenant);
     (void)snprintf(c->who.key_id, sizeof(c->who.key_id), "%s", key->id);
     (void)snprintf(c->who.only_run, sizeof(c->who.only_run), "%s", c->param[0].p);
+    c->who.ends_ms = key->ends_ms;
     c->who.may[PERMIT_PUBLIC] = c->who.may[PERMIT_READ] = true;
 }
 
@@ -100,6 +102,7 @@ static void anonymous(struct call *c)
     for (size_t p = PERMIT_PUBLIC; p < PERMISSIONS; p++)
         c->who.may[p] = true;
     c->who.any_tenant = true;
+    c->who.ends_ms = INT64_MAX;
 }
 
 /* --- the key is known ------------------------------------------------------------------- */

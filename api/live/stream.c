@@ -208,13 +208,15 @@ struct stream *stream_new(struct streams *all, struct call *c, const char *run_i
 
     if (!s)
         return NULL;
-    *s = (struct stream){.all = all, .call = c, .since = since};
+    *s = (struct stream){.all = all, .call = c, .since = since, .ends_ms = c->who.ends_ms};
     s->me = (struct follower){.told = on_told, .wants_events = true, .at = since};
     (void)snprintf(s->run_id, sizeof(s->run_id), "%s", run_id);
     (void)snprintf(s->key_id, sizeof(s->key_id), "%s", c->who.key_id);
     (void)uuid_bytes(str_of(run_id), id);
     s->tenant = str_dup(str_of(c->who.tenant));
     s->types = types ? str_dup(str_of(types)) : NULL;
+    if (s->ends_ms < all->next_end_ms)
+        all->next_end_ms = s->ends_ms;
     LIST_INSERT_HEAD(&all->streams, s, link);
     all->n++;
     if (!s->tenant || (types && !s->types) || !feed_follow(all->api->feed, &s->me, id)) {

@@ -23,8 +23,8 @@ struct stream {
     TAILQ_ENTRY(stream)
     by_beat; /* open ones; the one that was written to longest ago comes first */
     TAILQ_ENTRY(stream) in_line;
-    int64_t beat_ms;
-    uint64_t taken; /* bytes, at the last beat */
+    int64_t beat_ms, ends_ms; /* ends_ms: of the key by which it was opened */
+    uint64_t taken;           /* bytes, at the last beat */
     int idle_beats;
     bool waits;  /* in the line for a page */
     bool asking; /* its page is under way */
@@ -39,6 +39,7 @@ struct streams {
     LIST_HEAD(, stream) streams;
     TAILQ_HEAD(, stream) by_beat, line;
     size_t n, n_open, asking;
+    int64_t next_end_ms; /* no key of theirs ends before */
     bool draining;
     struct sse_page page;
 };

@@ -145,6 +145,24 @@ static int64_t tick_ms(const struct streams *all)
     return beat < TICK_MS ? beat : TICK_MS;
 }
 
+/* A key that has come to its end counts no more, nor does what it opened. */
+static void end_expired(struct streams *all)
+{
+    int64_t now = loop_now_ms(all->api->loop), next = INT64_MAX, nth = 0;
+    struct stream *s;
+
+    if (now < all->next_end_ms)
+        return;
+    LIST_FOREACH(s, &all->streams, link)
+    {
+        if (s->http && !s->over && s->ends_ms <= now)
+            stream_send_away(s, nth++, "this key has expired: come back");
+        else if (!s->over && s->ends_ms < next)
+            next = s->ends_ms;
+    }
+    all->next_end_ms = next;
+}
+
 static void on_tick(void *ctx)
 {
     struct streams *all = ctx;
@@ -155,6 +173,7 @@ static void on_tick(void *ctx)
         refuse_waiting(all);
     while ((s = TAILQ_FIRST(&all->by_beat)) && s->beat_ms <= before)
         stream_beat(s);
+    end_expired(all);
     streams_pump(all);
     timer_start(all->tick, tick_ms(all));
 }
@@ -219,6 +238,7 @@ enum err_code streams_new(struct api *a, struct streams **out, struct err *err)
     if (!all)
         return err_set(err, ERR_NOMEM, "the streams");
     all->api = a;
+    all->next_end_ms = INT64_MAX;
     TAILQ_INIT(&all->by_beat);
     TAILQ_INIT(&all->line);
     all->tick = timer_new(a->loop, on_tick, all);

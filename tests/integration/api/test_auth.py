@@ -100,6 +100,7 @@ def for_one_run_by_a_token(door):
     short = door.ask("POST", f"{RUN}/read-token", mine, {"ttl_s": 1}).json()["token"]
     door.wait(lambda: door.ask("GET", f"{RUN}/events?access_token={short}").status == 401, "its end", seconds=5)
     ends_with_its_key(door, mine, answers[0].json()["token"])
+    ends_when_its_key_does(door)
     door.db.ask("DELETE FROM fleet.runs")
 
 
@@ -129,6 +130,17 @@ def ends_with_its_key(door, key, token):
     assert rest and b"retry" not in rest, rest
     streams[2][1].close()
     door.ask("GET", f"{RUN}/events?access_token={token}").problem(401, "unauthenticated")
+
+
+def ends_when_its_key_does(door):
+    """Though it was opened while the key counted."""
+    conn = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+    conn.request("GET", f"{RUN}/events", headers={"Accept": "text/event-stream", "Authorization": f"Bearer {door.key('--tenant', 'acme', '--expires', '2s')}"})
+    answer = conn.getresponse()
+    assert answer.status == 200, answer.headers
+    text = answer.read().decode()
+    assert "event: end" not in text and "retry: " in text, text
+    conn.close()
 
 
 def told_when_it_was_used(door):
@@ -232,6 +244,8 @@ def what_is_too_much_is_refused(door, key):
     wrong = door.ask("PATCH", RUN, key)
     wrong.problem(405, "method_not_allowed")
     assert wrong.headers["Allow"] == "GET, HEAD, OPTIONS", wrong
+    odd = door.raw(b"\x01" * 1800 + b" /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert odd.startswith("HTTP/1.1 405 ") and '"detail"' in odd, odd
     head = door.ask("HEAD", "/healthz")
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, "", "15"), head
     door.ask("GET", "/v1", key).problem(404, "no_such_route")
