@@ -145,8 +145,8 @@ static bool find(struct call *c)
         call_empty(c, 204);
     } else if (m.allowed[0]) {
         http_reply_header(c->http, "Allow", m.allowed);
-        call_problem(c, PROBLEM_NO_METHOD, "%s is none of this path's methods: %s", c->http->method,
-                     m.allowed);
+        call_problem(c, PROBLEM_NO_METHOD, "%.40s is none of this path's methods: %s",
+                     c->http->method, m.allowed);
     } else {
         call_problem(c, PROBLEM_NO_ROUTE, "no route has this path: see GET /openapi.yaml");
     }

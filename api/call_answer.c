@@ -10,7 +10,7 @@
 #include "common/json/json.h"
 #include "common/banned.h"
 
-enum { DETAIL_MAX = 2048, PROBLEM_MAX = 4 * DETAIL_MAX };
+enum { DETAIL_MAX = 2048, PROBLEM_MAX = 8 * DETAIL_MAX /* each byte of it may be \u00XX */ };
 
 /* --- the answer ----------------------------------------------------------------------- */
 
@@ -129,18 +129,28 @@ static bool count(void *ctx, struct str name, struct str value)
     return true;
 }
 
-bool call_params(struct call *c, const char *const *names)
+/* Which of two would count is nobody's to guess. */
+static void refuse_twice(struct call *c, const char *const *names)
 {
-    struct check k = {.c = c, .names = names};
+    struct check k = {.c = c};
 
-    http_request_query_each(c->http, known, &k);
     for (size_t i = 0; names[i] && call_is_open(c); i++) {
         k.name = names[i];
         k.n = 0;
         http_request_query_each(c->http, count, &k);
-        if (k.n > 1) /* which of them would count is nobody's to guess */
+        if (k.n > 1)
             call_problem_at(c, PROBLEM_BAD_REQUEST, k.name, "%s comes twice", k.name);
     }
+}
+
+bool call_params(struct call *c, const char *const *names)
+{
+    static const char *const everywhere[] = {"tenant", "access_token", NULL};
+    struct check k = {.c = c, .names = names};
+
+    http_request_query_each(c->http, known, &k);
+    refuse_twice(c, names);
+    refuse_twice(c, everywhere);
     return call_is_open(c);
 }
 

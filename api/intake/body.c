@@ -56,17 +56,23 @@ struct place {
     const char *under;
 };
 
-/* "invalid_field: 'x' must be …": the word is the code. */
-static void on_bad(void *ctx, const char *member, const struct err *e)
+const char *body_reason_text(const struct err *e)
 {
-    const struct place *at = ctx;
     struct str word = run_request_reason(e);
-    enum problem p = problem_find(word);
     const char *text = e->msg;
 
     if (str_starts(str_of(text), word.p) && text[word.n] == ':' && text[word.n + 1] == ' ')
         text += word.n + 2;
-    body_errors_add(at->errors, at->under, member, p == PROBLEMS ? PROBLEM_INVALID : p, "%s", text);
+    return text;
+}
+
+static void on_bad(void *ctx, const char *member, const struct err *e)
+{
+    const struct place *at = ctx;
+    enum problem p = problem_find(run_request_reason(e));
+
+    body_errors_add(at->errors, at->under, member, p == PROBLEMS ? PROBLEM_INVALID : p, "%s%s",
+                    p == PROBLEM_UNKNOWN_FIELD ? "no such member: " : "", body_reason_text(e));
 }
 
 /* --- runs -------------------------------------------------------------------------- */

@@ -23,6 +23,9 @@ struct body_errors {
 void body_errors_add(struct body_errors *e, const char *under, const char *member, enum problem p,
                      const char *fmt, ...) PRINTF(5, 6);
 
+/* What an error of run_request.h says behind its reason's word, which is the code. Borrowed. */
+const char *body_reason_text(const struct err *e);
+
 struct body_run {
     struct run_request request; /* begun by who reads it: see run_request_read() */
     enum run_lane lane;         /* unless the body says another */

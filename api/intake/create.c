@@ -31,7 +31,7 @@ static void refuse(struct call *c, const struct err *e)
     const struct creation *cr = c->state;
 
     if (e->code == ERR_TOO_BIG)
-        call_problem_at(c, PROBLEM_TOO_LARGE, "", "%s", e->msg);
+        call_problem_at(c, PROBLEM_TOO_LARGE, "", "%s", body_reason_text(e));
     else
         call_problem(c, intake_problem(e), "nothing was accepted: %s; ask again%s", e->msg,
                      cr->idem.key[0] ? " with the same Idempotency-Key" : "");

@@ -152,7 +152,7 @@ static void submit(struct items *s, struct line *l)
     else if (s->kafka_failed && !producer_is_up(s->call->api->producer))
         refuse(l, PROBLEM_KAFKA_AWAY, "kafka is away; send it again");
     else if (run_request_write(&l->item.run.request, &s->value, &err) != ERR_OK)
-        refuse(l, PROBLEM_TOO_LARGE, err.msg);
+        refuse(l, PROBLEM_TOO_LARGE, body_reason_text(&err));
     else
         send(s, l);
 }

@@ -124,6 +124,8 @@ def told_what_is_wrong(door, key):
         doc = answer.problem(status, code)
         assert [e["pointer"] for e in doc["errors"]] == pointers, (what, doc)
         assert all(e["detail"] and e["code"] for e in doc["errors"]) and not doc["retryable"], (what, doc)
+        assert not any(e["detail"].startswith(e["code"]) for e in doc["errors"]), (what, doc)
+        assert all(e["detail"].startswith("no such member: ") for e in doc["errors"] if e["code"] == "unknown_field"), (what, doc)
         assert "oat01" not in answer.body, what
         assert time.monotonic() - begun < 2, what
     good = b'{"prompt":"x"}'
@@ -134,7 +136,8 @@ def told_what_is_wrong(door, key):
                                      ("Idempotency-Key", "k\u00e9", 400, "invalid_parameter")):
         headers = {"Content-Type": "application/json", name: text}
         door.ask("POST", "/v1/runs", key, good, headers).problem(status, code)
-    door.ask("POST", "/v1/runs?lane=batch", key, {"prompt": "x"}).problem(400, "invalid_parameter")
+    for query in ("lane=batch", "tenant=acme&tenant=other"):  # which of two would count?
+        door.ask("POST", f"/v1/runs?{query}", key, {"prompt": "x"}).problem(400, "invalid_parameter")
     head = (f"POST /v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {(1 << 20) + 1}\r\n\r\n")  # B044: answered before the body is there
     answer = door.raw(head.encode())
