@@ -41,7 +41,7 @@ static void refuse(struct call *c, bool none_given)
                       none_given ? "Bearer" : "Bearer error=\"invalid_token\"");
     call_problem(c, PROBLEM_UNAUTHORIZED, "%s",
                  none_given ? "no key was given: send Authorization: Bearer sfk_…"
-                            : "what was given does not count: it is unknown, revoked or expired");
+                            : "the key or token does not count: it is unknown, revoked or expired");
 }
 
 static void refuse_scope(struct call *c)

@@ -29,7 +29,7 @@ struct watcher { /* a run being followed */
     char run_id[UUID_TEXT];
     int64_t begun_ms; /* by the loop */
     char ended[32];   /* the state that the stream's end told */
-    bool detached, waited, away;
+    bool submitted, detached, waited, away;
     struct err failed;
 };
 
@@ -165,9 +165,11 @@ static enum err_code submit(struct watcher *w, const struct run_request *r, stru
 
     if (submitter_new(w->loop, w->client, &w->topics, false, &nothing, NULL, &s, err) == ERR_OK &&
         submitter_send(s, r, LANE_INTERACTIVE, err) == ERR_OK &&
-        submitter_finish(s, err) == ERR_OK && !w->client->quiet) {
+        submitter_finish(s, err) == ERR_OK) {
+        w->submitted = true;
         run_show_settle(&w->show);
-        fprintf(stderr, "run %s\n", r->run_id);
+        if (!w->client->quiet)
+            fprintf(stderr, "run %s\n", r->run_id);
     }
     submitter_free(s);
     return err->code;
@@ -226,7 +228,7 @@ static int verdict(struct watcher *w)
     if (w->failed.code != ERR_OK) {
         int status = fail(w, &w->failed);
 
-        if (err_action(w->failed.code) == ERR_DO_RETRY)
+        if (w->submitted || err_action(w->failed.code) == ERR_DO_RETRY)
             say_how_to_come_back(w);
         return status;
     }

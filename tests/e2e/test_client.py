@@ -5,6 +5,7 @@ the fleet works. Proof: one stack of all parts; each verb once against what the 
 (tests/integration/producer/test_reading.py has each verb's forms and failures.)"""
 import json
 import pathlib
+import re
 import sys
 import unittest
 
@@ -109,6 +110,12 @@ class Client(unittest.TestCase):
         self.assertIn("running: its worker was told", self.said("cancel", run_id))
         self.stack.sandfleet("runs", "wait", run_id, "--wait", "30s", status=1)
         self.assertIn("had ended", self.stack.sandfleet("cancel", run_id, status=5).stdout)
+
+    def test_a_run_that_cannot_be_followed_goes_on(self):
+        said = self.stack.sandfleet("run", "hello", status=4, SANDFLEET_API_URL=self.stack.env["E2B_API_URL"]).stderr
+        (run_id,) = re.findall(r"(?m)^run (\S+)$", said)
+        self.assertIn(f"Come back with: sandfleet follow {run_id}", said)
+        self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and state = 'completed'", 1, id=run_id)
 
     def test_explain_and_logs(self):
         run_id = self.run_of("[[sim:fail=max_turns]]", status=1)
