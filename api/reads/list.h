@@ -25,7 +25,9 @@ struct list_filter {
     const char *column;
     const char *const *words; /* NULL ends them */
     const char
-        *several; /* of LIST_LABELS, LIST_TAGS: param with "*" behind it, for call_params() */
+        *several;     /* of LIST_LABELS, LIST_TAGS: param with "*" behind it, for call_params() */
+    const char *seen; /* LIST_ANY: the word that is shown where that is not always the column's; a
+                         row whose word has become another one is left out */
     bool late; /* LIST_ANY of what no index has: looked at row by row, LIST_LOOKS of them a page */
 };
 enum { LIST_LOOKS = 1000 };

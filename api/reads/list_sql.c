@@ -90,15 +90,26 @@ static void write_found(const struct list_asked *a, struct buf *sql)
     order_and_limit(a, NULL, sql);
 }
 
+/* The filter whose word is looked at again, row by row; a->n: there is none. */
+static size_t find_again(const struct list_asked *a)
+{
+    size_t i = 0;
+
+    while (i < a->n && !a->filter[i]->late && !a->filter[i]->seen)
+        i++;
+    return i;
+}
+
 void list_asked_write_sql(const struct list_asked *a, struct buf *sql)
 {
     const struct list *l = a->list;
-    size_t late = find_any(a, true);
+    size_t again = find_again(a);
 
     buf_addf(sql, "SELECT " SQL_US("%s") ", %s, ", l->at, l->at, l->id);
-    if (late < a->n)
-        buf_addf(sql, "CASE WHEN %s = ANY ($%zu::text[]) THEN %s END", a->filter[late]->column,
-                 late + 2, l->show);
+    if (again < a->n)
+        buf_addf(sql, "CASE WHEN %s = ANY ($%zu::text[]) THEN %s END",
+                 a->filter[again]->late ? a->filter[again]->column : a->filter[again]->seen,
+                 again + 2, l->show);
     else
         buf_adds(sql, l->show);
     buf_adds(sql, " FROM (");

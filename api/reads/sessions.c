@@ -17,15 +17,24 @@ static void answer_one(struct call *c, const char *sql)
                    call_json_row);
 }
 
+/* The topic does not tell of the end of a sandbox that no run has. What waits by the topic, and has
+ * no row in the ledger any more, has ended. */
+#define SANDBOX_STATE(id, state)                                                                   \
+    "CASE WHEN " state                                                                             \
+    " IN ('parked', 'paused') AND NOT EXISTS (SELECT FROM ledger.sandboxes AS o"                   \
+    " WHERE o.sandbox_id = " id " AND o.state <> 'dead') THEN 'ended' ELSE " state " END"
+
 // clang-format off
 #define SESSION_COLUMNS                                                                            \
     "r.session_id, r.tenant, r.runs, r.open_runs, r.last_run_id, r.last_state, r.claude_session,"  \
-    " r.sandbox_id, r.sandbox_state, " SQL_TIME("r.sandbox_since") " AS sandbox_since, "           \
+    " r.sandbox_id, " SANDBOX_STATE("r.sandbox_id", "r.sandbox_state") " AS sandbox_state, "       \
+    SQL_TIME("r.sandbox_since") " AS sandbox_since, "           \
     SQL_SUM("r.cost_usd") " AS cost_usd, " SQL_TIME("r.first_run_at") " AS first_run_at, "         \
     SQL_TIME("r.last_active_at") " AS last_active_at"
 
 #define SANDBOX_COLUMNS                                                                            \
-    "r.sandbox_id, r.tenant, r.template, r.state, r.reason, r.run_id, u.session_id, "              \
+    "r.sandbox_id, r.tenant, r.template, " SANDBOX_STATE("r.sandbox_id", "r.state") " AS state,"   \
+    " r.reason, r.run_id, u.session_id, "                                                          \
     SQL_TIME("r.since") " AS since, " SQL_TIME("r.created_at") " AS created_at, "                  \
     SQL_TIME("r.used_at") " AS used_at, " SQL_TIME("r.ended_at") " AS ended_at, r.running_ms,"     \
     " CASE WHEN r.cost_usd IS NOT NULL THEN " SQL_USD("r.cost_usd") " END AS cost_usd"
@@ -59,8 +68,12 @@ static const char *const sandbox_states[] = {"busy",    "parked", "paused", "end
 
 void sandboxes_list(struct call *c)
 {
-    static const struct list_filter filters[] = {
-        {.param = "state", .kind = LIST_ANY, .column = "r.state", .words = sandbox_states}, {0}};
+    static const struct list_filter filters[] = {{.param = "state",
+                                                  .kind = LIST_ANY,
+                                                  .column = "r.state",
+                                                  .words = sandbox_states,
+                                                  .seen = SANDBOX_STATE("r.sandbox_id", "r.state")},
+                                                 {0}};
     static const struct list list = {.name = "sandboxes",
                                      .from = "fleet.sandboxes AS r",
                                      .where = "r.tenant = $1",

@@ -233,6 +233,9 @@ int command_sandbox_terminate(struct client *c, int n, char **words)
         if (api_call(a, &call, &out, NULL, &err) == ERR_OK &&
             json_parse(buf_str(&out), 0, &doc, &err) == ERR_OK)
             (void)!api_show_doc(c, doc, sandbox_get, COUNTOF(sandbox_get), &err);
+        if (err.code == ERR_OK && !c->quiet)
+            client_note("it is killed within seconds; `sandfleet sandbox status %s` tells when",
+                        words[0]);
     }
     api_client_free(a);
     return err.code == ERR_OK ? EXIT_OK : api_fail(&err);

@@ -267,12 +267,20 @@ def sessions_and_sandboxes(door):
     run = make_run(door, 70, session_id="talk/1", sandbox_id="sb-1", claude_session="c-1", cost_usd=0.5)
     insert(door, "fleet.sandboxes", sandbox_id="sb-1", tenant="acme", template="claude", run_id=run, state="parked",
            used_at=f"{DAY}T10:30:00Z", since=f"{DAY}T10:30:00Z", cost_usd=0.25, running_ms=9)
+    owned = "INSERT INTO ledger.sandboxes (key, sandbox_id, state, template, tenant, until) VALUES ('k', 'sb-1', '{}', 'claude', 'acme', now())"
+    door.db.ask(owned.format("parked"))
     session = get(door, "/v1/sessions/talk%2F1")
     assert (session["runs"], session["sandbox_state"], session["cost_usd"]) == (1, "parked", 0.5), session
     assert get(door, "/v1/sessions")["data"] == [session]
     box = get(door, "/v1/sandboxes/sb-1")
     assert (box["state"], box["session_id"], box["cost_usd"], box["ended_at"]) == ("parked", "talk/1", 0.25, None), box
     assert get(door, "/v1/sandboxes?state=parked,paused")["data"] == [box]
+    for gone in ("UPDATE ledger.sandboxes SET state = 'dead'", "DELETE FROM ledger.sandboxes"):  # no run of it tells so
+        door.db.ask(gone)
+        assert get(door, "/v1/sandboxes/sb-1")["state"] == "ended", gone
+        assert get(door, "/v1/sandboxes")["data"][0]["state"] == "ended", gone
+        assert get(door, "/v1/sandboxes?state=parked,paused")["data"] == [], gone
+        assert get(door, "/v1/sessions/talk%2F1")["sandbox_state"] == "ended", gone
 
 
 def to_its_tenant_alone(door):

@@ -531,7 +531,8 @@ class Others(Reading):
                          "sandbox  sb1\nran      1m01s\ncost     $0.2500\n")
         log = (200, "application/x-ndjson", '"hello"\n')
         self.assertEqual(self.said("sandbox", "logs", "sb1", script=[("GET /v1/sandboxes/sb1", box), (f"GET /v1/runs/{RUN}/log", log)]), "hello\n")
-        self.call("sandbox", "terminate", "sb1", script=[("DELETE /v1/sandboxes/sb1", (202, "application/json", json.dumps(box)))])
+        done = self.call("sandbox", "terminate", "sb1", script=[("DELETE /v1/sandboxes/sb1", (202, "application/json", json.dumps(box)))])
+        self.assertIn("killed within seconds", done.stderr)
         self.assertIn("2 of template base will be made", self.said("sandbox", "create", "base", "-n", "2", script=[
             ("POST /v1/sandboxes", (202, "application/json", '{"template":"base","asked":2}'))]))
         self.assertEqual(json.loads(self.api.asked[-1][2]), {"template": "base", "count": 2})
