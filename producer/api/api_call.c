@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "common/backoff.h"
+#include "common/clock.h"
+#include "common/uuid.h"
 #include "producer/api/api_client.h"
 #include "common/banned.h"
 
@@ -11,6 +13,7 @@ enum {
     BACKOFF_MS = 200,
     BACKOFF_CAP_MS = 3000,
     MEMBERS = 32,
+    YOUNG_MS = 60 * 1000,
 };
 
 struct pending { /* one try */
@@ -118,6 +121,29 @@ static bool worth_another(const struct pending *p)
     return p->problem.retryable && (p->status == 503 || p->status == 429);
 }
 
+bool api_run_is_young(struct str run_id)
+{
+    int64_t made_ms, age;
+
+    if (!uuid_v7_ms(run_id, &made_ms))
+        return false;
+    age = clock_wall_ms() - made_ms;
+    return age < YOUNG_MS && age > -YOUNG_MS;
+}
+
+static bool not_known_yet(const struct pending *p, const char *path)
+{
+    static const char runs[] = "/v1/runs/";
+    struct str id;
+
+    if (p->status != 404 || strcmp(p->problem.code, "not_found") != 0 ||
+        !str_starts(str_of(path), runs))
+        return false;
+    id = str_of(path + strlen(runs));
+    id.n = id.n < UUID_TEXT - 1 ? id.n : UUID_TEXT - 1;
+    return api_run_is_young(id);
+}
+
 static enum err_code do_call(struct pending *p, const struct api_call *call, struct err *err)
 {
     struct backoff backoff = BACKOFF_INIT(BACKOFF_MS, BACKOFF_CAP_MS);
@@ -134,7 +160,8 @@ static enum err_code do_call(struct pending *p, const struct api_call *call, str
 
         *err = ERR_INIT;
         p->status = 0;
-        if (try_once(p, &r.call, err) == ERR_OK || !worth_another(p))
+        if (try_once(p, &r.call, err) == ERR_OK ||
+            !(worth_another(p) || not_known_yet(p, call->path)))
             break;
         wait = err->retry_ms > 0 ? err->retry_ms : backoff_next_ms(&backoff);
         if (loop_now_ms(api_client_loop(p->a)) + wait > until || !api_rest(p->a, wait))

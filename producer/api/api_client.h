@@ -54,9 +54,14 @@ enum err_code api_request_make(struct api_client *a, const struct api_call *call
                                struct api_request *out, struct err *err) MUST_USE;
 void api_request_release(struct api_request *r);
 
+/* Is this run's id (UUIDv7) of the last minute? Then the API may not know it yet: what was put on
+ * Kafka is there once the sink has stored it. */
+bool api_run_is_young(struct str run_id);
+
 /* Done, its answer appended to out. A server that is not ready or asks for time is asked again, for
- * up to API_PATIENCE_MS. Errors: api_problem_read(); ERR_UNAVAILABLE, ERR_TIMEOUT;
- * ERR_CANCELLED when the loop was stopped meanwhile. problem may be NULL. */
+ * up to API_PATIENCE_MS, and so is one that does not know a run that is young. Errors:
+ * api_problem_read(); ERR_UNAVAILABLE, ERR_TIMEOUT; ERR_CANCELLED when the loop was stopped
+ * meanwhile. problem may be NULL. */
 enum { API_PATIENCE_MS = 10 * 1000, API_ANSWER_MAX = 128 << 20 };
 enum err_code api_call(struct api_client *a, const struct api_call *call, struct buf *out,
                        struct api_problem *problem, struct err *err) MUST_USE;

@@ -42,6 +42,12 @@ static enum err_code poll_once(struct waiting *x, cJSON **doc, struct err *err)
     return ERR_OK;
 }
 
+static bool not_known_yet(const struct waiting *x, const struct err *err)
+{
+    return x->w->maybe_young && err->code == ERR_NOT_FOUND &&
+           clock_boot_ms() - x->begun_ms < API_UNKNOWN_MS && (!x->w->wait_ms || left_ms(x) > 0);
+}
+
 /* false: it is given up. */
 static bool come_again(struct waiting *x, const struct err *err)
 {
@@ -74,7 +80,7 @@ enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **d
                 return ERR_OK;
             if (w->wait_ms && left_ms(&x) == 0)
                 return err_set(err, ERR_TIMEOUT, "the wait is over");
-        } else if (!come_again(&x, err)) {
+        } else if (!(not_known_yet(&x, err) && api_rest(a, BACKOFF_MS)) && !come_again(&x, err)) {
             json_delete(doc);
             *doc = NULL;
             return err->code;

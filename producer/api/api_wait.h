@@ -10,12 +10,13 @@ struct api_wait {
     const char *path;
     bool (*over)(const cJSON *doc); /* it has ended */
     int64_t wait_ms;                /* 0: as long as it takes */
-    bool quiet;                     /* says nothing when the API is away for a while */
+    bool maybe_young; /* NOT_FOUND counts after API_UNKNOWN_MS only: the sink may lag */
+    bool quiet;       /* says nothing when the API is away for a while */
 };
 
 /* *doc is the last answer, yours. ERR_TIMEOUT: the wait was over first, and *doc is there; with
  * *doc NULL, the API did not answer for API_AWAY_MS. */
-enum { API_AWAY_MS = 120 * 1000 };
+enum { API_AWAY_MS = 120 * 1000, API_UNKNOWN_MS = 5 * 1000 };
 enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **doc,
                        struct err *err) MUST_USE;
 

@@ -147,8 +147,11 @@ int command_batch_wait(struct client *c, int n, char **words)
 
     if (batch_check_name(n, words, &err) == ERR_OK && api_client_new(c, &a, &err) == ERR_OK) {
         api_path(&path, "/v1/batches/%s", words[0]);
-        const struct api_wait wait = {
-            .path = path.p, .over = batch_doc_ended, .wait_ms = c->wait_ms, .quiet = c->quiet};
+        const struct api_wait wait = {.path = path.p,
+                                      .over = batch_doc_ended,
+                                      .wait_ms = c->wait_ms,
+                                      .maybe_young = true,
+                                      .quiet = c->quiet};
         if (api_wait(a, &wait, &doc, &err) == ERR_TIMEOUT && doc) {
             err = ERR_INIT;
             client_note("the wait is over; the batch goes on");

@@ -26,7 +26,7 @@ struct watch_batch {
     struct terminal terminal;
     int drawn; /* rows on the terminal */
     int64_t looks, line_at_ms, contact_ms, told_done, until_ms;
-    bool stopped, waited, away, open_told;
+    bool stopped, waited, away, open_told, known;
 };
 
 static void on_stop(void *ctx, int count)
@@ -136,6 +136,7 @@ static enum err_code look(struct watch_batch *w, struct err *err)
     if (api_get(w->api, path.p, &batch, err) != ERR_OK)
         return err->code;
     w->contact_ms = clock_boot_ms();
+    w->known = true;
     w->away = false;
     progress_take(&w->progress, batch, clock_boot_ms(), clock_wall_ms());
     if (draws(w) && w->looks++ % ITEMS_EVERY == 0 && !w->progress.ended) {
@@ -152,6 +153,11 @@ static bool goes_on(struct watch_batch *w, struct err *err)
 {
     struct err unused = ERR_INIT;
 
+    if (!w->stopped && err->code == ERR_NOT_FOUND && !w->known &&
+        clock_boot_ms() - w->contact_ms < API_UNKNOWN_MS) { /* the sink may lag */
+        *err = ERR_INIT;
+        return true;
+    }
     if (w->stopped ||
         (err->code != ERR_UNAVAILABLE && err->code != ERR_TIMEOUT && err->code != ERR_THROTTLED))
         return false;

@@ -79,7 +79,7 @@ static void on_away(void *ctx, const struct err *e, int64_t retry_ms)
     w->away = true;
     run_show_settle(&w->show);
     if (e->code == ERR_NOT_FOUND)
-        client_note("the run is accepted, but sandfleet-api does not know it yet; waiting");
+        client_note("sandfleet-api does not know the run yet; waiting");
     else
         client_note("%s; trying again, nothing will be missing", e->msg);
 }
@@ -291,7 +291,7 @@ static enum err_code follow_one(struct watcher *w, struct err *err)
     if (!w->api && (client_connect(w->client, &w->topics, &w->admin, err) != ERR_OK ||
                     follow_locate(&w->topics, w->admin, w->run_id, true, &at, err) != ERR_OK))
         return err->code;
-    return watch(w, &at, false, err);
+    return watch(w, &at, api_run_is_young(str_of(w->run_id)), err);
 }
 
 int command_follow(struct client *c, int n, char **words)

@@ -336,7 +336,7 @@ static enum err_code tell_end(struct waits *w, const cJSON *run, struct err *err
 
 static enum err_code wait_one(struct waits *w, const char *run_id, struct err *err)
 {
-    int64_t left = w->until_ms ? w->until_ms - clock_boot_ms() : 0;
+    int64_t left = w->until_ms ? w->until_ms - clock_boot_ms() : 0, made_ms;
     AUTO_JSON *run = NULL;
     AUTO_BUF path = BUF_INIT(1024);
 
@@ -344,6 +344,7 @@ static enum err_code wait_one(struct waits *w, const char *run_id, struct err *e
     const struct api_wait wait = {.path = path.p,
                                   .over = run_doc_ended,
                                   .wait_ms = w->until_ms && left < 1 ? 1 : left,
+                                  .maybe_young = !uuid_v7_ms(str_of(run_id), &made_ms),
                                   .quiet = w->c->quiet};
     if (api_wait(w->api, &wait, &run, err) == ERR_TIMEOUT && run) {
         *err = ERR_INIT;

@@ -71,6 +71,11 @@ def said(n, text):
                  native={"type": "assistant", "message": {"content": [{"type": "text", "text": text}]}}) | {"line": n}
 
 
+def uuid7():
+    made = f"{int(time.time() * 1000):012x}"
+    return f"{made[:8]}-{made[8:]}-7000-8000-000000000001"
+
+
 END = event(9, "sandfleet.run.completed", state="completed", outcome="success", attempts=1, duration_ms=64000,
             cost_usd=0.0123, input_tokens=10, output_tokens=20)
 
@@ -321,6 +326,32 @@ class Runs(Reading):
         self.assertIn("--since 2", done.stderr)
 
 
+class Young(Reading):
+    """What was submitted just now is with the API once the sink has stored it."""
+
+    def test_a_run_of_the_last_minute_is_asked_for_again(self):
+        new = uuid7()
+        none, ended = problem(404, "not_found"), detail(run_id=new)
+        for words, path, answer in ((("runs", "get", new), f"GET /v1/runs/{new}", ended),
+                                    (("runs", "wait", new), rf"GET /v1/runs/{new}\?wait=60", ended),
+                                    (("runs", "result", new), f"GET /v1/runs/{new}/result", result(new)),
+                                    (("runs", "retry", new), f"POST /v1/runs/{new}/retry", run(run_id=OTHER)),
+                                    (("follow", new), f"GET /v1/runs/{new}/events", (200, "text/event-stream", sse(said(8, "x"), END, end="completed")))):
+            self.call(*words, script=[(path, none), (path, answer)])
+        old = self.call("runs", "get", RUN, status=3, script=[(f"GET /v1/runs/{RUN}", none)])
+        self.assertIn(RUN, old.stderr)
+
+    def test_a_name_that_tells_no_time_is_waited_for_a_little(self):
+        by_key = "3e3cea81-90ab-8a3d-8691-123f68b7c5e0"
+        self.call("runs", "wait", by_key, script=[(rf"GET /v1/runs/{by_key}\?wait=60", problem(404, "not_found")),
+                                                  (rf"GET /v1/runs/{by_key}\?wait=60", detail(run_id=by_key))])
+        path = r"GET /v1/batches/nightly\?wait=60"
+        self.call("batch", "wait", "nightly", script=[(path, problem(404, "not_found")), (path, batch("ended", completed=1))])
+        began = time.monotonic()
+        self.call("batch", "wait", "nightly", status=3, script=[(path, problem(404, "not_found"), True)])
+        self.assertLess(time.monotonic() - began, 20)
+
+
 class Follow(Reading):
     PATH = rf"GET /v1/runs/{RUN}/events"
 
@@ -436,7 +467,8 @@ class Batches(Reading):
                          ["nightly in_progress: 0 of 3 done", "nightly ended: 3 of 3 done"])
         self.assertIn("sandfleet batch results nightly", done.stderr)
         self.call("batch", "watch", "nightly", status=6, script=[(path, batch("ended", completed=2, failed=1))])
-        self.call("batch", "watch", "nightly", status=3, script=[(path, problem(404, "not_found"))])
+        self.call("batch", "watch", "nightly", status=3, script=[(path, problem(404, "not_found"), True)])
+        self.call("batch", "watch", "nightly", script=[(path, problem(404, "not_found")), (path, batch("ended", completed=3))])
         docs = self.said("batch", "watch", "nightly", "-o", "jsonl", script=[(path, batch("ended", completed=2))]).splitlines()
         self.assertEqual(json.loads(docs[-1])["state"], "ended")
         self.call("batch", "watch", "nightly", "--wait", "500ms", status=124, script=[(path, batch(running=3), True)])
