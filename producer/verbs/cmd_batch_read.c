@@ -154,7 +154,9 @@ int command_batch_wait(struct client *c, int n, char **words)
                                       .quiet = c->quiet};
         if (api_wait(a, &wait, &doc, &err) == ERR_TIMEOUT && doc) {
             err = ERR_INIT;
-            client_note("the wait is over; the batch goes on");
+            client_note(
+                "the wait is over; the batch goes on. Come back with: sandfleet batch watch %s",
+                words[0]);
             status = EXIT_WAITED;
         } else if (err.code == ERR_OK) {
             status = batch_doc_status(doc);

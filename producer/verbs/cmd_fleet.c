@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base64.h"
 #include "common/clock.h"
 #include "producer/api/api_show.h"
+#include "producer/verbs/cmd_runs.h"
 #include "common/banned.h"
 
 enum { OUT_MAX = 1 << 20, IDS_MAX = 1000 };
@@ -31,7 +33,6 @@ static const struct field dlq_get[] = {
     {"bytes", "bytes", FIELD_BYTES, 0},
     {"key (base64)", "key_base64", FIELD_TEXT, 0},
     {"headers", "headers", FIELD_TEXT, 0},
-    {"value (base64)", "value_base64", FIELD_TEXT, 0},
 };
 
 static const struct field worker_list[] = {
@@ -83,17 +84,37 @@ int command_dlq_list(struct client *c, int n, char **words)
                                       .limit = c->limit});
 }
 
+/* Its bytes: as text, if they are some. */
+static enum err_code show_letter(const struct client *c, const cJSON *letter, struct err *err)
+{
+    const char *value = json_get_string(letter, "value_base64");
+    struct terminal t = terminal_of(STDOUT_FILENO);
+    AUTO_BUF bytes = BUF_INIT(OUT_MAX), out = BUF_INIT(2 * OUT_MAX);
+    struct err unused = ERR_INIT;
+    size_t bad_at;
+
+    if (api_show_doc(c, letter, dlq_get, COUNTOF(dlq_get), err) != ERR_OK ||
+        c->output != OUTPUT_TEXT || !value)
+        return err->code;
+    bool text = base64_decode(str_of(value), &bytes, &unused) == ERR_OK &&
+                str_utf8(buf_str(&bytes), &bad_at) && !memchr(bytes.p ? bytes.p : "", 0, bytes.len);
+    runs_put_section(text ? "value" : "value (base64)", text ? bytes.p : value, &t, &out);
+    return api_show_put(buf_str(&out), err);
+}
+
 int command_dlq_get(struct client *c, int n, char **words)
 {
     struct api_client *a = NULL;
     struct err err = ERR_INIT;
     AUTO_BUF path = BUF_INIT(2048);
+    AUTO_JSON *letter = NULL;
 
     if (n != 1)
         err_set(&err, ERR_USAGE, "a letter's id is missing, as dlq list prints it");
     if (err.code == ERR_OK && api_client_new(c, &a, &err) == ERR_OK) {
         api_path(&path, "/v1/dlq/%s", words[0]);
-        (void)!api_show_one(a, c, path.p, dlq_get, COUNTOF(dlq_get), &err);
+        if (api_get(a, path.p, &letter, &err) == ERR_OK)
+            (void)!show_letter(c, letter, &err);
     }
     api_client_free(a);
     return err.code == ERR_OK ? EXIT_OK : api_fail(&err);

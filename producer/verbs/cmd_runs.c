@@ -111,6 +111,16 @@ enum err_code runs_check_ids(int n, char **words, struct err *err)
 
 /* --- list ----------------------------------------------------------------------- */
 
+/* A day begins at midnight, UTC. */
+static bool parse_day(const char *typed, int64_t *ms)
+{
+    char text[32];
+
+    return strlen(typed) == strlen("2026-03-01") &&
+           snprintf(text, sizeof text, "%sT00:00:00Z", typed) > 0 &&
+           clock_parse_rfc3339(str_of(text), ms);
+}
+
 /* "2h" is so long ago; else a time as RFC 3339 has it, or a day. */
 static enum err_code add_time(struct buf *path, const char *name, const char *typed,
                               struct err *err)
@@ -122,12 +132,13 @@ static enum err_code add_time(struct buf *path, const char *name, const char *ty
         return ERR_OK;
     if (clock_parse_duration(str_of(typed), &ms))
         api_query(path, name, clock_rfc3339(clock_wall_ms() - ms, text));
-    else if (clock_parse_rfc3339(str_of(typed), &ms))
+    else if (clock_parse_rfc3339(str_of(typed), &ms) || parse_day(typed, &ms))
         api_query(path, name, clock_rfc3339(ms, text));
     else
-        return err_set(err, ERR_USAGE,
-                       "'%.40s' is no time: say 2h for two hours ago, or 2026-03-01T10:00:00Z",
-                       typed);
+        return err_set(
+            err, ERR_USAGE,
+            "'%.40s' is no time: say 2h for two hours ago, 2026-03-01 or 2026-03-01T10:00:00Z",
+            typed);
     return ERR_OK;
 }
 
@@ -190,9 +201,8 @@ int command_runs_list(struct client *c, int n, char **words)
 
 /* --- get ------------------------------------------------------------------------ */
 
-/* A text of several lines under its title, wrapped on a terminal. */
-static void put_section(const char *title, const char *text, const struct terminal *t,
-                        struct buf *out)
+void runs_put_section(const char *title, const char *text, const struct terminal *t,
+                      struct buf *out)
 {
     AUTO_BUF safe = BUF_INIT(TEXT_MAX);
     struct str rest, line, row;
@@ -218,8 +228,8 @@ static enum err_code show_run(const struct client *c, const cJSON *run, struct e
     if (api_show_doc(c, run, get_fields, COUNTOF(get_fields), err) != ERR_OK ||
         c->output != OUTPUT_TEXT)
         return err->code;
-    put_section("prompt", json_get_string(run, "prompt"), &t, &out);
-    put_section("answer", json_get_string(run, "result"), &t, &out);
+    runs_put_section("prompt", json_get_string(run, "prompt"), &t, &out);
+    runs_put_section("answer", json_get_string(run, "result"), &t, &out);
     return api_show_put(buf_str(&out), err);
 }
 

@@ -4,6 +4,7 @@
 #define SANDFLEET_PRODUCER_VERBS_CMD_RUNS_H
 
 #include "producer/client.h"
+#include "producer/show/terminal.h"
 
 struct runs_client {
     struct client c;
@@ -36,5 +37,9 @@ bool run_doc_completed(const struct cJSON *run);
 
 /* ERR_USAGE unless all of them are run ids, and there is one. */
 enum err_code runs_check_ids(int n, char **words, struct err *err) MUST_USE;
+
+/* Appends a text of several lines under its title, safe, wrapped on a terminal; NULL: nothing. */
+void runs_put_section(const char *title, const char *text, const struct terminal *t,
+                      struct buf *out);
 
 #endif

@@ -29,7 +29,7 @@ static const struct opt list_rows[] = {
     {"metadata", 0, OPT_LIST, RUN(metadata), NULL, 0, 0, OPT_NO_ENV, NULL, "<key=value>", "Only those whose metadata has this; of several, all of them."},
     {"lane", 0, OPT_STRING, RUN(lane), NULL, 1, 32, OPT_NO_ENV, NULL, "<interactive|batch>", "Only in this lane."},
     {"outcome", 0, OPT_STRING, RUN(outcome), NULL, 1, 64, OPT_NO_ENV, NULL, "<outcome>", "Only those that ended so: docs/outcomes.md lists them."},
-    {"after", 0, OPT_STRING, RUN(after), NULL, 1, 64, OPT_NO_ENV, NULL, "<time>", "Only those created then or later: 2h for two hours ago, or 2026-03-01T10:00:00Z."},
+    {"after", 0, OPT_STRING, RUN(after), NULL, 1, 64, OPT_NO_ENV, NULL, "<time>", "Only those created then or later: 2h for two hours ago, 2026-03-01 (UTC), or 2026-03-01T10:00:00Z."},
     {"before", 0, OPT_STRING, RUN(before), NULL, 1, 64, OPT_NO_ENV, NULL, "<time>", "Only those created before then."},
     {"oldest-first", 0, OPT_BOOL, RUN(oldest_first), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "The other way round: the oldest first."},
     {"limit", 0, OPT_INT, AT(limit), "50", 0, INT64_MAX, OPT_NO_ENV, NULL, "<n>", "At most so many; 0: all."},
