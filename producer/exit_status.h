@@ -12,7 +12,7 @@
     X(OK, 0, "done; of a run that was followed: it completed")                                     \
     X(RUN_FAILED, 1, "the run did not complete: failed, timed out, cancelled or expired")          \
     X(USAGE, 2, "the command line is wrong; nothing was done")                                     \
-    X(NOT_FOUND, 3, "no such run, batch, session or file")                                         \
+    X(NOT_FOUND, 3, "no such run, batch, session, sandbox, dead letter or file")                   \
     X(AUTH, 4, "no key, or one that is refused or may not do this")                                \
     X(CONFLICT, 5,                                                                                 \
       "it is not as it would have to be: the cancel came too late for a run, a key "               \

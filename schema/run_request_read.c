@@ -250,7 +250,8 @@ static enum err_code read_unsupported(const struct field *f, const cJSON *item,
 {
     (void)item;
     (void)r;
-    return run_field_refuse(f, err, "is not supported yet");
+    return run_field_refuse(f, err,
+                            "is not taken in a request: `sandfleet webhook add` names who is told");
 }
 
 enum err_code run_field_read(const struct field *f, const cJSON *item, struct run_request *r,

@@ -223,7 +223,9 @@ static struct message {
     {"type", HEAD ",\"prompt\":5}", "invalid_field: 'prompt' must be a string"},
     {"range", TEXT("\"max_attempts\":0"),
      "invalid_field: 'max_attempts' must be a whole number in 1..20"},
-    {"not supported", TEXT("\"webhook\":\"x\""), "invalid_field: 'webhook' is not supported yet"},
+    {"not supported", TEXT("\"webhook\":\"x\""),
+     "invalid_field: 'webhook' is not taken in a request: `sandfleet webhook add` names who is "
+     "told"},
     {"one of few", TEXT("\"session\":{\"id\":\"s\",\"on_busy\":\"replace\"}"),
      "invalid_field: 'session' on_busy must be enqueue, reject or interrupt"},
 };
