@@ -12,7 +12,7 @@ struct waiting {
     const struct api_wait *w;
     struct backoff backoff;
     int64_t begun_ms, contact_ms;
-    bool told;
+    bool told, stopped;
 };
 
 static int64_t left_ms(const struct waiting *x)
@@ -42,6 +42,12 @@ static enum err_code poll_once(struct waiting *x, cJSON **doc, struct err *err)
     return ERR_OK;
 }
 
+static bool rest(struct waiting *x, int64_t ms)
+{
+    x->stopped = !api_rest(x->api, ms);
+    return !x->stopped;
+}
+
 static bool not_known_yet(const struct waiting *x, const struct err *err)
 {
     return x->w->maybe_young && err->code == ERR_NOT_FOUND &&
@@ -61,7 +67,7 @@ static bool come_again(struct waiting *x, const struct err *err)
     if (!x->told && !x->w->quiet)
         client_note("%s; trying again", err->msg);
     x->told = true;
-    return api_rest(x->api, wait);
+    return rest(x, wait);
 }
 
 enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **doc, struct err *err)
@@ -80,10 +86,27 @@ enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **d
                 return ERR_OK;
             if (w->wait_ms && left_ms(&x) == 0)
                 return err_set(err, ERR_TIMEOUT, "the wait is over");
-        } else if (!(not_known_yet(&x, err) && api_rest(a, BACKOFF_MS)) && !come_again(&x, err)) {
+        } else if (!(not_known_yet(&x, err) ? rest(&x, BACKOFF_MS) : come_again(&x, err))) {
             json_delete(doc);
             *doc = NULL;
-            return err->code;
+            return x.stopped ? err_set(err, ERR_CANCELLED, "stopped") : err->code;
         }
     }
+}
+
+static void on_stop(void *ctx, int count)
+{
+    (void)count;
+    loop_stop(ctx);
+}
+
+enum err_code api_wait_heed_stop(struct api_client *a, struct err *err)
+{
+    return loop_on_stop(api_client_loop(a), on_stop, api_client_loop(a), err);
+}
+
+int api_wait_detached(const char *what, const char *command, const char *of)
+{
+    client_note("detached; the %s goes on. Come back with: %s %s", what, command, of);
+    return EXIT_INTERRUPTED;
 }

@@ -20,4 +20,9 @@ enum { API_AWAY_MS = 120 * 1000, API_UNKNOWN_MS = 5 * 1000 };
 enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **doc,
                        struct err *err) MUST_USE;
 
+/* From here on Ctrl-C and SIGTERM end what waits, as ERR_CANCELLED, and not the process. */
+enum err_code api_wait_heed_stop(struct api_client *a, struct err *err) MUST_USE;
+/* Tells that, and how to come back ("sandfleet runs wait"; of: its object); the exit status. */
+int api_wait_detached(const char *what, const char *command, const char *of);
+
 #endif

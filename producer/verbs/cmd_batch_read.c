@@ -145,7 +145,8 @@ int command_batch_wait(struct client *c, int n, char **words)
     AUTO_BUF path = BUF_INIT(1024);
     int status = EXIT_OK;
 
-    if (batch_check_name(n, words, &err) == ERR_OK && api_client_new(c, &a, &err) == ERR_OK) {
+    if (batch_check_name(n, words, &err) == ERR_OK && api_client_new(c, &a, &err) == ERR_OK &&
+        api_wait_heed_stop(a, &err) == ERR_OK) {
         api_path(&path, "/v1/batches/%s", words[0]);
         const struct api_wait wait = {.path = path.p,
                                       .over = batch_doc_ended,
@@ -165,6 +166,8 @@ int command_batch_wait(struct client *c, int n, char **words)
     if (err.code == ERR_OK && doc)
         (void)!tell_end(c, doc, &err);
     api_client_free(a);
+    if (err.code == ERR_CANCELLED)
+        return api_wait_detached("batch", "sandfleet batch wait", words[0]);
     return err.code == ERR_OK ? status : api_fail(&err);
 }
 

@@ -379,10 +379,15 @@ int command_runs_wait(struct client *c, int n, char **words)
     table_init(&w.table, end_fields, COUNTOF(end_fields), &w.terminal, clock_wall_ms());
     if (runs_check_ids(n, words, &err) == ERR_OK)
         (void)!api_client_new(c, &w.api, &err);
-    for (int i = 0; i < n && err.code == ERR_OK; i++)
-        (void)!wait_one(&w, words[i], &err);
+    if (err.code == ERR_OK)
+        (void)!api_wait_heed_stop(w.api, &err);
+    int at = 0;
+    while (at < n && err.code == ERR_OK && wait_one(&w, words[at], &err) == ERR_OK)
+        at++;
     table_release(&w.table);
     api_client_free(w.api);
+    if (err.code == ERR_CANCELLED)
+        return api_wait_detached("run", "sandfleet runs wait", words[at]);
     if (err.code != ERR_OK)
         return api_fail(&err);
     return w.timed_out ? EXIT_WAITED : w.all_good ? EXIT_OK : EXIT_RUN_FAILED;

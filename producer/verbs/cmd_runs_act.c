@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "producer/api/api_show.h"
+#include "producer/api/api_wait.h"
 #include "producer/show/term_text.h"
 #include "producer/verbs/cmd_runs.h"
 #include "common/banned.h"
@@ -78,10 +79,12 @@ int command_runs_result(struct client *c, int n, char **words)
     const char *type;
 
     if (runs_check_ids(n, words, &err) == ERR_OK && api_client_new(c, &a, &err) == ERR_OK &&
-        get_result(a, c, words[0], &doc, &err) == ERR_OK)
+        api_wait_heed_stop(a, &err) == ERR_OK && get_result(a, c, words[0], &doc, &err) == ERR_OK)
         (void)!(c->output == OUTPUT_TEXT ? put_answer(doc, &err)
                                          : api_show_doc(c, doc, NULL, 0, &err));
     api_client_free(a);
+    if (err.code == ERR_CANCELLED)
+        return api_wait_detached("run", "sandfleet runs result", words[0]);
     if (err.code == ERR_TIMEOUT && c->wait_ms) {
         client_note("%s; the run goes on", err.msg);
         return EXIT_WAITED;

@@ -328,6 +328,32 @@ class Runs(Reading):
         self.assertIn("--since 2", done.stderr)
 
 
+class Interrupted(Reading):
+    def test_who_waits_lets_go(self):
+        for words, what in ((("runs", "wait", RUN), f"the run goes on. Come back with: sandfleet runs wait {RUN}"),
+                            (("runs", "result", RUN, "--wait", "1h"), f"the run goes on. Come back with: sandfleet runs result {RUN}"),
+                            (("batch", "wait", "nightly"), "the batch goes on. Come back with: sandfleet batch wait nightly")):
+            asked, over = threading.Event(), threading.Event()
+
+            def answer():
+                asked.set()
+                over.wait(30)
+            self.api.script = [(r"GET .*wait=60", answer)]
+            waiting = subprocess.Popen([BIN / "sandfleet", *words], env=self.env, text=True, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertTrue(asked.wait(30))
+            waiting.send_signal(signal.SIGINT)
+            said = waiting.communicate(timeout=30)[1]
+            over.set()
+            self.assertEqual((waiting.returncode, said), (130, f"sandfleet: detached; {what}\n"))
+        waiting = subprocess.Popen([BIN / "sandfleet", "runs", "wait", RUN], env=self.env | {"SANDFLEET_API_URL": "http://127.0.0.1:1"},
+                                   text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertIn("trying again", waiting.stderr.readline())
+        waiting.send_signal(signal.SIGINT)
+        self.assertIn("detached; the run goes on", waiting.communicate(timeout=30)[1])
+        self.assertEqual(waiting.returncode, 130)
+
+
 class Young(Reading):
     """What was submitted just now is with the API once the sink has stored it."""
 
