@@ -79,7 +79,7 @@ static void on_away(void *ctx, const struct err *e, int64_t retry_ms)
     w->away = true;
     run_show_settle(&w->show);
     if (e->code == ERR_NOT_FOUND)
-        client_note("sandfleet-api does not know the run yet; waiting");
+        client_note("the run is young, and sandfleet-api does not know it yet; waiting");
     else
         client_note("%s; trying again, nothing will be missing", e->msg);
 }
