@@ -109,9 +109,11 @@ static void look(struct call *c)
 
 static bool wants_stream(struct call *c, bool *stream)
 {
-    const char *accept = http_request_header(c->http, "Accept");
-    int json = accept_quality(accept, "application/json");
-    int sse = accept_quality(accept, SSE_CONTENT_TYPE);
+    AUTO_BUF accept = BUF_INIT(API_CONNECTION_MAX);
+
+    http_request_header_list(c->http, "Accept", &accept);
+    int json = accept_quality(accept.p, "application/json");
+    int sse = accept_quality(accept.p, SSE_CONTENT_TYPE);
 
     *stream = sse > json;
     if (json || sse)

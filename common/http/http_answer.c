@@ -33,6 +33,11 @@ struct str http_request_query(const struct http_request *r, const char *name)
     return value ? (struct str){value, n} : STR(""); /* "?name" has an empty one */
 }
 
+static bool is(struct str name, const char *known)
+{
+    return name.n == strlen(known) && strncasecmp(name.p, known, name.n) == 0;
+}
+
 struct walk {
     bool (*fn)(void *ctx, struct str name, struct str value);
     void *ctx;
@@ -56,6 +61,31 @@ void http_request_query_each(const struct http_request *r,
     struct walk w = {.fn = fn, .ctx = ctx};
 
     (void)MHD_get_connection_values_n(of(r)->conn, MHD_GET_ARGUMENT_KIND, on_pair, &w);
+}
+
+struct list {
+    const char *name;
+    struct buf *out;
+};
+
+static bool add_to_list(void *ctx, struct str name, struct str value)
+{
+    const struct list *l = ctx;
+
+    if (!is(name, l->name))
+        return true;
+    if (l->out->len)
+        buf_addc(l->out, ',');
+    buf_addstr(l->out, value);
+    return true;
+}
+
+void http_request_header_list(const struct http_request *r, const char *name, struct buf *out)
+{
+    struct list l = {name, out};
+    struct walk w = {.fn = add_to_list, .ctx = &l};
+
+    (void)MHD_get_connection_values_n(of(r)->conn, MHD_HEADER_KIND, on_pair, &w);
 }
 
 static bool add_bytes(void *ctx, struct str name, struct str value)
@@ -94,11 +124,6 @@ static bool all_digits(struct str s)
         if (s.p[i] < '0' || s.p[i] > '9')
             return false;
     return s.n > 0;
-}
-
-static bool is(struct str name, const char *known)
-{
-    return name.n == strlen(known) && strncasecmp(name.p, known, name.n) == 0;
 }
 
 /* RFC 9110, 5.5: an end of a line that somebody else may see where we see none */

@@ -56,6 +56,8 @@ void http_server_free(struct http_server *s); /* NULL is fine; cuts what is not 
 /* --- what was asked ----------------------------------------------------------- */
 
 const char *http_request_header(const struct http_request *r, const char *name); /* NULL: none */
+/* Appends what all lines of that name say: one list (RFC 9110, 5.3). Nothing: there is none. */
+void http_request_header_list(const struct http_request *r, const char *name, struct buf *out);
 /* The first value of that name, decoded once; p NULL: none. */
 struct str http_request_query(const struct http_request *r, const char *name);
 /* fn for each of the query's pairs, until it returns false. */
