@@ -370,6 +370,8 @@ void fleet_free(struct fleet *f)
     fleet_close_pages(f);
     intake_stop(f->intake);
     ledger_free(f->ledger);
+    fleet_forget_takings(f);
+    fleet_forget_savings(f);
     sandbox_service_free(f->sandboxes);
     for (size_t i = 0; i < f->n_runs; i++)
         run_free(f->runs[i]);

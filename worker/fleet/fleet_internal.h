@@ -3,6 +3,8 @@
 #ifndef SANDFLEET_WORKER_FLEET_INTERNAL_H
 #define SANDFLEET_WORKER_FLEET_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "common/http/http_pages.h"
 #include "worker/fleet/fleet.h"
 #include "worker/fleet/intake.h"
@@ -71,7 +73,8 @@ struct fleet {
     struct slots slots;
     int64_t backlog[LANES]; /* startable claims as far as we know */
     int64_t reserved;       /* slots that takings under way may fill */
-    int takings;            /* under way */
+    int takings;            /* under way: */
+    LIST_HEAD(, taking) taking;
 
     struct lease lease;
     int64_t beat_sent_ms, look_sent_ms; /* 0: none under way */
@@ -92,7 +95,8 @@ struct fleet {
     struct timer *tick, *beat, *positions, *outbox_timer, *drain, *keep;
     bool looking_for_cancels, ending_waiting; /* statements are under way */
     int64_t positions_due_ms;                 /* loop clock */
-    bool saving;                              /* positions are under way */
+    bool saving;                              /* positions are under way: */
+    LIST_HEAD(, saving) savings;              /* two at the end, when the first is not awaited */
     bool stopping, finishing;
     int exit_status;
 };
@@ -124,12 +128,14 @@ struct run *fleet_find(const struct fleet *f, const char *run_id, int64_t epoch)
 /* Is the claim still its? A run that only waits for its sandbox's end may be back already. */
 bool fleet_owns(const struct run *r);
 void fleet_save_positions(struct fleet *f);
-void fleet_look_flow(struct fleet *f); /* drops the streams while Kafka does not keep up */
+void fleet_forget_savings(struct fleet *f); /* once the ledger is gone */
+void fleet_look_flow(struct fleet *f);      /* drops the streams while Kafka does not keep up */
 /* "{id,…}" of all that is worked on here; the outbox's, too. */
 void fleet_known_ids(const struct fleet *f, struct buf *out);
 
 /* fleet_take.c */
-void fleet_take(struct fleet *f); /* as many due runs as there are slots */
+void fleet_take(struct fleet *f);           /* as many due runs as there are slots */
+void fleet_forget_takings(struct fleet *f); /* once the ledger is gone */
 void fleet_adopt(struct fleet *f);
 void fleet_take_over(struct fleet *f, const struct lease_peer *dead);
 void fleet_work_outbox(struct fleet *f);

@@ -145,6 +145,7 @@ struct saved { /* one row of the statement under way */
 };
 
 struct saving {
+    LIST_ENTRY(saving) link;
     struct fleet *fleet;
     size_t n;
     struct saved rows[];
@@ -169,6 +170,18 @@ static void settle_saved(const struct fleet *f, const struct saved *row)
         run_depose(e->run);
 }
 
+static void saving_free(struct saving *s)
+{
+    LIST_REMOVE(s, link);
+    free(s);
+}
+
+void fleet_forget_savings(struct fleet *f)
+{
+    for (struct saving *s; (s = LIST_FIRST(&f->savings));)
+        saving_free(s);
+}
+
 static void on_saved(void *ctx, PGresult *res, const struct err *e)
 {
     struct saving *s = ctx;
@@ -182,7 +195,7 @@ static void on_saved(void *ctx, PGresult *res, const struct err *e)
         for (size_t i = 0; i < s->n; i++)
             settle_saved(s->fleet, &s->rows[i]);
     }
-    free(s);
+    saving_free(s);
 }
 
 static size_t collect(const struct fleet *f, struct saving *s, struct buf col[4])
@@ -247,9 +260,10 @@ void fleet_save_positions(struct fleet *f)
         return;
 
     s->fleet = f;
+    LIST_INSERT_HEAD(&f->savings, s, link);
     f->saving = collect(f, s, col) > 0 && send(f, s, col);
     if (!f->saving)
-        free(s);
+        saving_free(s);
     else
         fault_pass("position", "asked");
     for (int c = 0; c < 4; c++)

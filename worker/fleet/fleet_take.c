@@ -12,6 +12,7 @@
 enum taking_kind { TAKE_DUE, TAKE_OVER, TAKE_ADOPT, TAKE_OUTBOX, TAKE_CANCELLED, TAKING_KINDS };
 
 struct taking {
+    LIST_ENTRY(taking) link;
     struct fleet *fleet;
     enum taking_kind kind;
     int64_t limit;
@@ -81,6 +82,12 @@ static void after(const struct taking *t, int rows)
     count_backlog(t);
 }
 
+static void taking_free(struct taking *t)
+{
+    LIST_REMOVE(t, link);
+    free(t);
+}
+
 static void on_taken(void *ctx, PGresult *res, const struct err *e)
 {
     struct taking *t = ctx;
@@ -97,7 +104,7 @@ static void on_taken(void *ctx, PGresult *res, const struct err *e)
         add_rows(t, res);
     if (e->code == ERR_OK)
         after(t, PQntuples(res));
-    free(t);
+    taking_free(t);
     if (e->code == ERR_OK)
         fleet_take(f);
 }
@@ -129,6 +136,7 @@ static struct taking *begin(struct fleet *f, enum taking_kind kind, int64_t limi
     if (!t)
         return NULL;
     *t = (struct taking){.fleet = f, .kind = kind, .limit = limit};
+    LIST_INSERT_HEAD(&f->taking, t, link);
     f->takings++;
     if (!ended(kind))
         f->reserved += limit;
@@ -144,7 +152,13 @@ static void end_unless_sent(struct taking *t, enum err_code rc)
         t->fleet->ending_waiting = false;
     if (!ended(t->kind))
         t->fleet->reserved -= t->limit;
-    free(t);
+    taking_free(t);
+}
+
+void fleet_forget_takings(struct fleet *f)
+{
+    for (struct taking *t; (t = LIST_FIRST(&f->taking));)
+        taking_free(t);
 }
 
 /* A start is a dozen statements and calls. Thousands at once would stand in each other's way,
