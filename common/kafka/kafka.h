@@ -163,7 +163,8 @@ void consumer_pause(struct consumer *c, const char *topic, bool paused);
 /* Asynchronous; `next` is the offset to go on at (last done + 1). */
 enum err_code consumer_commit(struct consumer *c, const char *topic, int32_t partition,
                               int64_t next, struct err *err) MUST_USE;
-void consumer_free(struct consumer *c); /* leaves the group; may take a second */
+/* Leaves the group. Blocks: a second at most, three when the broker does not answer. */
+void consumer_free(struct consumer *c);
 
 /* --- one-shot administration: blocks up to timeout_ms; for commands and start-up --- */
 struct kafka_topic {

@@ -184,6 +184,10 @@ void kafka_client_close(struct kafka_client *k)
     }
     if (k->fd >= 0)
         close(k->fd);
+}
+
+void kafka_client_release(struct kafka_client *k)
+{
     free(k->brokers);
 }
 

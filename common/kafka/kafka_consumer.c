@@ -4,9 +4,11 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/log.h"
 
@@ -17,6 +19,7 @@ enum {
     PREFETCH = 1000,
     PREFETCH_BYTES = 16 << 20,
     SILENT_MS = 10000,
+    CLOSE_S = 3,
 };
 
 _Static_assert(KAFKA_EARLIEST == RD_KAFKA_OFFSET_BEGINNING && KAFKA_LATEST == RD_KAFKA_OFFSET_END &&
@@ -107,21 +110,50 @@ static void dead(void *ctx, const struct err *e)
 
 /* --- life --- */
 
-/* Without a broker there is no group to leave; with one, the others get the
- * partitions at once instead of after the session's end. */
-static void release(void *ctx)
+static void end(struct consumer *c)
 {
-    struct consumer *c = ctx;
     rd_kafka_t *rk = c->client.rk;
-    c->client.freed = true;
-    if (rk && !c->client.down)
+
+    if (rk && !c->client.down) /* without a broker there is no group to leave */
         rd_kafka_consumer_close(rk);
-    kafka_client_close(&c->client);
-    timer_free(c->silence);
     partitions_release(&c->parts); /* its records are rk's */
     if (rk)
         rd_kafka_destroy_flags(rk, c->client.down ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0);
+    kafka_client_release(&c->client);
     free(c);
+}
+
+static void *end_aside(void *consumer)
+{
+    end(consumer);
+    return NULL;
+}
+
+/* It leaves the group, so that the others get the partitions at once instead of after the
+ * session's end; librdkafka 2.0.2 waits for a broker that does not answer without an end. That is
+ * done by a thread, then, to which the consumer belongs from here on. */
+static void release(void *ctx)
+{
+    struct consumer *c = ctx;
+    struct timespec until;
+    pthread_t aside;
+    char name[64];
+
+    c->client.freed = true;
+    kafka_client_close(&c->client);
+    timer_free(c->silence);
+    (void)snprintf(name, sizeof name, "%s", c->client.rk ? rd_kafka_name(c->client.rk) : "");
+    if (!c->client.rk || c->client.down || pthread_create(&aside, NULL, end_aside, c) != 0) {
+        end(c);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_S;
+    if (pthread_timedjoin_np(aside, NULL, &until) == 0)
+        return;
+    pthread_detach(aside);
+    log_event(LOG_WARN, "kafka.not_left", LF("client", name),
+              LF("next", "no broker answers; its group goes on when the session ends"));
 }
 
 static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *list,

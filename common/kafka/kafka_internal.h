@@ -49,9 +49,11 @@ struct kafka_client {
 enum err_code kafka_client_open(struct kafka_client *k, struct loop *l, rd_kafka_type_t type,
                                 rd_kafka_conf_t *conf, const char *brokers,
                                 struct err *err) MUST_USE;
-void kafka_client_close(struct kafka_client *k); /* all but rk, which its owner destroys */
-void kafka_client_soon(struct kafka_client *k);  /* a turn at the end of this one */
-void kafka_client_free(struct kafka_client *k);  /* calls release now, or when nobody uses it */
+/* First what belongs to the loop; then its owner destroys rk; then the rest. */
+void kafka_client_close(struct kafka_client *k);
+void kafka_client_release(struct kafka_client *k);
+void kafka_client_soon(struct kafka_client *k); /* a turn at the end of this one */
+void kafka_client_free(struct kafka_client *k); /* calls release now, or when nobody uses it */
 /* The broker answered: ends an outage. */
 void kafka_client_alive(struct kafka_client *k);
 

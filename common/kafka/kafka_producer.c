@@ -117,6 +117,7 @@ static void release(void *ctx)
     }
     free_all(&p->in_flight);
     free_all(&p->spare);
+    kafka_client_release(&p->client);
     free(p);
 }
 

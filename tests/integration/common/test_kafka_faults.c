@@ -234,11 +234,45 @@ static void a_record_is_given_up_in_time(void **state)
         ;
 }
 
+static void on_last_record(void *ctx, struct kafka_record *r)
+{
+    struct world *w = ctx;
+
+    signal_broker(w, SIGSTOP);
+    assert_int_equal(consumer_commit(w->c, topic, r->partition, r->offset + 1, NULL), ERR_OK);
+    loop_stop(w->l);
+}
+
+/* With a commit under way that nobody will answer. */
+static void a_broker_that_is_silent_holds_nobody_who_leaves(void **state)
+{
+    static const struct consumer_events events = {.record = on_last_record, .failed = on_failed};
+    static const char *const topics[] = {topic};
+    const struct consumer_opts opts = {.group = "leaving", .topics = topics, .n_topics = 1};
+    struct world *w = *state;
+    struct kafka_conf conf = {.brokers = w->stack.address, .client_id = "faults"};
+
+    make_topic(&conf);
+    assert_int_equal(
+        producer_new(w->l, &conf, &(struct producer_opts){.fatal = on_dead}, &w->p, NULL), ERR_OK);
+    assert_string_equal(err_name(verdict_on_one(w)), "OK");
+    assert_int_equal(consumer_new(w->l, &conf, &opts, &events, w, &w->c, NULL), ERR_OK);
+    loop_run(w->l);
+    int64_t begun = clock_boot_ms();
+    consumer_free(w->c);
+    w->c = NULL;
+    assert_true(clock_boot_ms() - begun < 10000);
+    assert_int_equal(count(w, "event=kafka.not_left"), 1);
+    signal_broker(w, SIGCONT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_killed_broker_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_record_is_given_up_in_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_broker_that_is_silent_holds_nobody_who_leaves, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests_name("kafka_faults", tests, NULL, NULL);
 }
