@@ -7,7 +7,8 @@
 #include "common/banned.h"
 
 /* first: a column that is the same in all these rows, or NULL. In the order it leaves the planner
- * no index that does not begin with it, whose rows would be read through in search of that word. */
+ * no index that does not begin with it, whose rows would be read through in search of that word;
+ * provided that the planner does not see that it is the same: see condition(). */
 static void order_and_limit(const struct list_asked *a, const char *first, struct buf *sql)
 {
     const char *way = a->ascending ? "ASC" : "DESC";
@@ -37,14 +38,15 @@ static void condition(const struct list_asked *a, size_t i, struct buf *sql)
         has_labels(a, i, sql);
         return;
     }
-    buf_addf(sql, " AND %s %s ", f->column,
+    if (f->kind == LIST_ANY) { /* with "=" the planner would leave it out of the order */
+        buf_addf(sql, " AND %s BETWEEN any_of.word AND any_of.word", f->column);
+        return;
+    }
+    buf_addf(sql, " AND %s %s $%zu", f->column,
              f->kind == LIST_SINCE    ? ">="
              : f->kind == LIST_BEFORE ? "<"
-                                      : "=");
-    if (f->kind == LIST_ANY)
-        buf_adds(sql, "any_of.word");
-    else
-        buf_addf(sql, "$%zu", i + 2);
+                                      : "=",
+             i + 2);
 }
 
 static void rows(const struct list_asked *a, const char *first, struct buf *sql)

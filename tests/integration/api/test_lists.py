@@ -279,9 +279,15 @@ LARGE_TABLES = ("fleet.runs", "fleet.run_labels", "fleet.sandboxes", "fleet.sess
                 "fleet.quarantine", "fleet.events_20261101", "fleet.events_default")
 
 
+# So few rows are looked at that a rare word is not among them: the planner takes all rows to have the others.
+RARE_UNSEEN = "".join(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS 1; ANALYZE {table} ({column});"
+                      for table, column in (("fleet.sandboxes", "state"), ("fleet.runs", "state"), ("fleet.runs", "outcome")))
+
+
 def no_table_is_read_through(door):
     door.db.ask(LARGE)
     vacuum(door)
+    door.db.ask(RARE_UNSEEN)
     assert int(door.db.ask("SELECT count(*) FROM fleet.runs")) >= 2 * MANY
     runs = "/v1/runs?tenant=many&limit=100"
     middle = door.ask("GET", runs, door.admin).json()["next_cursor"]
