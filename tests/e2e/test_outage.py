@@ -49,7 +49,7 @@ class Outage(unittest.TestCase):
         began = time.monotonic()
         done = self.stack.sandfleet("submit", "x", status=75)
         self.assertLess(time.monotonic() - began, 20)
-        self.assertIn("ops/dev status", done.stderr)
+        self.assertIn("--brokers (SANDFLEET_BROKERS)", done.stderr)
         self.assertEqual(done.stdout, "")
         self.check_cut_off(run_id, held)
         self.stack.start("kafka")
