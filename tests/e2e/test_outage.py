@@ -102,7 +102,7 @@ class Outage(unittest.TestCase):
         self.stack.kill("kafka")
         with self.by_hand("sandfleet-worker") as worker, self.by_hand("sandfleet-sink") as sink:
             for log in (worker, sink):
-                self.stack.wait("the next step in " + log.name, lambda log=log: "ops/dev status" in log.read_text())
+                self.stack.wait("the next step in " + log.name, lambda log=log: "is it up, and --brokers" in log.read_text())
             self.stack.start("kafka")
             self.stack.start("postgres")
             self.check_whole(self.submit("after the storm"), lines=1)
