@@ -212,6 +212,17 @@ static void the_token_comes_by_descriptor_only(void **state)
     assert_file("out.ndjson", "0\n3\nsk-canary-123456780\n");
 }
 
+static void wait_for_output(void)
+{
+    int64_t until = clock_boot_ms() + WAIT_MS;
+    struct stat st;
+
+    while (stat(at("out.ndjson"), &st) != 0 || st.st_size == 0) {
+        assert_true(clock_boot_ms() < until);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+}
+
 static void a_second_start_is_harmless(void **state)
 {
     AUTO_BUF first = BUF_INIT(1 << 16), second = BUF_INIT(1 << 16);
@@ -325,6 +336,7 @@ static void a_killed_group_still_tells(void **state)
     put_job(&(struct capture_spec){.timeout_s = 60});
     assert_int_equal(start(), 0);
     wait_for("agent");
+    wait_for_output(); /* by then it leads its group */
     assert_int_equal(
         shell("read -r group <\"$HOME/.sandfleet/r/1/agent\" && kill -s TERM -- \"-$group\""), 0);
     wait_for("rc");
