@@ -76,7 +76,7 @@ class DoorFaults(unittest.TestCase):
 
     def settle(self):
         """Whatever is still on its way to the topic or from it has come."""
-        marker = self.run_id(self.post("/v1/runs", {"prompt": "marker"}, f"marker {time.monotonic()}"))
+        marker = self.until_another_answer("marker", f"marker {time.monotonic()}")
         self.stack.wait_rows(f"select 1 from fleet.runs where run_id = '{marker}' and ended", 1)
 
     # --- the broker ------------------------------------------------------------------------
