@@ -71,10 +71,9 @@ struct fleet {
     size_t n_runs, cap_runs;
     struct run_index index; /* of the same, by id */
     struct slots slots;
-    int64_t backlog[LANES]; /* startable claims as far as we know */
-    int64_t reserved;       /* slots that takings under way may fill */
-    int takings;            /* under way: */
-    LIST_HEAD(, taking) taking;
+    int64_t backlog[LANES];      /* startable claims as far as we know */
+    int64_t reserved;            /* slots that takings under way may fill */
+    LIST_HEAD(, taking) takings; /* under way */
 
     struct lease lease;
     int64_t beat_sent_ms, look_sent_ms; /* 0: none under way */

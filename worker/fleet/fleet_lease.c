@@ -92,7 +92,7 @@ static bool disown(struct fleet *f)
     AUTO_BUF ids = BUF_INIT(LIST_MAX_BYTES);
     struct err err = ERR_INIT;
 
-    if (f->takings > 0)
+    if (!LIST_EMPTY(&f->takings))
         return false;
     fleet_known_ids(f, &ids);
     if (ids.rc == ERR_OK)

@@ -82,10 +82,14 @@ static void after(const struct taking *t, int rows)
     count_backlog(t);
 }
 
-static void taking_free(struct taking *t)
+/* It is under way no more. */
+static void settle(struct taking *t)
 {
     LIST_REMOVE(t, link);
-    free(t);
+    if (t->kind == TAKE_CANCELLED)
+        t->fleet->ending_waiting = false;
+    if (!ended(t->kind))
+        t->fleet->reserved -= t->limit;
 }
 
 static void on_taken(void *ctx, PGresult *res, const struct err *e)
@@ -93,18 +97,14 @@ static void on_taken(void *ctx, PGresult *res, const struct err *e)
     struct taking *t = ctx;
     struct fleet *f = t->fleet;
 
-    f->takings--;
-    if (t->kind == TAKE_CANCELLED)
-        f->ending_waiting = false;
-    if (!ended(t->kind))
-        f->reserved -= t->limit;
+    settle(t);
     if (e->code != ERR_OK)
         f->reconcile = true; /* it may have taken effect */
     else if (!f->finishing)  /* else they were released with all that is ours */
         add_rows(t, res);
     if (e->code == ERR_OK)
         after(t, PQntuples(res));
-    taking_free(t);
+    free(t);
     if (e->code == ERR_OK)
         fleet_take(f);
 }
@@ -136,8 +136,7 @@ static struct taking *begin(struct fleet *f, enum taking_kind kind, int64_t limi
     if (!t)
         return NULL;
     *t = (struct taking){.fleet = f, .kind = kind, .limit = limit};
-    LIST_INSERT_HEAD(&f->taking, t, link);
-    f->takings++;
+    LIST_INSERT_HEAD(&f->takings, t, link);
     if (!ended(kind))
         f->reserved += limit;
     return t;
@@ -147,18 +146,16 @@ static void end_unless_sent(struct taking *t, enum err_code rc)
 {
     if (rc == ERR_OK)
         return;
-    t->fleet->takings--;
-    if (t->kind == TAKE_CANCELLED)
-        t->fleet->ending_waiting = false;
-    if (!ended(t->kind))
-        t->fleet->reserved -= t->limit;
-    taking_free(t);
+    settle(t);
+    free(t);
 }
 
 void fleet_forget_takings(struct fleet *f)
 {
-    for (struct taking *t; (t = LIST_FIRST(&f->taking));)
-        taking_free(t);
+    for (struct taking *t; (t = LIST_FIRST(&f->takings));) {
+        settle(t);
+        free(t);
+    }
 }
 
 /* A start is a dozen statements and calls. Thousands at once would stand in each other's way,
