@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/json/json.h"
+#include "common/percent.h"
 #include "producer/show/term_text.h"
 #include "common/banned.h"
 
@@ -111,24 +112,6 @@ enum err_code api_problem_read(int status, struct str body, struct api_problem *
 
 /* --- what it was about -------------------------------------------------------------- */
 
-static int hex(char c)
-{
-    const char *digits = "0123456789ABCDEF", *at = c ? strchr(digits, c) : NULL;
-
-    return at ? (int)(at - digits) : -1;
-}
-
-/* A word of a path, as it was before http_escape(). */
-static void put_unescaped(struct buf *out, const char *p)
-{
-    for (; *p && *p != '/' && *p != '?'; p++) {
-        int high = *p == '%' ? hex(p[1]) : -1, low = high < 0 ? -1 : hex(p[2]);
-
-        buf_addc(out, low < 0 ? *p : (char)(16 * high + low));
-        p += low < 0 ? 0 : 2;
-    }
-}
-
 void api_problem_subject(const char *path, struct err *err)
 {
     static const char *const nouns[][2] = {{"/v1/runs/", "run"},
@@ -137,12 +120,15 @@ void api_problem_subject(const char *path, struct err *err)
                                            {"/v1/sandboxes/", "sandbox"},
                                            {"/v1/dlq/", "letter"}};
     AUTO_BUF word = BUF_INIT(4096), safe = BUF_INIT(1 << 14);
+    struct err unused = ERR_INIT;
     const char *noun = NULL;
 
     for (size_t i = 0; i < COUNTOF(nouns); i++)
         if (str_starts(str_of(path), nouns[i][0])) {
+            const char *from = path + strlen(nouns[i][0]);
+
             noun = nouns[i][1];
-            put_unescaped(&word, path + strlen(nouns[i][0]));
+            (void)!percent_decode((struct str){from, strcspn(from, "/?")}, false, &word, &unused);
         }
     if (!word.len || (err->code != ERR_NOT_FOUND && err->code != ERR_CONFLICT))
         return;
