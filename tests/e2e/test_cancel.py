@@ -16,7 +16,7 @@ import time
 import unittest
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
-from fleet import Stack, programs  # noqa: E402
+from fleet import Stack, processes_with, programs  # noqa: E402
 
 WITHIN_S = 2.0 if "asan" not in os.environ.get("SANDFLEET_BIN", "") else 6.0
 
@@ -147,23 +147,12 @@ class Cancel(unittest.TestCase):
         self.assertNotIn("agent.result", [kind for kind, _ in self.events(run_id)])
         self.check_nothing_is_left()
 
-    def alive(self, mark):
-        """Processes of this machine that were started by the agent with this mark."""
-        found = []
-        for line in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                if mark.encode() in line.read_bytes():
-                    found.append(line.parent.name)
-            except OSError:
-                pass
-        return found
-
     def test_one_that_heeds_nothing(self):
         mark = f"mark{os.getpid()}"
         run_id = self.working(f"stubborn {mark}")
-        self.stack.wait("both tools", lambda: len(self.alive(f"-{mark}")) == 2)
+        self.stack.wait("both tools", lambda: len(processes_with(f"-{mark}")) == 2)
         self.ended(run_id, self.cancel(run_id, "running"))
-        self.stack.wait("the tools' end", lambda: not self.alive(f"-{mark}"), 5)
+        self.stack.wait("the tools' end", lambda: not processes_with(f"-{mark}"), 5)
         self.check_nothing_is_left()
 
     def test_the_worker_dies_in_the_middle(self):
@@ -174,7 +163,7 @@ class Cancel(unittest.TestCase):
         self.stack.kill("worker-1")
         self.stack.start("worker-1")
         self.ended(run_id)
-        self.stack.wait("the tools' end", lambda: not self.alive(f"-{mark}"), 5)
+        self.stack.wait("the tools' end", lambda: not processes_with(f"-{mark}"), 5)
         self.check_nothing_is_left()
 
     def test_a_session_goes_on_behind_it(self):

@@ -5,14 +5,13 @@ Proof: SIGKILL at points of a run's life that the events name; then every line s
 Postgres exactly once, in order, and the agent has counted one start."""
 
 import os
-import pathlib
 import signal
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
-from fleet import Stack  # noqa: E402
+from fleet import Stack, processes_with  # noqa: E402
 
 LEASE = "2s"
 
@@ -36,17 +35,6 @@ class KillWorker(unittest.TestCase):
     def wait_events(self, run_id, kind, count=1):
         return self.stack.wait_rows("select 1 from fleet.events where run_id = :'id'::uuid and type = :'kind'",
                                     count, id=run_id, kind=kind)
-
-    def agents(self):
-        """Those of this test that are alive: their environment names its file."""
-        found = []
-        for environ in pathlib.Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if self.starts.encode() in environ.read_bytes():
-                    found.append(environ)
-            except OSError:
-                continue  # it has ended
-        return found
 
     def check(self, run_id, epochs):
         self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, 90, id=run_id)
@@ -82,7 +70,7 @@ class KillWorker(unittest.TestCase):
         run_id = self.submit(400, 10)
         self.wait_events(run_id, "sandfleet.agent.message", 5)
         self.stack.kill("worker-1")
-        self.stack.wait("the agent's end", lambda: not self.agents())
+        self.stack.wait("the agent's end", lambda: not processes_with(self.starts, "environ"))
         running = self.stack.value("select count(*) as n from ledger.claims where run_id = :'id'::uuid "
                                    "and state = 'running'", id=run_id)
         self.assertEqual(running, 1)

@@ -228,6 +228,18 @@ class Stack:
         return self.wait(f"'{text}' in {part}.log", lambda: text in self.log(part), seconds)
 
 
+def processes_with(text, where="cmdline"):
+    """The ids of this machine's processes, in whatever sandbox, whose command line (or "environ") has it."""
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/" + where):
+        try:
+            if text.encode() in file.read_bytes():
+                found.append(file.parent.name)
+        except OSError:
+            continue  # it has ended
+    return found
+
+
 def json_lines(text):
     """JSON Lines end at newlines only; str.splitlines() would also cut at U+2028."""
     return [json.loads(line) for line in text.split("\n") if line]

@@ -129,14 +129,20 @@ static bool exists(const char *name)
     return access(at(name), F_OK) == 0;
 }
 
-static void wait_for(const char *name)
+static void wait_for_bytes(const char *name, off_t least)
 {
     int64_t until = clock_boot_ms() + WAIT_MS;
+    struct stat st;
 
-    while (!exists(name)) {
+    while (stat(at(name), &st) != 0 || st.st_size < least) {
         assert_true(clock_boot_ms() < until);
         (void)nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
+}
+
+static void wait_for(const char *name)
+{
+    wait_for_bytes(name, 0);
 }
 
 static void words_arrive_byte_for_byte(void **state)
@@ -210,17 +216,6 @@ static void the_token_comes_by_descriptor_only(void **state)
     assert_false(exists("token"));
     wait_for("rc");
     assert_file("out.ndjson", "0\n3\nsk-canary-123456780\n");
-}
-
-static void wait_for_output(void)
-{
-    int64_t until = clock_boot_ms() + WAIT_MS;
-    struct stat st;
-
-    while (stat(at("out.ndjson"), &st) != 0 || st.st_size == 0) {
-        assert_true(clock_boot_ms() < until);
-        (void)nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    }
 }
 
 static void a_second_start_is_harmless(void **state)
@@ -336,7 +331,7 @@ static void a_killed_group_still_tells(void **state)
     put_job(&(struct capture_spec){.timeout_s = 60});
     assert_int_equal(start(), 0);
     wait_for("agent");
-    wait_for_output(); /* by then it leads its group */
+    wait_for_bytes("out.ndjson", 1); /* by then it leads its group */
     assert_int_equal(
         shell("read -r group <\"$HOME/.sandfleet/r/1/agent\" && kill -s TERM -- \"-$group\""), 0);
     wait_for("rc");
