@@ -172,16 +172,22 @@ static bool wrong_coding(struct call *c)
     return true;
 }
 
+/* Who sends nothing may call it what he likes. */
+static bool sends_a_body(const struct call *c)
+{
+    const char *length = http_request_header(c->http, "Content-Length");
+
+    return (length && strcmp(length, "0") != 0) ||
+           http_request_header(c->http, "Transfer-Encoding");
+}
+
 static bool wrong_type(struct call *c)
 {
     bool lines = (c->route->flags & ROUTE_NDJSON) != 0;
     const char *want = lines ? "application/x-ndjson" : "application/json";
     const char *have = http_request_header(c->http, "Content-Type");
-    const char *length = http_request_header(c->http, "Content-Length");
 
-    if (c->route->body_max == 0 || has_type(have, want) ||
-        (!have && (!length || strcmp(length, "0") == 0) &&
-         !http_request_header(c->http, "Transfer-Encoding")))
+    if (c->route->body_max == 0 || has_type(have, want) || !sends_a_body(c))
         return false;
     http_reply_header(c->http, "Accept-Post", want);
     call_problem(c, PROBLEM_BAD_TYPE, "the body must be %s: say so in Content-Type", want);
@@ -209,6 +215,29 @@ static bool reserve(struct call *c)
     return true;
 }
 
+static void refuse_body(struct call *c)
+{
+    call_problem(c, PROBLEM_UNWANTED_BODY, "this takes no body: leave it out, or send {}");
+}
+
+static void on_unwanted(struct http_request *r, struct str piece)
+{
+    struct call *c = r->state;
+
+    if (!no_body_take(&c->none, piece))
+        refuse_body(c);
+}
+
+/* What may come, and who takes it. */
+static void expect_body(struct call *c)
+{
+    c->http->body_max = c->route->body_max;
+    if (c->route->body_max == 0) {
+        c->http->body_max = API_BODY_MAX; /* none of it is kept */
+        c->http->piece = on_unwanted;
+    }
+}
+
 static void on_authorised(struct call *c)
 {
     if (!call_is_open(c) || (c->route->body_max > 0 && !reserve(c)))
@@ -233,7 +262,7 @@ void call_begin(struct http_request *r)
     }
     if (odd(c) || too_long(c) || !find(c) || wrong_type(c) || wrong_coding(c))
         return;
-    r->body_max = c->route->body_max;
+    expect_body(c);
     if (c->route->flags & ROUTE_LASTS)
         http_request_lasts(r);
     http_request_hold(r); /* the body waits for whether it is wanted */
@@ -244,7 +273,10 @@ void call_whole(struct http_request *r)
 {
     struct call *c = r->state;
 
-    c->route->handler(c);
+    if (!no_body_is_whole(&c->none))
+        refuse_body(c);
+    else
+        c->route->handler(c);
 }
 
 void call_refuse(struct http_request *r, int status, const char *why)
@@ -252,7 +284,7 @@ void call_refuse(struct http_request *r, int status, const char *why)
     struct call *c = r->state;
 
     if (status == 413 && c->route)
-        call_problem(c, PROBLEM_TOO_BIG, "%s: at most %zu bytes here", why, c->route->body_max);
+        call_problem(c, PROBLEM_TOO_BIG, "%s: at most %zu bytes here", why, r->body_max);
     else
         call_problem(c, status == 503 ? PROBLEM_STOPPING : PROBLEM_INTERNAL, "%s", why);
 }

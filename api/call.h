@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "api/intake/no_body.h"
 #include "api/problem.h"
 #include "api/route.h"
 #include "common/http/http_server.h"
@@ -46,6 +47,7 @@ struct call {
     struct waiter *waiter;             /* wait.h's */
     size_t refs;                       /* private from here on */
     size_t body;                       /* of api->bodies */
+    struct no_body none;               /* what came where no body is wanted */
     int64_t began_us;
     char *params_text;
     pg_fn on_result;
@@ -70,7 +72,9 @@ bool call_int(struct call *c, const char *name, int64_t least, int64_t most, int
               int64_t *out);
 /* The first parameter of the path as a run id; NULL: it is none, answered 404. */
 const char *call_run_id(struct call *c);
-/* The body as an object, yours; NULL: answered 400. An empty body counts as {}. */
+/* The body without white space at its ends, borrowed. */
+struct str call_body(const struct call *c);
+/* The same as an object, yours; NULL: answered 400. An empty body counts as {}. */
 cJSON *call_object(struct call *c);
 
 /* --- the answer, once --- */

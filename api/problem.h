@@ -15,6 +15,7 @@
     X(BAD_REQUEST, 400, "invalid_parameter", false, "a query parameter or a header is wrong") \
     X(BAD_CURSOR, 400, "invalid_cursor", false, "the cursor is none of ours, or of another list") \
     X(BAD_JSON, 400, "malformed_json", false, "the body is no JSON, is too deep, or has a member twice") \
+    X(UNWANTED_BODY, 400, "unexpected_body", false, "there is something in a body where none is taken") \
     X(MALFORMED, 400, "malformed_request", false, "the request is no HTTP that we understand") \
     X(UNAUTHORIZED, 401, "unauthenticated", false, "there is no key, or it does not count") \
     X(FORBIDDEN, 403, "forbidden", false, "the key has not the scope that this needs") \

@@ -34,7 +34,7 @@ struct route {
     const char *path; /* "/v1/runs/{}/events": {} stands for one segment */
     enum permission permission;
     void (*handler)(struct call *c);
-    size_t body_max; /* bytes; 0: no body */
+    size_t body_max; /* bytes; 0: no body but {} (intake/no_body.h) */
     size_t held;     /* bytes of a body that is taken in pieces that are held at once */
     unsigned flags;
     void (*begin)(struct call *c); /* takes the body in pieces (call.h), behind the check of the

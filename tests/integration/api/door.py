@@ -7,6 +7,7 @@ the servers of ops/test behind it.
         answer = door.ask("GET", "/v1/runs", key)
         assert answer.status == 200 and answer.json()["data"] == []
 """
+import collections.abc
 import http.client
 import json
 import os
@@ -144,11 +145,11 @@ class Door:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def ask(self, method, target, key=None, body=None, headers=None):
-        """One request on a connection of its own; body: an object is sent as JSON."""
+        """One request on a connection of its own; body: an object is sent as JSON, an iterator in chunks."""
         headers = dict(headers or {})
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        if body is not None and not isinstance(body, (bytes, str)):
+        if body is not None and not isinstance(body, (bytes, str, collections.abc.Iterator)):
             body = json.dumps(body)
             headers.setdefault("Content-Type", "application/json")
         conn = self.connect()

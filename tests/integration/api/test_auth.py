@@ -240,7 +240,8 @@ def what_is_too_much_is_refused(door, key):
                        b"GET /" + b"x" * 200000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"):
         answer = door.raw(bytes_sent)
         assert not answer or re.match(r"HTTP/1\.1 (414|431) ", answer), answer
-    door.ask("GET", RUN, key, body="{}", headers={"Content-Type": "application/json"}).problem(413, "body_too_large")
+    answer = door.raw(f"GET {RUN} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: {(1 << 20) + 1}\r\n\r\n".encode())
+    assert answer.startswith("HTTP/1.1 413 ") and "at most 1048576 bytes" in answer, answer
     wrong = door.ask("PATCH", RUN, key)
     wrong.problem(405, "method_not_allowed")
     assert wrong.headers["Allow"] == "GET, HEAD, OPTIONS", wrong

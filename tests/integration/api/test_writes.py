@@ -558,6 +558,28 @@ def not_seen_yet(door, second, key, batch):
         assert second.ask("GET", "/v1/batches/s%2F1", key).json()["state"] == state, (offset, state)
 
 
+def where_no_body_is_taken(door, key):
+    """Clients that send {} with whatever they ask for need no exception."""
+    asked = [("POST", "/v1/batches/nobody/seal", 200), ("POST", f"/v1/runs/{uuid.uuid4()}/retry", 404), ("GET", "/v1/batches/nobody", 200),
+             ("DELETE", "/v1/sessions/nobody", 404), ("GET", "/healthz", 200)]
+    door.ask("POST", "/v1/batches", key, {"batch_id": "nobody"})
+    for method, path, good in asked:
+        for kind in ({}, {"Content-Type": "application/json"}, {"Content-Type": "application/x-www-form-urlencoded"}):
+            for body in (b"", b"{}", b" \r\n{ }\n", iter([b"{", b"}"])):
+                answer = door.ask(method, path, key, body, kind)
+                assert answer.status == good, (method, path, body, kind, answer)
+        for body in (b'{"force": true}', b"null", b"a=b", b"{", iter([b"{}", b"{}"]), b"x" * (1 << 20)):
+            told = door.ask(method, path, key, body).problem(400, "unexpected_body")["detail"]
+            assert told == "this takes no body: leave it out, or send {}", (method, path, body, told)
+    door.ask("POST", "/v1/batches/nobody/seal", body=b"{}").problem(401, "unauthenticated")
+    # where it may be left out
+    for body, kind in ((b"", {}), (b"", {"Content-Type": "application/x-www-form-urlencoded"}),
+                       (b" \n", {"Content-Type": "application/json"}), (b"{}", {"Content-Type": "application/json"})):
+        answer = door.ask("POST", "/v1/batches/nobody/cancel", key, body, kind)
+        assert answer.status == 202, (body, kind, answer)
+    door.ask("POST", "/v1/runs", key, b" \n", {"Content-Type": "application/json"}).problem(400, "malformed_json")
+
+
 def a_batch_is_sealed(door, second, key):
     door.ask("POST", "/v1/batches", key, {"batch_id": "s/1"})
     items(door, "s%2F1", [line(1)], key)
@@ -650,6 +672,7 @@ if __name__ == "__main__":
         limits_are_the_admins(door, key)
         a_session_is_forgotten(door, key)
         a_sandbox_is_killed(door, key)
+        where_no_body_is_taken(door, key)
         a_batch_is_sealed(door, second, key)
         dead_letters_go_back_or_away(door, key)
         what_has_served_goes(door)
