@@ -49,6 +49,17 @@ static void check_watchdog(const struct stream_state *st, const struct stream_li
     assert(watchdog_verdict(&w, &limits, 10) == WATCHDOG_NONE);
 }
 
+/* As the total before and behind, in either half. */
+static void check_total(struct str line)
+{
+    struct stream_state st = {0};
+    struct str head = {line.p, line.n / 2}, tail = {line.p + line.n / 2, line.n - line.n / 2};
+
+    (void)stream_json_total(&st, head, tail);
+    (void)stream_json_total(&st, (struct str){0}, line);
+    assert(st.cost_usd >= 0 && st.input_tokens >= 0 && st.cache_read_tokens >= 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct stream_state st = {0};
@@ -65,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(st.lines == 1 && st.cost_usd >= 0 && st.input_tokens >= 0 && st.output_tokens >= 0);
     assert(outcome_of_exit(&st, 1, (struct str){line, size}) < OUTCOMES);
     check_watchdog(&st, &kind);
+    check_total((struct str){line, size});
     if (kind.type == EVENT_AGENT_RATE_LIMIT)
         check_windows((struct str){line, size});
     stream_json_render((struct str){line, size}, &kind, &seen);

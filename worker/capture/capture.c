@@ -60,6 +60,7 @@ static void release(struct capture *c)
     buf_release(&c->prompt);
     buf_release(&c->transcript);
     buf_release(&c->said);
+    buf_release(&c->cost);
     secret_free(c->token);
     lines_release(&c->lines);
     free(c);
@@ -117,7 +118,9 @@ void capture_end(struct capture *c, struct str stderr_tail)
                                     .lines = c->lines.n,
                                     .blank_lines = c->lines.blank,
                                     .stderr_tail = stderr_tail,
-                                    .log_ceiling = c->log_ceiling};
+                                    .log_ceiling = c->log_ceiling,
+                                    .cost_before = capture_cost_line(c, 0),
+                                    .cost_after = capture_cost_line(c, 1)};
 
     stop_all(c);
     c->over = true;
@@ -306,6 +309,7 @@ enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
                           .prompt = BUF_INIT(PROMPT_MAX_BYTES),
                           .transcript = BUF_INIT(TRANSCRIPT_MAX_BYTES),
                           .said = BUF_INIT(SAID_MAX_BYTES),
+                          .cost = BUF_INIT(CAPTURE_COST_MAX_BYTES),
                           .backoff = BACKOFF_INIT(100, 5000)};
     lines_init(&c->lines, CAPTURE_LINE_MAX_BYTES, spec->offset, spec->line);
     if (keep_spec(c, spec, err) != ERR_OK) {

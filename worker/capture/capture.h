@@ -5,8 +5,8 @@
  * ~/.sandfleet/<run>/<attempt>/  prompt, token (unlinked once opened), transcript (of an earlier
  * sandbox; moved to where Claude looks for it), job (the supervisor and its settings), started/
  * (made by atomic mkdir: a second start is harmless), pid (the supervisor), agent (the agent's
- * group), child (the agent), cancelled (nothing of the agent is to be left), out.ndjson, err.log,
- * rc ("<exit status>", written last, by rename).
+ * group), child (the agent), cancelled (nothing of the agent is to be left), cost (the
+ * conversation's total before), out.ndjson, err.log, rc ("<exit status>", written last, by rename).
  *
  * A cut, silent or slow stream is dropped and opened again at the last complete line; after
  * repeated failures ranged GET /files takes over. The end is: rc exists and offset == size.
@@ -43,12 +43,13 @@ struct capture_spec { /* borrowed until return */
     const struct secret *credential;
     bool proxied; /* it is added outside: where the sandbox's way out is a proxy of plain requests,
                    * the agent's go to that, as the proxy reads and secures them */
-    struct str transcript; /* to resume from, in a sandbox that does not have it; empty: none */
-    const char *claude_session; /* whose it is */
-    const char *working_dir;    /* relative to the home; made when missing */
-    int64_t timeout_s;          /* hard limit inside the sandbox: TERM, 10 s, KILL, rc 124 */
-    bool resume;                /* the supervisor may already run: look before starting */
-    int64_t offset, line;       /* where to go on: behind the last acknowledged line */
+    const char *claude_session; /* the conversation's id: a file's name */
+    struct str
+        transcript; /* its, to resume from, in a sandbox that does not have it; empty: none */
+    const char *working_dir; /* relative to the home; made when missing */
+    int64_t timeout_s;       /* hard limit inside the sandbox: TERM, 10 s, KILL, rc 124 */
+    bool resume;             /* the supervisor may already run: look before starting */
+    int64_t offset, line;    /* where to go on: behind the last acknowledged line */
 };
 
 struct capture_line {
@@ -66,11 +67,16 @@ struct capture_end {
     int64_t blank_lines;
     struct str stderr_tail; /* borrowed */
     bool log_ceiling;       /* ended by us at CAPTURE_LOG_MAX_BYTES */
+    /* Lines of the transcript, borrowed: the conversation's total of costs before this agent and
+     * behind it. Empty: there is none, or nobody wanted it. */
+    struct str cost_before, cost_after;
 };
 
 struct capture_events {         /* called from the loop */
     void (*started)(void *ctx); /* the supervisor is known to have started */
     void (*line)(void *ctx, const struct capture_line *line);
+    /* Asked behind the last line: did the agent leave unsaid what it cost? NULL: never. */
+    bool (*wants_cost)(void *ctx);
     void (*ended)(void *ctx, const struct capture_end *end); /* last call */
     /* last call. GONE: the sandbox is no more. INTERNAL: the supervisor died without rc.
      * Others RETRY: it could not be started or followed within the deadline. */

@@ -18,7 +18,7 @@
 enum { PATH_ROOM = CAPTURE_DIR_MAX_BYTES + 32 };
 
 static void read_rest(struct capture *c);
-static void read_stderr(struct capture *c);
+static void last_words(struct capture *c);
 
 static void again(struct capture *c, capture_step step, const struct err *e)
 {
@@ -141,7 +141,7 @@ static void on_rest(void *ctx, const struct envd_answer *a, const struct err *e)
         if (lines_end(&c->lines, &line) == LINES_LINE && !capture_give(c, &line))
             return;
         capture_alive(c);
-        read_stderr(c);
+        last_words(c);
         return;
     }
     lines_rewind(&c->lines);
@@ -187,7 +187,7 @@ static void got_rc(struct capture *c, int status)
     envd_stream_free(c->stream);
     c->stream = NULL;
     if (c->log_ceiling)
-        read_stderr(c);
+        last_words(c);
     else
         read_rest(c);
 }
@@ -284,10 +284,10 @@ static void on_stderr_read(void *ctx, int64_t exit_code, const struct err *e)
     if (e->code == ERR_GONE || e->code == ERR_OK || ++c->failures >= CAPTURE_STREAMS)
         capture_end(c, buf_str(&c->said));
     else
-        again(c, read_stderr, e);
+        again(c, capture_read_stderr, e);
 }
 
-static void read_stderr(struct capture *c)
+void capture_read_stderr(struct capture *c)
 {
     static const char script[] = "tail -c \"$2\" -- \"$HOME/$1/err.log\"";
     static const struct envd_stream_events ev = {.out = on_stderr_said, .ended = on_stderr_read};
@@ -299,4 +299,12 @@ static void read_stderr(struct capture *c)
     (void)snprintf(n, sizeof(n), "%d", (int)CAPTURE_STDERR_MAX_BYTES);
     if (capture_shell(c, script, n, &ev, &c->stream, &e) != ERR_OK)
         capture_end(c, (struct str){0});
+}
+
+static void last_words(struct capture *c)
+{
+    if (c->ev.wants_cost && c->ev.wants_cost(c->ctx))
+        capture_ask_cost(c);
+    else
+        capture_read_stderr(c);
 }

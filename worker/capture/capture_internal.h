@@ -6,6 +6,7 @@
  *   capture_job.c     the text of the job file
  *   capture_lost.c    what to do when the sandbox seems gone
  *   capture_cancel.c  ends the agent, and what it started, by cancel.sh
+ *   capture_cost.c    what the agent cost, where it did not say so
  *   capture_tails.c   ends streams of ours that nobody hears any more
  * At any time one thing is under way: `puts`, `call`, `stream`, or `timer` for the next
  * step. Only the kill has handles of its own. */
@@ -30,6 +31,7 @@ enum {
     CAPTURE_REFUSALS = 3,               /* of a sandbox that runs, in a row: it is not ours */
     CAPTURE_REOPEN_TTL_MS = 300 * 1000, /* of a paused one that we wake; the run extends it */
     CAPTURE_TAILS = 8,
+    CAPTURE_COST_MAX_BYTES = 64 << 10,
     CAPTURE_DIR_MAX_BYTES = 128,
     CAPTURE_TAG_MAX_BYTES = CAPTURE_DIR_MAX_BYTES + 8
 };
@@ -58,6 +60,7 @@ struct capture {
     struct envd_call *call;
     struct envd_stream *stream;
     struct buf said; /* what a short command printed */
+    struct buf cost; /* two lines, as the supervisor tells them */
     struct timer *timer;
     capture_step next; /* of the timer */
 
@@ -125,6 +128,12 @@ void capture_prepare(struct capture *c); /* files in, then start */
 void capture_follow(struct capture *c);
 void capture_look_for_rc(struct capture *c);
 void capture_open_stream(struct capture *c);
+void capture_read_stderr(struct capture *c); /* the last step */
+
+/* capture_cost.c: then capture_read_stderr(). */
+void capture_ask_cost(struct capture *c);
+/* What came of it: line 0 or 1, without newline. */
+struct str capture_cost_line(const struct capture *c, size_t line);
 
 /* capture_lost.c: `e` is GONE. Goes on at `step`, or fails. */
 void capture_lost(struct capture *c, capture_step step, const struct err *e);

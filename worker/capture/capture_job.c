@@ -50,8 +50,10 @@ enum err_code capture_job_write(const struct capture_spec *spec, struct buf *out
     buf_add(out, supervisor_sh, supervisor_sh_len);
     buf_addf(out, "limit %" PRId64 "\n", spec->timeout_s);
     put(out, "work", spec->working_dir ? spec->working_dir : ".");
+    if (spec->claude_session)
+        put(out, "session", spec->claude_session);
     if (spec->transcript.n > 0)
-        put(out, "talk", spec->claude_session);
+        put(out, "talk", "1");
     if (spec->credential && spec->credential_env)
         put(out, "descriptor", spec->credential_env);
     if (spec->proxied)

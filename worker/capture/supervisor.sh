@@ -54,7 +54,7 @@ start() {
 }
 
 read_job() {
-    limit=0 work=. talk='' found='' piped='' proxied=''
+    limit=0 work=. session='' talk='' found='' piped='' proxied=''
     folder=${here%/*}
     mark=SANDFLEET_RUN=${folder##*/}/${here##*/}
     set -- env -i "PATH=$HOME/.local/bin:$PATH" "HOME=$HOME" "USER=${USER:-$(id -un)}" \
@@ -72,6 +72,7 @@ read_job() {
         case $line in
         'limit '*) limit=$value ;;
         'work '*) work=$value ;;
+        'session '*) session=$value ;;
         'talk '*) talk=$value ;;
         'descriptor '*)
             piped=1
@@ -93,8 +94,20 @@ read_job() {
 # folder below projects. Only who won the mkdir comes here, so nothing newer is ever overwritten.
 bring_talk() {
     set -- "$HOME/.claude/projects/sandfleet"
-    { mkdir -p -- "$1" && chmod 600 "$here/transcript" && mv -f -- "$here/transcript" "$1/$talk.jsonl"; } ||
+    { mkdir -p -- "$1" && chmod 600 "$here/transcript" && mv -f -- "$here/transcript" "$1/$session.jsonl"; } ||
         give_up 'cannot place the transcript'
+}
+
+# The conversation's running total, as the agent's program leaves it in the transcript when it ends,
+# unless by KILL.
+total() {
+    grep -hs '^{"type":"cost-state",' -- "$HOME"/.claude/projects/*/"$session.jsonl" | tail -n 1
+}
+
+# Two lines: the total before this agent, and the newest. Empty: there is none.
+tell_cost() {
+    session=$(sed -n 's/^session //p' job)
+    before=$(cat cost) && printf '%s\n%s\n' "$before" "$(total)"
 }
 
 # Tools run in sessions of their own, and some detach: all that the agent started has its mark.
@@ -116,6 +129,7 @@ end_tools() {
 agent() {
     { mkdir -p -- "$HOME/$work" && cd -- "$HOME/$work"; } || give_up 'cannot make the working directory'
     [ -z "$talk" ] || bring_talk
+    total >"$here/cost"
     began=$(date +%s)
     # shellcheck disable=SC2016
     set -- setsid timeout -k 10 "$limit" sh -c 'echo "$$" >"$0"; exec "$@"' "$here/child" "$@"
@@ -146,6 +160,7 @@ here=$(pwd)
 case $1 in
 start) start ;;
 run) read_job ;;
+cost) tell_cost ;;
 esac
 exit
 #:job

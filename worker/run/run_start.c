@@ -100,7 +100,9 @@ static enum err_code start_capture(struct run *r, struct err *err)
     AUTO(claude_args_release) struct claude_args a = {0};
     enum err_code rc = claude_args_make(&want, &a, err);
     struct secret *plain = NULL;
+    char fresh[UUID_TEXT];
 
+    claude_session_id(r->claim.run_id, r->claim.attempt, fresh);
     if (rc == ERR_OK && r->mode == RUN_MODE_FD)
         rc = credential_learn(c, h->keys, h->redactor, &plain, err);
     if (rc != ERR_OK)
@@ -117,8 +119,8 @@ static enum err_code start_capture(struct run *r, struct err *err)
                                 .credential_env = credential_descriptor(c->kind),
                                 .credential = plain,
                                 .proxied = r->mode == RUN_MODE_PROXY,
+                                .claude_session = want.resume ? want.resume : fresh,
                                 .transcript = buf_str(&r->transcript),
-                                .claude_session = run_conversation(r),
                                 .working_dir = r->request.working_dir,
                                 .timeout_s = r->request.timeout_s,
                                 .resume = r->reattach};

@@ -340,6 +340,14 @@ static void judge(struct run *r, const struct capture_end *end)
     run_end_with(r, o, reason_of(r, o), hold_ms_of(&r->stream));
 }
 
+/* A turn that was broken off has no result line, and that would have told. */
+static bool wants_cost(void *ctx)
+{
+    const struct run *r = ctx;
+
+    return r->stream.inits > r->stream.results;
+}
+
 static void on_ended(void *ctx, const struct capture_end *end)
 {
     struct run *r = ctx;
@@ -348,6 +356,7 @@ static void on_ended(void *ctx, const struct capture_end *end)
         on_started(r);
     if (!follows(r) || !run_may_publish(r))
         return;
+    (void)stream_json_total(&r->stream, end->cost_before, end->cost_after);
     if (r->state == RUN_CANCELLING)
         run_end_cancelled(r);
     else
@@ -377,5 +386,8 @@ static void on_failed(void *ctx, const struct err *e)
     run_apply(r, RUN_EV_ENDED);
 }
 
-const struct capture_events run_capture_events = {
-    .started = on_started, .line = on_line, .ended = on_ended, .failed = on_failed};
+const struct capture_events run_capture_events = {.started = on_started,
+                                                  .line = on_line,
+                                                  .wants_cost = wants_cost,
+                                                  .ended = on_ended,
+                                                  .failed = on_failed};

@@ -7,6 +7,7 @@
 
 #include "common/json/json.h"
 #include "worker/run/json_walk.h"
+#include "worker/run/model_usage.h"
 
 #include "common/banned.h"
 
@@ -79,60 +80,26 @@ static void on_user(struct stream_state *st, const struct top *t, struct stream_
     }
 }
 
-struct usage {
-    double cost_usd;
-    int64_t input, output, cache_read, cache_write;
-};
-
-/* {"<model>":{"inputTokens":…},…} summed over its models. */
-static struct usage sum_usage(struct str models)
+static struct model_usage usage_so_far(const struct stream_state *st)
 {
-    struct json_walk w = json_walk(models);
-    struct json_member model;
-    struct usage u = {0};
-
-    while (json_walk_member(&w, &model)) {
-        u.cost_usd += json_to_amount(json_walk_get(model.value, "costUSD"));
-        u.input += json_to_count(json_walk_get(model.value, "inputTokens"));
-        u.output += json_to_count(json_walk_get(model.value, "outputTokens"));
-        u.cache_read += json_to_count(json_walk_get(model.value, "cacheReadInputTokens"));
-        u.cache_write += json_to_count(json_walk_get(model.value, "cacheCreationInputTokens"));
-    }
-    return u;
-}
-
-static struct usage usage_so_far(const struct stream_state *st)
-{
-    return (struct usage){st->cost_usd, st->input_tokens, st->output_tokens, st->cache_read_tokens,
-                          st->cache_write_tokens};
-}
-
-static int64_t grown(int64_t now, int64_t before)
-{
-    return now > before ? now - before : 0;
+    return (struct model_usage){st->cost_usd, st->input_tokens, st->output_tokens,
+                                st->cache_read_tokens, st->cache_write_tokens};
 }
 
 /* What this result line added. Older programs only tell totals of their process. */
-static struct usage added_usage(const struct stream_state *st, const struct top *t, bool exact)
+static struct model_usage added_usage(const struct stream_state *st, const struct top *t,
+                                      bool exact)
 {
-    struct usage total, before = usage_so_far(st);
-
     if (exact)
-        return sum_usage(field(t, "model_usage_since_last_result"));
-    total = sum_usage(field(t, "modelUsage"));
-    return (struct usage){
-        .cost_usd = total.cost_usd > before.cost_usd ? total.cost_usd - before.cost_usd : 0,
-        .input = grown(total.input, before.input),
-        .output = grown(total.output, before.output),
-        .cache_read = grown(total.cache_read, before.cache_read),
-        .cache_write = grown(total.cache_write, before.cache_write)};
+        return model_usage_sum(field(t, "model_usage_since_last_result"));
+    return model_usage_since(model_usage_sum(field(t, "modelUsage")), usage_so_far(st));
 }
 
 static void add_usage(struct stream_state *st, const struct top *t, struct stream_line *out)
 {
     struct str since = field(t, "model_usage_since_last_result");
     bool exact = since.n > 0 && *since.p == '{';
-    struct usage u = added_usage(st, t, exact);
+    struct model_usage u = added_usage(st, t, exact);
 
     st->usage_exact = exact && (st->results == 0 || st->usage_exact);
     st->cost_usd += u.cost_usd;
@@ -259,4 +226,22 @@ void stream_json_line(struct stream_state *st, struct str line, struct stream_li
     out->type = kind ? kind->event : EVENT_AGENT_OTHER;
     if (kind && kind->add)
         kind->add(st, &top, out);
+}
+
+bool stream_json_total(struct stream_state *st, struct str before, struct str after)
+{
+    struct model_usage then = {0}, now;
+
+    if (str_eq(before, after) || !model_usage_of_total(after, &now) ||
+        (before.n > 0 && !model_usage_of_total(before, &then)))
+        return false;
+    now = model_usage_since(now, then);
+    if (now.cost_usd < st->cost_usd)
+        return false;
+    st->cost_usd = now.cost_usd;
+    st->input_tokens = now.input;
+    st->output_tokens = now.output;
+    st->cache_read_tokens = now.cache_read;
+    st->cache_write_tokens = now.cache_write;
+    return true;
 }

@@ -59,6 +59,11 @@ struct stream_line {      /* of one line; views into it */
 /* Classifies one line (no newline) and adds it to the state. */
 void stream_json_line(struct stream_state *st, struct str line, struct stream_line *out);
 
+/* For an agent that ended without its result line: what it added to its conversation's total, as
+ * the transcript tells that (model_usage_of_total) before and behind it; `before` empty: a new
+ * conversation. False: nothing to be learned, nothing changed. */
+bool stream_json_total(struct stream_state *st, struct str before, struct str after);
+
 /* Appends the event's data object for this line: {"line":N,"offset":N,"native":…} or
  * {…,"text":"…"}; sanitized, shortened to EVENT_DATA_MAX_BYTES with "truncated":true and
  * "bytes":N, "masked":N, "sanitized":N where they apply; exact bytes as "base64" for

@@ -17,6 +17,8 @@ struct got {
     bool unterminated, ended, paused, stays_paused, log_ceiling;
     int status;
     char stderr_tail[256];
+    bool wants_cost;
+    char cost_before[64], cost_after[64];
     struct err e;
     struct timer *later;
 };
@@ -48,6 +50,11 @@ FX_HELPER void on_line(void *ctx, const struct capture_line *line)
         loop_stop(fx.loop);
 }
 
+FX_HELPER bool on_wants_cost(void *ctx)
+{
+    return ((struct got *)ctx)->wants_cost;
+}
+
 FX_HELPER void on_ended(void *ctx, const struct capture_end *end)
 {
     struct got *g = ctx;
@@ -60,6 +67,8 @@ FX_HELPER void on_ended(void *ctx, const struct capture_end *end)
     g->log_ceiling = end->log_ceiling;
     assert_int_equal(end->lines, g->lines);
     (void)snprintf(g->stderr_tail, sizeof(g->stderr_tail), STR_FMT, STR_ARG(end->stderr_tail));
+    (void)snprintf(g->cost_before, sizeof(g->cost_before), STR_FMT, STR_ARG(end->cost_before));
+    (void)snprintf(g->cost_after, sizeof(g->cost_after), STR_FMT, STR_ARG(end->cost_after));
     loop_stop(fx.loop);
 }
 
@@ -73,8 +82,11 @@ FX_HELPER void on_failed(void *ctx, const struct err *e)
     loop_stop(fx.loop);
 }
 
-static const struct capture_events events = {
-    .started = on_started, .line = on_line, .ended = on_ended, .failed = on_failed};
+static const struct capture_events events = {.started = on_started,
+                                             .line = on_line,
+                                             .wants_cost = on_wants_cost,
+                                             .ended = on_ended,
+                                             .failed = on_failed};
 
 FX_HELPER void on_later(void *ctx)
 {

@@ -146,6 +146,48 @@ static void a_cancel_that_was_cut_is_done_by_the_next(void **state)
     world_end(&w);
 }
 
+#define TOTAL(n)  "{\"type\":\"cost-state\",\"n\":" #n "}"
+#define LEAVES(n) "echo '" TOTAL(n) "' >>~/.claude/projects/p/talk-1.jsonl\n"
+#define BYE(last)                                                                                  \
+    "bye() {\n" last "exit 0\n}\ntrap bye INT\necho up\nwhile :; do sleep 0.05; done\n"
+
+static const struct cost_row {
+    const char *name, *agent;
+    bool wants;
+    const char *before, *after;
+} cost_rows[] = {
+    {"left-a-total", BYE(LEAVES(2) LEAVES(3)), true, TOTAL(1), TOTAL(3)},
+    {"left-none", BYE(":\n"), true, TOTAL(1), TOTAL(1)},
+    {"left-what-it-said", BYE(LEAVES(2)), false, "", ""},
+    {"lost-the-note-of-before", BYE(LEAVES(2) "rm ~/.sandfleet/*/1/cost\n"), true, "", ""},
+};
+
+/* A conversation that had a total before; other conversations, and other lines, are not it. */
+static void what_it_cost_is_read_where_it_was_not_said(void **state)
+{
+    const struct cost_row *row = *state;
+    struct world w = world_of(row->name, NULL);
+    struct got g = {.stop_at = 1, .wants_cost = row->wants};
+
+    assert_int_equal(
+        exit_of(
+            &w,
+            "mkdir -p ~/.claude/projects/p\n" LEAVES(1) "cd ~/.claude/projects/p && echo '" TOTAL(
+                9) "' >talk-2.jsonl &&"
+                   "echo '{\"type\":\"user\",\"x\":" TOTAL(8) "}' >>talk-1.jsonl"),
+        0);
+    begin(&g, w.sb, w.run_id, row->agent, (struct capture_spec){.claude_session = "talk-1"});
+    fx_run();
+    capture_cancel(g.c, GRACE_MS);
+    while (!g.ended)
+        fx_run();
+    assert_ended(&g, 0);
+    assert_string_equal(g.cost_before, row->before);
+    assert_string_equal(g.cost_after, row->after);
+    end(&g);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest fixed[] = {
@@ -153,11 +195,15 @@ int main(void)
         cmocka_unit_test(one_that_another_started_is_found),
         cmocka_unit_test(a_cancel_that_was_cut_is_done_by_the_next),
     };
-    struct CMUnitTest tests[COUNTOF(rows) + COUNTOF(fixed)];
+    struct CMUnitTest tests[COUNTOF(rows) + COUNTOF(cost_rows) + COUNTOF(fixed)], *t = tests;
 
     for (size_t i = 0; i < COUNTOF(rows); i++)
-        tests[i] = (struct CMUnitTest){
+        *t++ = (struct CMUnitTest){
             .name = rows[i].name, .test_func = ends, .initial_state = (void *)(uintptr_t)&rows[i]};
-    memcpy(tests + COUNTOF(rows), fixed, sizeof(fixed));
+    for (size_t i = 0; i < COUNTOF(cost_rows); i++)
+        *t++ = (struct CMUnitTest){.name = cost_rows[i].name,
+                                   .test_func = what_it_cost_is_read_where_it_was_not_said,
+                                   .initial_state = (void *)(uintptr_t)&cost_rows[i]};
+    memcpy(t, fixed, sizeof(fixed));
     return cmocka_run_group_tests_name("capture, cancelled", tests, fx_up, fx_down);
 }

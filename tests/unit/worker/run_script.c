@@ -51,9 +51,17 @@ void world_say(const char *text)
     w.agent->line(w.agent_ctx, &line);
 }
 
+#define TOTAL(usd) STR("{\"type\":\"cost-state\",\"modelUsage\":{\"m\":{\"costUSD\":" usd "}}}")
+
+/* The transcript is read where somebody wants it: this agent added 0.4 USD. */
 static void agent_ended(int status)
 {
     struct capture_end end = {.exit_status = status, .lines = w.line};
+
+    if (w.agent->wants_cost(w.agent_ctx)) {
+        end.cost_before = TOTAL("0.5");
+        end.cost_after = TOTAL("0.9");
+    }
     w.agent->ended(w.agent_ctx, &end);
 }
 

@@ -216,8 +216,14 @@ enum err_code capture_start(struct sandbox *sb, const struct capture_spec *spec,
 {
     (void)sb, (void)err;
     bool again = false;
-    for (size_t i = 0; spec->args[i]; i++)
+    const char *talk = NULL;
+    for (size_t i = 0; spec->args[i]; i++) {
         again = again || strcmp(spec->args[i], "--resume") == 0;
+        if (strcmp(spec->args[i], "--resume") == 0 || strcmp(spec->args[i], "--session-id") == 0)
+            talk = spec->args[i + 1];
+    }
+    assert_non_null(talk);
+    assert_string_equal(spec->claude_session, talk);
     world_note("agent%s%s%s%s", spec->resume ? ":look" : "", again ? ":resume" : "",
                spec->transcript.n > 0 ? ":transcript" : "", spec->proxied ? ":proxied" : "");
     if (spec->credential)

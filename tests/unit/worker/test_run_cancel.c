@@ -148,16 +148,28 @@ static void who_interrupted_a_run_is_told(void **state)
     world_end();
 }
 
+/* Where the agent was gone before its result line, by its transcript. */
 static void a_cancelled_run_tells_who_asked_and_what_it_cost(void **state)
 {
-    const struct history row = {.script = TO_AGENT "init cancel aborted exit0 ack ack held"};
+    static const struct {
+        const char *script, *cost;
+        bool synthetic;
+    } ends_of[] = {
+        {TO_AGENT "init cancel aborted exit0 ack ack held", "\"cost_usd\":0.25,", false},
+        {TO_AGENT "init cancel exit0 ack ack held", "\"cost_usd\":0.4,", true},
+        {TO_AGENT "init aborted init cancel exit0 ack ack held", "\"cost_usd\":0.4,", false},
+        {TO_AGENT "cancel exit0 ack ack held", "\"cost_usd\":0,", true},
+    };
 
     (void)state;
-    world_play(&row);
-    assert_non_null(strstr(w.data, "\"state\":\"cancelled\",\"outcome\":\"cancelled\""));
-    assert_non_null(strstr(w.data, "\"reason\":\"by ann\""));
-    assert_non_null(strstr(w.data, "\"cost_usd\":0.25"));
-    world_end();
+    for (size_t i = 0; i < COUNTOF(ends_of); i++) {
+        world_play(&(struct history){.script = ends_of[i].script});
+        assert_non_null(strstr(w.data, "\"state\":\"cancelled\",\"outcome\":\"cancelled\""));
+        assert_non_null(strstr(w.data, "\"reason\":\"by ann\""));
+        assert_non_null(strstr(w.data, ends_of[i].cost));
+        assert_int_equal(strstr(w.data, "\"synthetic\":true") != NULL, ends_of[i].synthetic);
+        world_end();
+    }
 }
 
 int main(void)
