@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/pg/pg.h"
 #include "producer/command.h"
 #include "producer/config/config.h"
 #include "common/banned.h"
@@ -77,6 +78,15 @@ void client_note(const char *fmt, ...)
     vfprintf(stderr, fmt, ap);
     va_end(ap);
     fputc('\n', stderr);
+}
+
+enum err_code client_check(const struct client *c, struct err *err)
+{
+    for (size_t i = 0; i < c->call->n_rows; i++)
+        if (strcmp(c->call->rows[i].name, "database") == 0 &&
+            c->call->origins[i].from == OPT_FROM_FLAG && pg_conn_check(c->database, err) != ERR_OK)
+            return err->code = ERR_USAGE;
+    return ERR_OK;
 }
 
 struct kafka_conf client_kafka(const struct client *c)

@@ -72,6 +72,9 @@ int command_migrate(struct client *c, int n, char **words);
 int command_limits_get(struct client *c, int n, char **words);
 int command_limits_set(struct client *c, int n, char **words);
 
+/* What flags say and their rows cannot check: ERR_USAGE. */
+enum err_code client_check(const struct client *c, struct err *err) MUST_USE;
+
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */
 int client_fail(const struct err *e);
 /* Which command runs ("runs list", borrowed for ever), and the next step when it was called

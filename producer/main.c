@@ -44,7 +44,8 @@ static int run_parsed(const struct command *c, struct client *settings, int n_wo
 {
     struct err err = ERR_INIT;
 
-    if (parse_output(settings, &err) != ERR_OK || parse_log_level(settings, &err) != ERR_OK)
+    if (parse_output(settings, &err) != ERR_OK || parse_log_level(settings, &err) != ERR_OK ||
+        client_check(settings, &err) != ERR_OK)
         return client_fail(&err);
     if (n_words > c->max_words) {
         err_set(&err, ERR_USAGE, "too many words after '%s': '%.40s'%s", c->name,

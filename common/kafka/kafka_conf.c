@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "common/nearest.h"
 #include "common/secret/secret.h"
 
 #include "common/banned.h"
@@ -67,13 +68,49 @@ static bool is_of(const char *name, const char *const *list, size_t n)
     return false;
 }
 
+/* Only the table that librdkafka prints for people has all of its settings, aliases too: a line
+ * each, first the name. */
+static void nearest_setting(struct nearest *near)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *table = open_memstream(&text, &n);
+
+    if (!table)
+        return;
+    rd_kafka_conf_properties_show(table);
+    (void)fclose(table);
+    for (char *line = text; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        char name[NEAREST_MAX_BYTES];
+
+        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(line, " \n"), line);
+        if (name[0])
+            nearest_try(near, name);
+    }
+    free(text);
+}
+
+static enum err_code no_such(const char *name, struct err *err)
+{
+    struct nearest near = nearest_of(str_of(name));
+
+    nearest_setting(&near);
+    if (near.name[0])
+        return err_set(err, ERR_CONFIG, "librdkafka has no setting '%.60s': did you mean '%s'?",
+                       name, near.name);
+    return err_set(err, ERR_CONFIG,
+                   "librdkafka has no setting '%.60s': its CONFIGURATION.md lists them", name);
+}
+
 static enum err_code set(rd_kafka_conf_t *conf, const char *name, const char *value,
                          struct err *err)
 {
     char text[160];
-    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) != RD_KAFKA_CONF_OK)
-        return err_set(err, ERR_CONFIG, "kafka setting: %s", text);
-    return ERR_OK;
+    rd_kafka_conf_res_t res = rd_kafka_conf_set(conf, name, value, text, sizeof text);
+
+    if (res == RD_KAFKA_CONF_UNKNOWN)
+        return no_such(name, err);
+    return res == RD_KAFKA_CONF_OK ? ERR_OK : err_set(err, ERR_CONFIG, "kafka setting: %s", text);
 }
 
 /* One "name=value" of the caller; from: "-X", or the file and its line. */
@@ -85,7 +122,8 @@ static enum err_code set_custom(rd_kafka_conf_t *conf, const char *from, struct 
     size_t n = eq ? (size_t)(eq - item.p) : 0, left = eq ? item.n - n - 1 : 0;
 
     if (n == 0 || n >= sizeof name || left >= sizeof value)
-        return err_set(err, ERR_CONFIG, "%s wants name=value", from);
+        return err_set(err, ERR_CONFIG, "%s wants name=value, as in security.protocol=SASL_SSL",
+                       from);
     memcpy(name, item.p, n);
     name[n] = '\0';
     if (is_of(name, ours_alone, COUNTOF(ours_alone)))
@@ -106,16 +144,19 @@ bool kafka_setting_is_secret(struct str name)
     return false;
 }
 
+/* Of the command line: what is wrong with it is wrong there. */
 static enum err_code set_option(rd_kafka_conf_t *conf, const char *item, struct err *err)
 {
     size_t n = strcspn(item, "=");
 
     if (item[n] && kafka_setting_is_secret((struct str){item, n}))
-        return err_set(err, ERR_CONFIG,
+        return err_set(err, ERR_USAGE,
                        "-X %.*s: a secret, and all can read a command line: write it to a file "
                        "for --kafka-config",
                        (int)n, item);
-    return set_custom(conf, "-X", str_of(item), err);
+    if (set_custom(conf, "-X", str_of(item), err) != ERR_OK)
+        return err->code = ERR_USAGE;
+    return ERR_OK;
 }
 
 static enum err_code set_lines(rd_kafka_conf_t *conf, const char *path, struct str text,

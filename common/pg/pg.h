@@ -49,6 +49,8 @@ struct pg_cmd {
  * ERR_CONFLICT), 42 3F 3D 28 ERR_CONFIG. The message holds no value of a row. */
 typedef void (*pg_fn)(void *ctx, PGresult *res, const struct err *e);
 
+/* ERR_CONFIG: libpq does not understand it. Nothing of it is quoted: it may hold a password. */
+enum err_code pg_conn_check(const char *conninfo, struct err *err) MUST_USE;
 enum err_code pg_new(struct loop *l, const struct pg_opts *opts, const struct pg_events *ev,
                      void *ctx, struct pg **out, struct err *err) MUST_USE;
 bool pg_is_up(const struct pg *p);

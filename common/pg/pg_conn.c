@@ -315,7 +315,8 @@ enum err_code pg_conn_check(const char *conninfo, struct err *err)
     PQconninfoOption *o = PQconninfoParse(conninfo, &text);
     bool ok = o, named = text && strncmp(text, "invalid connection option", 25) == 0;
     if (!ok)
-        err_set(err, ERR_CONFIG, "the database's connection string is wrong: " STR_FMT,
+        err_set(err, ERR_CONFIG,
+                "the connection string (--database, SANDFLEET_DATABASE) is wrong: " STR_FMT,
                 STR_ARG(named ? pg_first_line(text)
                               : STR("want \"host=… port=… dbname=… user=…\" or postgresql://…")));
     PQconninfoFree(o);

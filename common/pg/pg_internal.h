@@ -81,7 +81,6 @@ struct pg {
 };
 
 /* --- pg_conn.c --- */
-enum err_code pg_conn_check(const char *conninfo, struct err *err) MUST_USE;
 void pg_conn_on_retry(void *pg); /* timer callbacks */
 void pg_conn_on_deadline(void *pg);
 void pg_conn_on_kick(void *pg);

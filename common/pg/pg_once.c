@@ -23,6 +23,9 @@ enum err_code pg_once_open(const char *conninfo, const char *name, PGconn **out,
                                         NULL};
     const char *const values[] = {"10", conninfo, name, NULL};
 
+    *out = NULL;
+    if (pg_conn_check(conninfo, err) != ERR_OK)
+        return err->code;
     *out = PQconnectdbParams(names, values, 1);
     if (PQstatus(*out) != CONNECTION_OK) {
         (void)pg_error(NULL, *out, err);

@@ -66,7 +66,9 @@ void doctor_kafka(const struct doctor_settings *s, struct doctor_result *r)
         return;
     }
     doctor_failed(r, err.code, "%s", err.msg);
-    if (err.code == ERR_CONFIG || err.code == ERR_UNAUTHORIZED)
+    if (err.code == ERR_USAGE)
+        doctor_next(r, "mend the flag -X");
+    else if (err.code == ERR_CONFIG || err.code == ERR_UNAUTHORIZED)
         doctor_next(r, "what is said to librdkafka: sandfleet config show, kafka-prop");
     else
         doctor_next(r, "is a broker there, and does it advertise an address that can be reached "

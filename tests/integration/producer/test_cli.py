@@ -116,9 +116,9 @@ class Settings(Client):
     def kafka_commands(self):
         return [name for name in self.commands() if "--kafka-prop" in self.call("help", *name.split()).stdout]
 
-    def refused(self, *words):
-        done = self.call(*words, status=78)
-        self.assertIn("sandfleet.no.such", done.stdout + done.stderr)
+    def refused(self, *words, status):
+        done = self.call(*words, status=status)
+        self.assertIn("librdkafka has no setting 'sandfleet.no.such'", re.sub(r"\s+", " ", done.stdout + done.stderr))
 
     def test_properties_reach_every_command_that_talks_to_kafka(self):
         words = {"runs follow": ["01990000-0000-7000-8000-000000000001"], "run": ["a prompt"], "submit": ["a prompt"],
@@ -128,9 +128,9 @@ class Settings(Client):
         for name in names:
             if name in words or not re.search(r"usage: .*\] [A-Z]", self.call("help", *name.split()).stdout):
                 call = name.split() + words.get(name, [])
-                self.refused(*call, "-X", "sandfleet.no.such=1")
+                self.refused(*call, "-X", "sandfleet.no.such=1", status=2)
                 self.configure("[x]\nkafka.sandfleet.no.such = 1\n")
-                self.refused("--profile", "x", *call)
+                self.refused("--profile", "x", *call, status=78)
 
     def test_a_password_comes_from_the_profile_and_not_from_the_command_line(self):
         # no broker is there: what was refused ends at once, what was taken waits for one
@@ -140,11 +140,29 @@ class Settings(Client):
         told = self.call("--profile", "x", "topics", "apply", status=75).stderr
         self.assertNotIn("hush", told)
         self.assertRegex(told, r"kafka at 127.0.0.1:1 does not answer \(.*Connection refused\); is it up, and --brokers ")
-        told = self.call("--profile", "x", "topics", "apply", "-X", "sasl.password=hushhush", status=78).stderr
+        told = self.call("--profile", "x", "topics", "apply", "-X", "sasl.password=hushhush", status=2).stderr
         self.assertIn("sasl.password", told)
         self.assertNotIn("hush", told)
         self.configure(good, mode=0o644)
         self.assertIn("chmod 600", self.call("--profile", "x", "topics", "apply", status=78).stderr)
+
+    def test_a_flag_that_means_nothing_is_a_wrong_command_line(self):
+        """Status 2, and what to do; in the environment or a file it is the configuration that is wrong: 78."""
+        for flags, told in ((["-X", "nope"], "-X wants name=value"),
+                            (["-X", "linger.mss=1"], "did you mean 'linger.ms'?"),
+                            (["-X", "security.protocol=tls"], "security.protocol")):
+            done = self.call("submit", "a prompt", *flags, status=2)
+            self.assertEqual(done.stdout, "")
+            self.assertIn(told, done.stderr)
+            self.assertIn("try 'sandfleet submit --help'", done.stderr)
+        bad = "host=db password=hushhush nope"
+        for words in (["migrate"], ["keys", "list"], ["limits", "get"], ["cred", "list"], ["events", "--gaps"], ["doctor"]):
+            done = self.call(*words, "--database", bad, status=2)
+            self.assertIn("(--database, SANDFLEET_DATABASE) is wrong: want \"host=", done.stderr)
+            self.assertIn(f"try 'sandfleet {'runs ' if words[0] == 'events' else ''}{' '.join(w for w in words if w[0] != '-')} --help'", done.stderr)
+            if words != ["doctor"]:  # which goes on with what it can check
+                self.assertIn("SANDFLEET_DATABASE", self.call(*words, status=78, SANDFLEET_DATABASE=bad).stderr)
+            self.assertNotIn("hush", done.stderr)
 
     def test_show_tells_where_each_value_comes_from(self):
         self.configure("profile = a\n[a]\nbrokers = file:1\ntenant = t\nkafka.sasl.password = hushhush\n")
