@@ -111,8 +111,10 @@ void doctor_api_key(const struct doctor_settings *s, struct doctor_result *r)
         api_get(api, "/v1/runs?limit=1", &list, &err) == ERR_OK) {
         doctor_ok(r, s->client.api_key ? "it may read" : "none is needed to read");
     } else if (err.code == ERR_UNAUTHORIZED && !s->client.api_key) {
-        doctor_skipped(r, "as none is given: --api-key-file, SANDFLEET_API_KEY; `sandfleet keys "
-                          "create` makes one");
+        doctor_failed(r, err.code, "it asks for a key, and none is given");
+        doctor_next(r,
+                    "--api-key-file FILE, SANDFLEET_API_KEY, or a line api-key-file in the "
+                    "configuration; who may reach the database makes one: sandfleet keys create");
     } else {
         doctor_failed(r, err.code, "%s", err.msg);
         doctor_next(r, err.code == ERR_UNAUTHORIZED

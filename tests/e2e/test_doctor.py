@@ -102,7 +102,9 @@ class Doctor(unittest.TestCase):
         door = subprocess.Popen(["sandfleet-api", "--listen", listen], env=self.stack.environ(), stderr=subprocess.DEVNULL)
         try:
             url = {"SANDFLEET_API_URL": f"http://{listen}"}
-            self.expect([], ["api-key"], **url)
+            found = self.expect(["api-key"], status=4, **url)
+            for way in ("--api-key-file", "SANDFLEET_API_KEY", "sandfleet keys create"):
+                self.assertIn(way, found["api-key"]["next"])
             found = self.expect(["api-key"], SANDFLEET_API_KEY="sfk_no_such_key", status=4, **url)
             self.assertNotIn("sfk_no_such_key", json.dumps(found))
             key = json.loads(self.stack.sandfleet("keys", "create", "-o", "json").stdout)["key"]
