@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/uuid.h"
 #include "producer/api/api_client.h"
+#include "producer/show/waiting.h"
 #include "common/banned.h"
 
 enum {
@@ -144,10 +145,18 @@ static bool not_known_yet(const struct pending *p, const char *path)
     return api_run_is_young(id);
 }
 
+static const char *why_again(const struct pending *p)
+{
+    return p->status == 404   ? "waiting, 10 s at most: the API does not know the young run yet"
+           : p->status == 429 ? "waiting, 10 s at most: the API was asked too often"
+                              : "waiting, 10 s at most: the API is not ready";
+}
+
 static enum err_code do_call(struct pending *p, const struct api_call *call, struct err *err)
 {
     struct backoff backoff = BACKOFF_INIT(BACKOFF_MS, BACKOFF_CAP_MS);
     int64_t until = loop_now_ms(api_client_loop(p->a)) + API_PATIENCE_MS;
+    struct waiting_row row = {0};
     struct api_request r;
     enum err_code rc = api_request_make(p->a, call, &r, err);
 
@@ -164,9 +173,13 @@ static enum err_code do_call(struct pending *p, const struct api_call *call, str
             !(worth_another(p) || not_known_yet(p, call->path)))
             break;
         wait = err->retry_ms > 0 ? err->retry_ms : backoff_next_ms(&backoff);
-        if (loop_now_ms(api_client_loop(p->a)) + wait > until || !api_rest(p->a, wait))
+        if (loop_now_ms(api_client_loop(p->a)) + wait > until)
+            break;
+        waiting_show(&row, api_client_is_quiet(p->a), why_again(p));
+        if (!api_rest(p->a, wait))
             break;
     }
+    waiting_end(&row);
     api_request_release(&r);
     if (p->status)
         api_problem_subject(call->path, err);

@@ -23,6 +23,7 @@ struct api_client {
     struct buf url;           /* without a slash at its end */
     struct buf authorization; /* the whole header; empty: no key */
     const char *tenant;       /* NULL: the key's */
+    bool quiet;
 };
 
 /* --- the client ----------------------------------------------------------------- */
@@ -41,6 +42,7 @@ static enum err_code set_up(struct api_client *a, const struct client *c, struct
     if (key.n)
         buf_addf(&a->authorization, "Authorization: Bearer " STR_FMT, STR_ARG(key));
     a->tenant = c->tenant;
+    a->quiet = c->quiet;
     if (a->url.rc != ERR_OK || a->authorization.rc != ERR_OK)
         return err_set(err, ERR_USAGE, "--api-url or the key is too long");
     if (loop_new(&a->loop, err) != ERR_OK || http_new(a->loop, &opts, &a->http, err) != ERR_OK)
@@ -97,6 +99,11 @@ const char *api_client_url(const struct api_client *a)
 bool api_client_has_key(const struct api_client *a)
 {
     return a->authorization.len > 0;
+}
+
+bool api_client_is_quiet(const struct api_client *a)
+{
+    return a->quiet;
 }
 
 int api_fail(const struct err *e)

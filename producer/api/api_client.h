@@ -24,6 +24,7 @@ struct loop *api_client_loop(struct api_client *a);
 struct http *api_client_http(struct api_client *a);
 const char *api_client_url(const struct api_client *a);
 bool api_client_has_key(const struct api_client *a);
+bool api_client_is_quiet(const struct api_client *a);
 
 /* As client_fail(), with what to do next about an API. */
 int api_fail(const struct err *e);

@@ -3,6 +3,7 @@
 
 #include "common/backoff.h"
 #include "common/clock.h"
+#include "producer/show/waiting.h"
 #include "common/banned.h"
 
 enum { POLL_MAX_S = 60, POLL_MAX_MS = POLL_MAX_S * 1000, BACKOFF_MS = 500, BACKOFF_CAP_MS = 10000 };
@@ -12,6 +13,7 @@ struct waiting {
     const struct api_wait *w;
     struct backoff backoff;
     int64_t begun_ms, contact_ms;
+    struct waiting_row row;
     bool told, stopped;
 };
 
@@ -54,6 +56,14 @@ static bool not_known_yet(const struct waiting *x, const struct err *err)
            clock_boot_ms() - x->begun_ms < API_UNKNOWN_MS && (!x->w->wait_ms || left_ms(x) > 0);
 }
 
+static bool rest_unknown(struct waiting *x)
+{
+    waiting_show(&x->row, x->w->quiet, API_UNKNOWN_TEXT);
+    bool rested = rest(x, BACKOFF_MS);
+    waiting_end(&x->row);
+    return rested;
+}
+
 /* false: it is given up. */
 static bool come_again(struct waiting *x, const struct err *err)
 {
@@ -86,7 +96,7 @@ enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **d
                 return ERR_OK;
             if (w->wait_ms && left_ms(&x) == 0)
                 return err_set(err, ERR_TIMEOUT, "the wait is over");
-        } else if (!(not_known_yet(&x, err) ? rest(&x, BACKOFF_MS) : come_again(&x, err))) {
+        } else if (!(not_known_yet(&x, err) ? rest_unknown(&x) : come_again(&x, err))) {
             json_delete(doc);
             *doc = NULL;
             return x.stopped ? err_set(err, ERR_CANCELLED, "stopped") : err->code;

@@ -8,6 +8,7 @@
 #include "producer/api/api_show.h"
 #include "producer/api/api_wait.h"
 #include "producer/show/batch_progress.h"
+#include "producer/show/waiting.h"
 #include "producer/verbs/cmd_batch_read.h"
 #include "common/banned.h"
 
@@ -25,6 +26,7 @@ struct watch_batch {
     struct progress progress;
     struct terminal terminal;
     int drawn; /* rows on the terminal */
+    struct waiting_row row;
     int64_t looks, line_at_ms, contact_ms, told_done, until_ms;
     bool stopped, waited, away, open_told, known;
 };
@@ -155,6 +157,7 @@ static bool goes_on(struct watch_batch *w, struct err *err)
 
     if (!w->stopped && err->code == ERR_NOT_FOUND && !w->known &&
         clock_boot_ms() - w->contact_ms < API_UNKNOWN_MS) { /* the sink may lag */
+        waiting_show(&w->row, w->c->quiet, API_UNKNOWN_TEXT);
         *err = ERR_INIT;
         return true;
     }
@@ -187,6 +190,7 @@ static enum err_code watch(struct watch_batch *w, struct err *err)
             break;
         }
         (void)api_rest(w->api, left < LOOK_MS ? left : LOOK_MS);
+        waiting_end(&w->row);
     }
     if (w->stopped)
         *err = ERR_INIT;

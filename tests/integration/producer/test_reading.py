@@ -544,6 +544,22 @@ class Batches(Reading):
         seen, status = self.on_terminal("batch", "watch", "nightly")
         self.assertEqual((status, re.findall(r"\x1b\[\d+m", seen)), (0, []))
 
+    def test_what_is_waited_for_is_said_on_a_terminal(self):
+        young, row = uuid7(), r"\rsandfleet: waiting, 10 s at most: the API does not know the young run yet\x1b\[K"
+        unknown, found = (f"GET /v1/runs/{young}", problem(404, "not_found")), (f"GET /v1/runs/{young}", detail(run_id=young))
+        self.api.script = [unknown, found]
+        seen, status = self.on_terminal("runs", "get", young)
+        self.assertEqual(status, 0)
+        self.assertRegex(seen, rf"^{row}\r\x1b\[K\x1b\[2mrun +\x1b\[0m +{young}")  # and it is gone when the answer is there
+        self.api.script = [unknown, found]
+        self.assertNotIn("waiting", self.on_terminal("runs", "get", "-q", young)[0])
+        self.assertEqual(self.call("runs", "get", young, script=[unknown, found]).stderr, "")
+        self.api.script = [(f"GET /v1/runs/{RUN}", problem(503, "draining", retryable=True)), (f"GET /v1/runs/{RUN}", detail())]
+        self.assertIn("at most: the API is not \x1b[K", self.on_terminal("runs", "get", RUN, columns=50)[0])  # cut: it must not wrap
+        for verb in ("wait", "watch"):
+            self.api.script = [("GET /v1/batches/nightly.*", answer) for answer in (problem(404, "not_found"), batch("ended", completed=2))]
+            self.assertRegex(self.on_terminal("batch", verb, "nightly")[0], r"waiting, 5 s at most: the API does not know it yet\x1b\[K\r\x1b\[K")
+
     def test_json_does_not_drive_a_terminal(self):
         text = "a \x9b31m b"
         line = json.dumps(result(result={"type": "succeeded", "text": text, "structured_output": None, "error": None}), ensure_ascii=False)
