@@ -86,6 +86,14 @@ static void set_signals(const struct directive *d)
     (void)sigaction(SIGTERM, &act_term, NULL);
 }
 
+/* Tests let the agent go on until this file is there, also behind its lines. */
+static bool goes_on(void)
+{
+    const char *path = getenv("SIM_UNTIL_FILE");
+
+    return path != NULL && access(path, F_OK) != 0;
+}
+
 /* Tests count the starts of the agent by this file. */
 static void note_start(const struct run *r)
 {
@@ -120,7 +128,7 @@ static void compose(struct buf *b, const struct directive *d, const struct sessi
 static bool speak(struct run *r, const struct directive *d, const struct session *s,
                   struct buf *last)
 {
-    for (int64_t i = 1; i <= d->lines; i++) {
+    for (int64_t i = 1; i <= d->lines || goes_on(); i++) {
         if (!pause_ms(d->delay_ms))
             return false;
         compose(last, d, s, i);
