@@ -45,14 +45,21 @@ class Client(unittest.TestCase):
         self.assertEqual(tail, by_api[-1:])
 
     def test_follow_outlives_the_server(self):
-        watcher = self.stack.sandfleet_start("run", "-o", "jsonl", "[[sim:lines=40 delay_ms=100]]")
+        watcher = self.stack.sandfleet_start("run", "-o", "jsonl", "[[sim:lines=10 hang=1]]")
         first = json.loads(watcher.stdout.readline())
         self.stack.kill("api")
+        said = ""
+        while "trying again" not in said:
+            line = watcher.stderr.readline()
+            self.assertTrue(line, f"it ended without saying so: {said}")
+            said += line
+        self.stack.wait_rows("select 1 from fleet.events where run_id = :'id'::uuid and line > 10", 1, id=first["run_id"])
         self.stack.start("api")
+        self.stack.sandfleet("cancel", first["run_id"])
         out, err = watcher.stdout.read(), watcher.stderr.read()  # communicate() would lose what readline() has read ahead
         events = [first, *json_lines(out)]
-        self.assertEqual(watcher.wait(120), 0, err)
-        self.assertIn("trying again", err)
+        self.assertEqual(watcher.wait(120), 1, said + err)
+        self.assertEqual(events[-1]["type"], "sandfleet.run.cancelled")
         self.assertEqual([e["sequence"] for e in events], list(range(1, len(events) + 1)))
 
     def test_a_young_run_is_waited_for_while_the_sink_is_away(self):
