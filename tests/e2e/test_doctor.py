@@ -26,12 +26,16 @@ class Doctor(unittest.TestCase):
 
     def ask(self, *words, status=0, **env):
         """Each check's answer, by its name."""
+        return self.asked(*words, status=status, **env)[0]
+
+    def asked(self, *words, status=None, **env):
+        """The same, and the exit status."""
         done = self.stack.sandfleet("doctor", "-o", "json", *words, status=status, **env)
         found = json.loads(done.stdout)
         self.assertEqual([one["check"] for one in found], CHECKS)
         for one in found:
             self.assertEqual("next" in one, one["state"] == "failed", one)
-        return {one["check"]: one for one in found}
+        return {one["check"]: one for one in found}, done.returncode
 
     def expect(self, failed, skipped=(), *words, status=0, **env):
         """These fail and these are skipped, and all others are well: soon, as parts that another test
@@ -39,9 +43,9 @@ class Doctor(unittest.TestCase):
         want = {name: "failed" if name in failed else "skipped" if name in skipped else "ok" for name in CHECKS}
         until = time.monotonic() + 60
         while True:
-            found = self.ask(*words, status=None, **env)
+            found, ended = self.asked(*words, **env)
             if {name: one["state"] for name, one in found.items()} == want:
-                self.ask(*words, status=status, **env)
+                self.assertEqual(ended, status, found)
                 return found
             self.assertLess(time.monotonic(), until, f"want {want}, have {found}")
 
