@@ -99,12 +99,15 @@ class Run(unittest.TestCase):
         self.assertEqual(self.stored(run_id)[-1]["type"], "sandfleet.run.timed_out")
 
     def test_a_long_run_warns_with_its_cost(self):
-        line = {"custom_id": "slow", "prompt": "[[sim:lines=5 delay_ms=500]]", "warn_at_s": [1, 2]}
-        done = self.stack.sandfleet("submit", "--file", "-", stdin=json.dumps(line))
-        rows = self.stored(done.stdout.split()[0])
-        warned = [r["data"]["elapsed_s"] for r in rows if r["type"] == "sandfleet.run.warning"]
-        self.assertEqual(warned, [1, 2])
-        self.assertEqual(rows[-1]["type"], "sandfleet.run.completed")
+        line = {"custom_id": "slow", "prompt": "[[sim:hang=1]]", "warn_at_s": [1, 2]}
+        run_id = self.stack.sandfleet("submit", "--file", "-", stdin=json.dumps(line)).stdout.split()[0]
+        self.stack.wait_rows("select 1 from fleet.events where run_id = :'id'::uuid and type = 'sandfleet.run.warning'", 2, id=run_id)
+        self.stack.sandfleet("cancel", run_id)
+        warned = [r["data"] for r in self.stored(run_id) if r["type"] == "sandfleet.run.warning"]
+        self.assertEqual(len(warned), 2)
+        for one, at_s in zip(warned, line["warn_at_s"]):
+            self.assertGreaterEqual(one["elapsed_s"], at_s)
+            self.assertIn("cost_usd", one)
 
     def test_idempotency_key_runs_once(self):
         first, _ = self.run_of("once", "--idempotency-key", "k1")
