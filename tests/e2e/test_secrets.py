@@ -8,6 +8,7 @@ Proof: a planted token, an agent that prints it in every form while it runs, and
 there is, also for parts of it."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -107,25 +108,27 @@ class Secrets(unittest.TestCase):
         """All files of the stack but what is in the sandboxes, and all that its agents left with us."""
         seen = 0
         for root in (self.stack.dir, self.artifacts):
-            for path in root.rglob("*"):
-                if "sandboxd" in path.relative_to(root).parts or not path.is_file() or path.is_symlink():
-                    continue
-                try:
-                    self.assert_nowhere(path.read_bytes(), path, needles)
-                except FileNotFoundError:
-                    continue  # Postgres tidies up
-                seen += 1
+            for folder, folders, files in os.walk(root):  # which does not mind that one is removed meanwhile
+                if "sandboxd" in folders:
+                    folders.remove("sandboxd")
+                for path in (pathlib.Path(folder, name) for name in files):
+                    if not path.is_file() or path.is_symlink():
+                        continue
+                    try:
+                        self.assert_nowhere(path.read_bytes(), path, needles)
+                    except FileNotFoundError:
+                        continue  # Postgres tidies up
+                    seen += 1
         self.assertGreater(seen, 500)  # both servers' files among them
 
     def search_processes(self, needles):
         for process in pathlib.Path("/proc").glob("[0-9]*"):
-            inside = "sandfleet-init" in (process / "cmdline").read_text(errors="replace") if (process / "cmdline").exists() else True
+            told = {}
             for name in ("cmdline", "environ"):
-                try:
-                    data = (process / name).read_bytes()
-                except OSError:
-                    continue
-                if not inside:
+                with contextlib.suppress(OSError):  # it has ended, or is another user's
+                    told[name] = (process / name).read_bytes()
+            if b"sandfleet-init" not in told.get("cmdline", b"sandfleet-init"):
+                for name, data in told.items():
                     self.assert_nowhere(data, process / name, needles)
 
     def search_tables(self, needles):
