@@ -107,7 +107,7 @@ class Seen(unittest.TestCase):
                           (runs + "sandbox_call_seconds_count", "create"): 1}.items():
             self.assertEqual(grown.get(key), want, key)
         self.assertEqual(after[runs + "slots",], 50)
-        self.assertEqual(after[runs + "ledger_up",] + after[runs + "kafka_up",] + after[runs + "lease_held",], 3)
+        self.stack.wait("all to be up", lambda: sum(self.metrics()[runs + name,] for name in ("ledger_up", "kafka_up", "lease_held")) == 3)
         self.assertEqual({key[0] for key in after if key[0].startswith(runs + "runs") and key[0].endswith("runs")}, {runs + "runs"})
         self.assertGreater(grown[runs + "loop_delay_seconds_count",], 0)
         self.stack.wait("the leader's word on what waits",
