@@ -31,7 +31,8 @@ class Outage(unittest.TestCase):
                              count, id=run_id)
 
     def check_whole(self, run_id, lines=300):
-        self.stack.wait_rows("select 1 from fleet.runs where run_id = :'id'::uuid and ended", 1, 120, id=run_id)
+        self.stack.wait("the run's end", lambda: self.stack.supervise("worker-1") or self.stack.rows(
+            "select 1 from fleet.runs where run_id = :'id'::uuid and ended", id=run_id), 120)
         (run,) = self.stack.rows("select * from fleet.runs where run_id = :'id'::uuid", id=run_id)
         self.assertEqual((run["state"], run["missing_lines"], run["attempt"]), ("completed", 0, 1))
         rows = self.stack.rows("select sequence, line from fleet.events where run_id = :'id'::uuid "

@@ -86,6 +86,13 @@ class Stack:
         """SIGKILL, and waits until they are gone."""
         self.dev("kill", *parts)
 
+    def supervise(self, *parts):
+        """As ops/systemd does (Restart=on-failure), for the one reason that is not ours: behind a broker's crash
+        librdkafka 2.0 may lose count of what it has sent, and a process whose producer is dead leaves."""
+        for part in parts:
+            if "event=kafka.log about=FATAL" in self.log(part):
+                self.start(part)
+
     def pid(self, part):
         return int((self.dir / "run" / f"{part}.pid").read_text())
 
