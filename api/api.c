@@ -47,7 +47,7 @@ static void on_drain(void *ctx)
 {
     struct api *a = ctx;
 
-    bool idle = http_server_connections(a->server) == 0 && a->calls == 0 &&
+    bool idle = http_server_connections(a->server) == 0 && a->n_calls == 0 &&
                 telling_idle(a->notes) && telling_idle(a->audits);
 
     if (idle || loop_now_ms(a->loop) >= a->stop_by_ms)
@@ -203,6 +203,7 @@ static enum err_code start(struct api *a, struct err *err)
 static void release(struct api *a)
 {
     http_server_free(a->server);
+    calls_abandon(a);
     streams_free(a->streams);
     waits_free(a->waits);
     feed_free(a->feed);
@@ -231,7 +232,8 @@ enum err_code api_run(const struct settings *set, struct err *err)
         loop_run(a->loop);
         if (a->fatal.code != ERR_OK)
             *err = a->fatal;
-        log_event(a->calls ? LOG_WARN : LOG_INFO, "api.stopped", LF_INT("calls", a->calls));
+        log_event(a->n_calls ? LOG_WARN : LOG_INFO, "api.stopped", LF_INT("calls", a->n_calls),
+                  LF_INT("unanswered", calls_unanswered(a)));
     }
     release(a);
     return err->code;

@@ -43,7 +43,8 @@ struct api {
     struct http_server *server;
     struct timer *drain;
     int64_t stop_by_ms;
-    size_t calls;  /* under way */
+    LIST_HEAD(, call) calls; /* under way */
+    size_t n_calls;
     size_t bodies; /* bytes that their bodies may come to */
     bool stopping;
     struct err fatal;
@@ -55,6 +56,12 @@ extern const size_t api_routes_n;
 
 /* The connection with the least before it; NULL: none is up. */
 struct pg *api_db(const struct api *a);
+
+/* NULL: no memory. It frees itself when r is gone and nothing refers to it: call_life.c */
+struct call *call_new(struct http_request *r);
+size_t calls_unanswered(const struct api *a); /* whose clients still wait */
+/* At the end, when nothing comes back any more: those that something still refers to are freed. */
+void calls_abandon(struct api *a);
 
 /* http_server_opts of the door: call.c */
 void call_begin(struct http_request *r);

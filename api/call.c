@@ -7,69 +7,10 @@
 #include <strings.h>
 
 #include "api/api_internal.h"
-#include "api/audit.h"
 #include "api/auth/auth.h"
 #include "api/auth/cors.h"
-#include "api/live/wait.h"
-#include "api/seen.h"
-#include "common/clock.h"
 #include "common/percent.h"
 #include "common/banned.h"
-
-/* --- life ------------------------------------------------------------------------- */
-
-void call_keep(struct call *c)
-{
-    c->refs++;
-}
-
-void call_drop(struct call *c)
-{
-    if (--c->refs > 0)
-        return;
-    wait_forget(c);
-    if (c->release)
-        c->release(c);
-    c->api->calls--;
-    c->api->bodies -= c->body;
-    free(c->params_text);
-    free(c);
-}
-
-static void on_gone(struct http_request *r)
-{
-    struct call *c = r->state;
-
-    seen_request(c->api->metrics, c->route, http_answer_status(r), c->began_us,
-                 http_answer_streams(r));
-    audit_answered(c, http_answer_status(r));
-    c->http = NULL;
-    call_drop(c);
-}
-
-bool call_is_open(const struct call *c)
-{
-    return c->http && !http_answered(c->http);
-}
-
-static struct call *call_new(struct http_request *r)
-{
-    struct call *c = calloc(1, sizeof(*c));
-
-    if (!c)
-        return NULL;
-    c->api = r->app;
-    c->http = r;
-    c->refs = 1;
-    c->api->calls++;
-    c->began_us = clock_boot_us();
-    uuid_v7(clock_wall_ms(), c->id);
-    r->state = c;
-    r->gone = on_gone;
-    http_reply_header(r, "X-Request-Id", c->id);
-    cors_allow(c);
-    return c;
-}
 
 /* --- by the headers alone ----------------------------------------------------------- */
 

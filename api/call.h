@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <cjson/cJSON.h>
 
@@ -47,7 +48,9 @@ struct call {
     struct waiter *waiter;             /* wait.h's */
     size_t refs;                       /* private from here on */
     size_t body;                       /* of api->bodies */
-    struct no_body none;               /* what came where no body is wanted */
+    LIST_ENTRY(call) link;
+    LIST_HEAD(, call_owned) owned;
+    struct no_body none; /* what came where no body is wanted */
     int64_t began_us;
     char *params_text;
     pg_fn on_result;
@@ -56,6 +59,10 @@ struct call {
 /* Something refers to it that will come back: it stays until as many call_drop(). */
 void call_keep(struct call *c);
 void call_drop(struct call *c);
+/* Memory for what comes back with it as ctx; zeroed when it goes, at the latest with the call.
+ * NULL: there is none. */
+void *call_own(struct call *c, size_t n);
+void call_disown(void *p);               /* NULL is fine */
 bool call_is_open(const struct call *c); /* the client is there, and not answered yet */
 
 /* --- what was asked --- */

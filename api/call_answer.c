@@ -223,7 +223,7 @@ static void on_result(void *ctx, PGresult *res, const struct err *e)
 {
     struct question q = *(struct question *)ctx;
 
-    free(ctx);
+    call_disown(ctx);
     if (e->code != ERR_OK && call_is_open(q.c))
         call_problem(q.c,
                      err_action(e->code) == ERR_DO_RETRY ? PROBLEM_DATABASE_AWAY : PROBLEM_INTERNAL,
@@ -252,11 +252,10 @@ static enum err_code ask(struct pg *db, const struct question *q, const struct p
 void call_query(struct call *c, const struct pg_cmd *cmd, pg_fn fn)
 {
     struct pg *db = api_db(c->api);
-    struct question *q = calloc(1, sizeof(*q));
+    struct question *q = db ? call_own(c, sizeof(*q)) : NULL;
     struct err err = ERR_INIT;
 
-    if (!q || !db) {
-        free(q);
+    if (!q) {
         call_problem(c, db ? PROBLEM_INTERNAL : PROBLEM_DATABASE_AWAY,
                      db ? "out of memory" : "the database is away");
         return;
@@ -265,7 +264,7 @@ void call_query(struct call *c, const struct pg_cmd *cmd, pg_fn fn)
     call_keep(c);
     if (ask(db, q, cmd, &err) == ERR_OK)
         return;
-    free(q);
+    call_disown(q);
     call_failed(c, &err);
     call_drop(c);
 }

@@ -146,7 +146,7 @@ static void look(const struct api *a)
     const struct {
         size_t what;
         double is;
-    } gauges[] = {{SEEN_CALLS, (double)a->calls},
+    } gauges[] = {{SEEN_CALLS, (double)a->n_calls},
                   {SEEN_CONNECTIONS, (double)http_server_connections(a->server)},
                   {SEEN_STREAMS, (double)streams_open(a->streams)},
                   {SEEN_KAFKA_UP, producer_is_up(a->producer)},

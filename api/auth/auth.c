@@ -184,14 +184,14 @@ static void on_key(void *ctx, enum keys_answer answer, struct key *key)
         refuse(w->call, false);
     else
         say_away(w->call, answer);
-    call_drop(w->call);
-    sodium_memzero(w, sizeof(*w));
-    free(w);
+    struct call *c = w->call;
+    call_disown(w);
+    call_drop(c);
 }
 
 static void look_up(struct call *c, const struct proof *p, void (*next)(struct call *c))
 {
-    struct waiting *w = calloc(1, sizeof(*w));
+    struct waiting *w = call_own(c, sizeof(*w));
     enum keys_answer answer;
 
     if (!w) {
@@ -203,9 +203,8 @@ static void look_up(struct call *c, const struct proof *p, void (*next)(struct c
     answer = keys_ask(c->api->keys, p->key.id, on_key, w);
     if (answer != KEYS_FOUND) {
         say_away(c, answer);
+        call_disown(w);
         call_drop(c);
-        sodium_memzero(w, sizeof(*w));
-        free(w);
     }
 }
 

@@ -68,7 +68,7 @@ static void on_acked(void *ctx, const struct err *e, int32_t partition, int64_t 
         letter_places_add(&s->sent, l->topic, l->partition, l->offset);
     else if (s->failed.code == ERR_OK)
         s->failed = *e;
-    free(l);
+    call_disown(l);
     go_on(s);
     call_drop(c);
 }
@@ -121,7 +121,7 @@ static const char *origin(const struct api *a, const char *topic, const char *re
 
 static struct letter *letter_new(struct redrive *s)
 {
-    struct letter *l = calloc(1, sizeof(*l));
+    struct letter *l = call_own(s->asked.call, sizeof(*l));
 
     if (!l)
         return NULL;
@@ -149,7 +149,7 @@ static enum err_code send(struct redrive *s, const char *topic, const cJSON *hea
     PQfreemem(key.p);
     PQfreemem(value.p);
     if (rc != ERR_OK)
-        free(l);
+        call_disown(l);
     return rc;
 }
 

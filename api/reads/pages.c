@@ -25,7 +25,7 @@ static void done(struct stream *s)
 
     if (s->out || s->asking)
         return;
-    free(s);
+    call_disown(s);
     call_drop(c);
 }
 
@@ -93,7 +93,7 @@ static void on_closed(void *ctx)
 void pages_start(struct call *c, const struct pages *pages)
 {
     static const struct http_stream_events events = {.drained = on_drained, .closed = on_closed};
-    struct stream *s = calloc(1, sizeof(*s));
+    struct stream *s = call_own(c, sizeof(*s));
 
     if (!s) {
         call_problem(c, PROBLEM_INTERNAL, "out of memory");

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -649,6 +650,58 @@ def what_has_served_goes(door):
     assert left > 0
 
 
+class Cut(Second):
+    """One whose Kafka is away."""
+
+    def environ(self, role):
+        return super().environ(role) | {"SANDFLEET_BROKERS": "127.0.0.1:1"}
+
+    def wait(self, condition, what, seconds=30):
+        if what == "readiness":
+            return super().wait(lambda: "database" not in self.ask("GET", "/readyz").body, what, seconds)
+        return super().wait(condition, what, seconds)
+
+
+def forced_out_with_calls_under_way(door, key):
+    """By a second SIGTERM: status 0, told once, and nothing of them is left in memory (LeakSanitizer)."""
+    admin = door.key("--scope", "admin")
+    door.db.ask('INSERT INTO fleet.quarantine (topic, partition, "offset", reason, detail, key, value, headers)'
+                f""" VALUES ('{door.prefix}runs.batch', 0, 1, 'conflict', '', 'k', 'v', '{{"dlq.topic":"{door.prefix}runs.batch"}}')""")
+    with Cut(door, "--ack-timeout", "5m", "--query-timeout", "5m", "--drain", "5m", "--database-connections", "16") as cut:
+        def gauge(name):
+            return int(re.search(rf"^sandfleet_api_{name} (\d+)$", cut.ask("GET", "/metrics", admin).body, re.M)[1])
+
+        def send(method, path, who, body=""):
+            s = socket.create_connection(("127.0.0.1", cut.port))
+            kind = "application/x-ndjson" if path.endswith("/items") else "application/json"
+            s.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {who}\r\nContent-Type: {kind}\r\n"
+                      f"Idempotency-Key: forced\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+            return s
+
+        assert cut.ask("POST", "/v1/batches", key, {"batch_id": "forced"}).status == 201
+        waiting = [send("POST", "/v1/runs", key, '{"prompt":"x"}'), send("POST", "/v1/batches/forced/items", key, '{"custom_id":"a","prompt":"x"}\n'),
+                   send("POST", "/v1/dlq/redrive", admin, '{"reason":"conflict"}')]
+        door.wait(lambda: gauge("kafka_queue_records") == 3, "three that wait for Kafka")
+        other = door.key("--tenant", "other")
+        with subprocess.Popen([database.PSQL, "-X", "-q", door.db.conninfo], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            holder.stdin.write("BEGIN; LOCK TABLE access.keys, fleet.sandboxes, fleet.runs, fleet.events; SELECT 'held';\n")
+            holder.stdin.flush()
+            while "held" not in holder.stdout.readline():
+                pass
+            waiting += [send("GET", "/v1/sandboxes", key), send("GET", "/v1/runs", other), send("GET", "/v1/batches/forced/results", key)]
+            door.wait(lambda: value(door, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                                          " AND wait_event_type = 'Lock'") == "3", "three that wait for the database")
+            cut.process.terminate()
+            cut.wait_log("event=api.stopping signals=1")
+            status = cut.stop()
+            holder.stdin.write("ROLLBACK;\n")
+        assert status == 0, cut.text()
+        # of the results, the first line is under way
+        assert "event=api.stopped calls=6 unanswered=5" in cut.text() and "Sanitizer" not in cut.text(), cut.text()
+        for s in waiting:
+            s.close()
+
+
 if __name__ == "__main__":
     with Door(topics=True) as door, Second(door) as second:
         key = door.key("--tenant", "acme")
@@ -676,5 +729,6 @@ if __name__ == "__main__":
         a_batch_is_sealed(door, second, key)
         dead_letters_go_back_or_away(door, key)
         what_has_served_goes(door)
+        forced_out_with_calls_under_way(door, key)
         assert door.stop() == 0 and second.stop() == 0
         assert "level=error" not in door.text() + second.text(), door.text() + second.text()
