@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/batch/template_rows.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/hash64.h"
 #include "producer/batch/prompt_template.h"
+#include "producer/text_input.h"
 #include "common/banned.h"
 
 struct template_rows {
@@ -21,31 +20,13 @@ struct template_rows {
 
 /* --- opening ------------------------------------------------------------- */
 
-static enum err_code read_template(const char *path, struct buf *out, struct err *err)
-{
-    FILE *in = fopen(path, "re");
-    char chunk[4096];
-    size_t n;
-
-    if (!in)
-        return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path, strerror(errno));
-    while (out->rc == ERR_OK && (n = fread(chunk, 1, sizeof chunk, in)) > 0)
-        buf_add(out, chunk, n);
-    if (ferror(in))
-        err_set(err, ERR_NOT_FOUND, "cannot read '%s': %s", path, strerror(errno));
-    else if (out->rc != ERR_OK)
-        err_set(err, ERR_INVALID, "the template '%s' is over %d bytes", path, TEMPLATE_MAX_BYTES);
-    (void)fclose(in);
-    return err->code;
-}
-
 static enum err_code load(struct template_rows *t, struct err *err)
 {
     AUTO_BUF text = BUF_INIT(TEMPLATE_MAX_BYTES);
     struct template_fault at;
     struct err why = ERR_INIT;
 
-    if (read_template(t->path, &text, err) != ERR_OK)
+    if (text_input_file(t->path, "the template", &text, err) != ERR_OK)
         return err->code;
     struct str s = buf_str(&text);
     if (str_starts(s, "\xef\xbb\xbf"))

@@ -112,6 +112,21 @@ class Input(Client):
         os.close(theirs)
 
 
+    def test_a_text_that_cannot_be_taken_is_named(self):
+        big, huge = self.folder / "big", self.folder / "huge"
+        big.write_bytes(b"a" * (100 * 1024 + 1))
+        huge.write_bytes(b"a" * (256 * 1024 + 1))
+        for words, status, told in ((["submit", "--prompt-file", big], 65, f"the prompt in '{big}' is over 102400 bytes"),
+                                    (["submit", "--prompt-file", self.folder], 3, f"cannot read '{self.folder}': Is a directory"),
+                                    (["submit", "--prompt-file", "/none"], 3, "cannot open '/none': No such file"),
+                                    (["batch", "validate", "--template", huge, "--data", big], 65, f"the template '{huge}' is over 262144 bytes"),
+                                    (["batch", "validate", "--template", "/none", "--data", big], 3, "cannot open '/none': No such file")):
+            self.assertIn(told, self.call(*words, status=status).stderr)
+        with big.open() as file:
+            done = subprocess.run([BIN / "sandfleet", "submit", "-"], env=self.env, stdin=file, capture_output=True, text=True, timeout=30)
+        self.assertEqual((done.returncode, done.stderr), (65, "sandfleet: the prompt in 'standard input' is over 102400 bytes\n"))
+
+
 class Settings(Client):
     def kafka_commands(self):
         return [name for name in self.commands() if "--kafka-prop" in self.call("help", *name.split()).stdout]
