@@ -18,9 +18,10 @@ BIN = os.environ["SANDFLEET_BIN"]
 LEVEL = os.environ.get("SANDFLEET_TEST_ISOLATION", "medium")
 KEY = "test-key-0123456789"
 STREAM = "application/connect+json"
+PATIENCE_S = 120  # behind it something hangs; a busy machine does not
 
 
-def await_true(condition, what, seconds=20):
+def await_true(condition, what, seconds=PATIENCE_S):
     """Waits for a condition, never for a time."""
     end = time.monotonic() + seconds
     while not condition():
@@ -98,7 +99,7 @@ class Sandboxd:
     def stop(self):
         """TERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(20)
+        status = self.process.wait(PATIENCE_S)
         self.discard()
         return status
 
@@ -109,7 +110,7 @@ class Sandboxd:
             self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def call(self, method, path, body=None, headers=None, timeout=30):
+    def call(self, method, path, body=None, headers=None, timeout=PATIENCE_S):
         """(status, body, headers); a dict is sent as JSON."""
         headers = {"X-API-Key": KEY, **(headers or {})}
         if isinstance(body, dict):
@@ -157,7 +158,7 @@ class Sandbox:
     def stream(self, method, message, body=None, **headers):
         """An open stream; iterate over (flags, message). `body`: instead of one envelope."""
         names = {k.replace("_", "-"): v for k, v in headers.items()}
-        c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)
         path = method if method.startswith("/") else f"/process.Process/{method}"
         c.request("POST", path, body or envelope(message),
                   self.headers(**{"Content-Type": STREAM}, **names))

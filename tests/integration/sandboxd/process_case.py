@@ -4,7 +4,7 @@ import os
 import threading
 import unittest
 
-from e2b import Done, Sandboxd, await_true
+from e2b import PATIENCE_S, Done, Sandboxd, await_true
 
 KILLED = {"exitCode": -1, "status": "signal: killed", "error": "signal: killed"}
 
@@ -20,7 +20,7 @@ def later(fn):
     t.start()
 
     def result():
-        t.join(30)
+        t.join(PATIENCE_S)
         return box[0]
     result.running = t.is_alive
     return result
