@@ -113,7 +113,10 @@ class Cancel(unittest.TestCase):
 
     def test_while_it_backs_off(self):
         run_id = self.submit("[[sim:fail=overloaded]]")
-        self.wait_claim(run_id, "state = 'waiting' and attempt = 1")
+        # for longer than the two seconds and a half in which the client may not have been here
+        self.stack.wait("it to back off", lambda: self.stack.execute(
+            "update ledger.claims set hold_until = now() + interval '1 hour'"
+            " where run_id = :'id'::uuid and state = 'waiting' and attempt = 1 returning 1", id=run_id))
         run = self.ended(run_id, self.cancel(run_id, "queued"))
         self.assertEqual(run["attempt"], 1)
 
