@@ -296,8 +296,9 @@ static void a_slow_reader_harms_itself(void **state)
     struct door d;
     struct reader slow[SLOW], quick;
     int64_t before;
+    const char *const args[] = {"--heartbeat", "10m", NULL}; /* or they are cut */
 
-    begin(lab, &d, 1, NULL);
+    begin(lab, &d, 1, args);
     d.rcvbuf = SMALL;
     for (size_t i = 0; i < SLOW; i++)
         reader_open(&slow[i], &d, RUN, "", -1);
