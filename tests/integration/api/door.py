@@ -117,10 +117,10 @@ class Door:
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
 
-    def wait_log(self, pattern, seconds=30):
+    def wait_log(self, pattern, seconds=60):
         return self.wait(lambda: re.search(pattern, self.text()), pattern, seconds)
 
-    def wait(self, condition, what, seconds=30):
+    def wait(self, condition, what, seconds=60):
         end = time.monotonic() + seconds
         while not (found := condition()):
             if self.process and self.process.poll() is not None:

@@ -23,7 +23,6 @@ class Receiver:
 
     def __init__(self, pem=None):
         self.script, self.got, self.lock = {}, [], threading.Lock()
-        self.now, self.most = collections.Counter(), collections.Counter()  # requests at once, by path
         owner = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -63,18 +62,12 @@ class Receiver:
         path = handler.path.split("?")[0]
         with self.lock:
             self.got.append(Got(path, dict(handler.headers), body, time.monotonic()))
-            self.now[path] += 1
-            self.most[path] = max(self.most[path], self.now[path])
             answers = self.script.get(path, [200])
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        try:
-            if callable(answer):
-                answer(handler)
-            else:
-                reply(handler, *(answer if isinstance(answer, tuple) else (answer, {})))
-        finally:
-            with self.lock:
-                self.now[path] -= 1
+        if callable(answer):
+            answer(handler)
+        else:
+            reply(handler, *(answer if isinstance(answer, tuple) else (answer, {})))
 
     def of(self, path):
         with self.lock:

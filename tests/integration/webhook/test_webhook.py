@@ -25,8 +25,8 @@ from database import BIN, Database, migrate, server  # noqa: E402
 from receiver import Receiver, by_public_key, by_secret, certificate, cut, endless, hang, reply  # noqa: E402
 
 SOON = ["-X", "session.timeout.ms=1500", "-X", "heartbeat.interval.ms=300"]
-QUICK = ["--poll=20ms", "--retry-base=40ms", "--retry-cap=200ms", "--timeout=600ms", "--lease=1700ms",
-         "--give-up=2s", "--per-endpoint=4", "--allow-net=127.0.0.1", "--public-url=https://fleet.example"]
+QUICK = ["--poll=20ms", "--retry-base=40ms", "--retry-cap=200ms", "--timeout=2s", "--lease=5s",
+         "--give-up=6s", "--per-endpoint=4", "--allow-net=127.0.0.1", "--public-url=https://fleet.example"]
 STATES = {"completed": "success", "failed": "agent_error"}
 
 
@@ -94,9 +94,9 @@ class Lab:
 
     def stop(self, p):
         p.terminate()
-        assert p.wait(20) == 0, p.log.read_text()
+        assert p.wait(60) == 0, p.log.read_text()
 
-    def wait(self, what, condition, seconds=20):
+    def wait(self, what, condition, seconds=60):
         deadline = time.monotonic() + seconds
         while True:
             found = condition()
@@ -107,7 +107,7 @@ class Lab:
                 raise AssertionError(f"after {seconds} s still waiting for: {what}\n{logs}")
             time.sleep(0.02)
 
-    def came(self, path, n, seconds=20):
+    def came(self, path, n, seconds=60):
         return self.wait(f"{n} at {path}", lambda: len(self.receiver.of(path)) >= n and self.receiver.of(path), seconds)
 
     def add(self, tenant, path, *words, host="127.0.0.1"):
@@ -351,10 +351,11 @@ class Webhook(unittest.TestCase):
         begun = time.monotonic()
         self.lab.produce(*(event(new_run(), "s", "run.completed") for _ in range(n)))
         quick = self.lab.came("/quick", n)
-        # one after the other behind one that hangs for 600 ms, four at a time, would be 3.6 s
-        self.assertLess(max(g.at for g in quick) - begun, 2.5)
+        # one after the other behind one that hangs for 2 s, four at a time, would be 12 s
+        self.assertLess(max(g.at for g in quick) - begun, 8)
         self.lab.wait("tries of the slow one", lambda: len(self.lab.receiver.of("/slow")) >= 8)
-        self.assertLessEqual(self.lab.receiver.most["/slow"], 4 * len(self.two))
+        at = [g.at for g in self.lab.receiver.of("/slow")]  # none has been given up within a second
+        self.assertLessEqual(sum(t - at[0] < 1 for t in at), 4 * len(self.two))
         self.lab.client("webhook", "rm", "slow", "--tenant", "s", status=5)
         self.lab.client("webhook", "rm", "slow", "--tenant", "s", "--force")
 
@@ -413,7 +414,7 @@ class Webhook(unittest.TestCase):
         for p in self.two:
             p.terminate()
         for p in self.two:
-            self.assertEqual(p.wait(20), 0, p.log.read_text())
+            self.assertEqual(p.wait(60), 0, p.log.read_text())
         told = self.tries("stop", run, "st")
         self.assertEqual(told["outcome"], "waiting")
         self.assertEqual(len(told["tries"]), len(self.lab.receiver.of("/stop")))
@@ -426,7 +427,7 @@ class Webhook(unittest.TestCase):
                 before = len(self.lab.receiver.of("/kill"))
                 dies = self.lab.hooks(fault=f"{fault}/1")
                 run = self.lab.end("k")
-                self.assertEqual(dies.wait(20), -signal.SIGKILL, dies.log.read_text())
+                self.assertEqual(dies.wait(60), -signal.SIGKILL, dies.log.read_text())
                 self.assertEqual(len(self.lab.row(f"SELECT 1 FROM webhook.deliveries WHERE run_id = '{run}'")), 1)
                 goes_on = self.lab.hooks()
                 self.assertEqual(self.ended("kill", run, "k")["outcome"], "delivered")
@@ -442,7 +443,7 @@ class Webhook(unittest.TestCase):
         self.lab.stop(self.lab.sink)
         dies = self.lab.hooks(fault="commit/rows are missing/2")
         run = self.lab.end("k")
-        self.assertEqual(dies.wait(20), -signal.SIGKILL, dies.log.read_text())
+        self.assertEqual(dies.wait(60), -signal.SIGKILL, dies.log.read_text())
         self.lab.start(BIN / "sandfleet-sink", *SOON)
         goes_on = self.lab.hooks()
         self.assertEqual(self.ended("kill", run, "k")["outcome"], "delivered")
