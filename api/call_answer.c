@@ -269,6 +269,21 @@ void call_query(struct call *c, const struct pg_cmd *cmd, pg_fn fn)
     call_drop(c);
 }
 
+/* What the first parameter of the path names. */
+static const char *noun_of(const struct call *c)
+{
+    static const char *const nouns[][2] = {{"/v1/runs/", "run"},
+                                           {"/v1/batches/", "batch"},
+                                           {"/v1/sessions/", "session"},
+                                           {"/v1/sandboxes/", "sandbox"},
+                                           {"/v1/dlq/", "letter"}};
+
+    for (size_t i = 0; i < COUNTOF(nouns); i++)
+        if (str_starts(str_of(c->route->path), nouns[i][0]))
+            return nouns[i][1];
+    return "thing";
+}
+
 void call_json_row(void *ctx, PGresult *res, const struct err *e)
 {
     struct call *c = ctx;
@@ -276,7 +291,7 @@ void call_json_row(void *ctx, PGresult *res, const struct err *e)
 
     (void)e;
     if (PQntuples(res) == 0) {
-        call_problem(c, PROBLEM_NOT_FOUND, "there is no such thing, or it is not yours");
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such %s, or it is not yours", noun_of(c));
         return;
     }
     buf_adds(&body, PQgetvalue(res, 0, 0));

@@ -69,6 +69,15 @@ int client_fail(const struct err *e)
     return (int)exit_status_of(e->code);
 }
 
+int client_fail_words(const struct err *e)
+{
+    struct err told = *e;
+
+    if (told.code == ERR_INVALID)
+        told.code = ERR_USAGE;
+    return client_fail(&told);
+}
+
 void client_note(const char *fmt, ...)
 {
     va_list ap;
@@ -165,4 +174,14 @@ bool client_put(const char *p, size_t n, bool *gone, struct err *err)
         at = 0;
     }
     return put_all(p, n, gone, err);
+}
+
+bool client_put_list(const struct client *c, const struct buf *list, const char *none,
+                     struct err *err)
+{
+    bool gone = false;
+
+    if (list->len == 0 && c->output == OUTPUT_TEXT && !c->quiet)
+        client_note("there are no %s", none);
+    return client_put(list->p ? list->p : "", list->len, &gone, err);
 }

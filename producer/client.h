@@ -77,6 +77,8 @@ enum err_code client_check(const struct client *c, struct err *err) MUST_USE;
 
 /* "sandfleet: <msg>" on stderr, and the next step where one is known; returns the exit status. */
 int client_fail(const struct err *e);
+/* The same where all that can be invalid are the command line's own words: exit status 2. */
+int client_fail_words(const struct err *e);
 /* Which command runs ("runs list", borrowed for ever), and the next step when it was called
  * wrongly: "try 'sandfleet runs list --help'". */
 void client_called(const char *command);
@@ -92,5 +94,8 @@ enum err_code client_connect(const struct client *c, struct topics *topics,
 /* Writes to stdout; false (and ERR_IO filled) when it is closed or full. A reader that
  * went away (EPIPE) is no fault: *gone is set. */
 bool client_put(const char *p, size_t n, bool *gone, struct err *err);
+/* All of a list, text or JSON; of one that has none ("webhooks") that is said on standard error. */
+bool client_put_list(const struct client *c, const struct buf *list, const char *none,
+                     struct err *err);
 
 #endif

@@ -119,6 +119,18 @@ static void put_head(struct buf *b, const struct request_defaults *d, const char
     json_kv(b, "idempotency_key", key);
 }
 
+/* The prompt was looked at before: what is wrong with a field now, a flag said. */
+static enum err_code blame_flags(struct err *err)
+{
+    struct str reason = run_request_reason(err);
+    char why[sizeof(err->msg)];
+
+    if (!str_is(reason, "invalid_field"))
+        return err->code;
+    (void)snprintf(why, sizeof(why), "%s", err->msg + reason.n + strlen(": "));
+    return err_set(err, ERR_USAGE, "the options are no good: %s", why);
+}
+
 enum err_code request_from_flags(const struct request_defaults *d, struct str prompt,
                                  struct run_request *out, struct err *err)
 {
@@ -135,5 +147,5 @@ enum err_code request_from_flags(const struct request_defaults *d, struct str pr
     buf_addc(&text, '}');
     if (text.rc != ERR_OK)
         return err_set(err, text.rc, "the request is over %d bytes", 2 * RUN_REQUEST_MAX_BYTES);
-    return run_request_parse(buf_str(&text), out, err);
+    return run_request_parse(buf_str(&text), out, err) == ERR_OK ? ERR_OK : blame_flags(err);
 }

@@ -11,7 +11,9 @@
 
 enum { DETAIL_MAX = 160, POINTERS_SHOWN = 3, SUBJECT_MAX = 80 };
 
-static enum err_code code_of(int status)
+/* code: the document's; of those with 422 only a key that is used already tells of a conflict: the
+ * others find fault with words that the command line had. */
+static enum err_code code_of(int status, const char *code)
 {
     switch (status) {
     case 401:
@@ -20,8 +22,9 @@ static enum err_code code_of(int status)
     case 404:
         return ERR_NOT_FOUND;
     case 409:
-    case 422:
         return ERR_CONFLICT;
+    case 422:
+        return strcmp(code, "idempotency_key_reused") == 0 ? ERR_CONFLICT : ERR_USAGE;
     case 413:
     case 414:
     case 431:
@@ -47,8 +50,8 @@ static void put_words(struct buf *out, const char *words)
     buf_addstr(out, term_text_fit(text, DETAIL_MAX));
 }
 
-/* "; /model: no such characters" for the first few. */
-static void put_errors(struct buf *out, const cJSON *errors)
+/* "; /model: no such characters" for the first few; of what was said already, the place. */
+static void put_errors(struct buf *out, const cJSON *errors, const char *said)
 {
     const cJSON *e;
     int n = 0;
@@ -59,6 +62,11 @@ static void put_errors(struct buf *out, const cJSON *errors)
 
         if (!detail || n++ >= POINTERS_SHOWN)
             continue;
+        if (strcmp(detail, said) == 0) {
+            buf_adds(out, pointer && *pointer ? ": " : "");
+            put_words(out, pointer ? pointer : "");
+            continue;
+        }
         buf_adds(out, "; ");
         if (pointer && *pointer) {
             put_words(out, pointer);
@@ -77,8 +85,9 @@ static void put_document(struct buf *out, const cJSON *doc, int status, struct a
     snprintf(p->code, sizeof(p->code), "%s", code ? code : "");
     if (!detail)
         detail = json_get_string(doc, "title");
-    put_words(out, detail ? detail : code ? code : "no reason was given");
-    put_errors(out, json_get(doc, "errors"));
+    detail = detail ? detail : code ? code : "no reason was given";
+    put_words(out, detail);
+    put_errors(out, json_get(doc, "errors"), detail);
     if (code) {
         buf_adds(out, " (");
         put_words(out, code);
@@ -100,14 +109,14 @@ enum err_code api_problem_read(int status, struct str body, struct api_problem *
 
     *p = (struct api_problem){.retryable = status == 429 || status >= 500};
     if (json_parse(body, 0, &doc, &bad) != ERR_OK || !json_get_string(doc, "code"))
-        return err_set(err, code_of(status),
+        return err_set(err, code_of(status, ""),
                        "HTTP status %d, and not from sandfleet-api: is --api-url right?", status);
     put_document(&text, doc, status, p);
     if (strcmp(p->code, "no_such_route") == 0)
         return err_set(err, ERR_PROTOCOL,
                        "this sandfleet-api does not know what was asked for; is it older than this "
                        "client?");
-    return err_set(err, code_of(status), "%s", text.p ? text.p : p->code);
+    return err_set(err, code_of(status, p->code), "%s", text.p ? text.p : p->code);
 }
 
 /* --- what it was about -------------------------------------------------------------- */

@@ -17,13 +17,12 @@ int command_audit_list(struct client *c, int n, char **words)
                                    .limit = s->limit};
     AUTO_BUF text = BUF_INIT(LIST_MAX_BYTES);
     struct err err = ERR_INIT;
-    bool gone = false;
 
     (void)n, (void)words;
     if (!c->database)
         err_set(&err, ERR_USAGE, "--database is missing: give it, or set SANDFLEET_DATABASE");
     bool done = c->database &&
                 audit_list(c->database, &f, c->output != OUTPUT_TEXT, &text, &err) == ERR_OK &&
-                client_put(text.p ? text.p : "", text.len, &gone, &err);
+                client_put_list(c, &text, "such entries", &err);
     return done ? EXIT_OK : client_fail(&err);
 }

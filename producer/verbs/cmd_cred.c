@@ -214,12 +214,11 @@ static int list(const struct client *c, int n, char **words, bool limits)
     AUTO_BUF text = BUF_INIT(LIST_MAX_BYTES);
     struct err err = ERR_INIT;
     AUTO_CONN *conn = NULL;
-    bool gone = false;
 
     bool done = open_rows(c, &conn, &err) == ERR_OK &&
                 credential_rows_list(conn, n == 1 ? words[0] : NULL, limits,
                                      c->output != OUTPUT_TEXT, &text, &err) == ERR_OK &&
-                client_put(text.p ? text.p : "", text.len, &gone, &err);
+                client_put_list(c, &text, "credentials", &err);
     return done ? 0 : client_fail(&err);
 }
 

@@ -74,7 +74,7 @@ int command_keys_create(struct client *c, int n, char **words)
     bool made = have_database(c, &err) && scopes_of(&s->scopes, &w.scopes, &err) &&
                 api_keys_create(c->database, &w, text, &expires, &err) == ERR_OK;
     if (!made)
-        return client_fail(&err);
+        return client_fail_words(&err);
     bool shown = show(c, &w, text, &expires, &err);
     sodium_memzero(text, sizeof(text));
     if (!shown)
@@ -90,14 +90,13 @@ int command_keys_list(struct client *c, int n, char **words)
 {
     AUTO_BUF text = BUF_INIT(LIST_MAX_BYTES);
     struct err err = ERR_INIT;
-    bool gone = false;
 
     (void)n, (void)words;
     bool done =
         have_database(c, &err) &&
         api_keys_list(c->database, c->tenant, c->output != OUTPUT_TEXT, &text, &err) == ERR_OK &&
-        client_put(text.p ? text.p : "", text.len, &gone, &err);
-    return done ? EXIT_OK : client_fail(&err);
+        client_put_list(c, &text, "API keys; sandfleet keys create makes one", &err);
+    return done ? EXIT_OK : client_fail_words(&err);
 }
 
 int command_keys_revoke(struct client *c, int n, char **words)
@@ -110,7 +109,7 @@ int command_keys_revoke(struct client *c, int n, char **words)
     bool done = n == 1 && have_database(c, &err) &&
                 api_keys_revoke(c->database, words[0], &was, &err) == ERR_OK;
     if (!done)
-        return client_fail(&err);
+        return client_fail_words(&err);
     if (was && !c->quiet)
         client_note("%s had been revoked before", words[0]);
     return EXIT_OK;

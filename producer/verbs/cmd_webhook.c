@@ -135,7 +135,7 @@ static enum err_code check_add(const struct webhook_settings *s, const char *nam
     if (!s->url)
         return err_set(err, ERR_USAGE, "--url is missing: where is it told?");
     if (webhook_check(str_of(name), str_of(s->url), s->plain_http, err) != ERR_OK)
-        return err->code;
+        return err->code = ERR_USAGE;
     return states_of(&s->states, states, err);
 }
 
@@ -220,14 +220,12 @@ int command_webhook_list(struct client *c, int n, char **words)
     struct webhook_at at;
     struct err err = ERR_INIT;
     AUTO_CONN *conn = NULL;
-    bool gone = false;
     enum err_code rc = begin(c, n, words, 0, 1, &conn, &at, &err);
 
     if (rc == ERR_OK)
         rc = webhook_rows_list(conn, &at, c->output != OUTPUT_TEXT, &text, &err);
-    return rc == ERR_OK && client_put(text.p ? text.p : "", text.len, &gone, &err)
-               ? EXIT_OK
-               : client_fail(&err);
+    return rc == ERR_OK && client_put_list(c, &text, "webhooks", &err) ? EXIT_OK
+                                                                       : client_fail(&err);
 }
 
 int command_webhook_deliveries(struct client *c, int n, char **words)
@@ -236,15 +234,13 @@ int command_webhook_deliveries(struct client *c, int n, char **words)
     struct webhook_at at;
     struct err err = ERR_INIT;
     AUTO_CONN *conn = NULL;
-    bool gone = false;
     enum err_code rc = begin(c, n, words, 1, 2, &conn, &at, &err);
 
     if (rc == ERR_OK)
         rc = webhook_rows_deliveries(conn, &at, n > 1 ? words[1] : NULL, of(c)->failed, c->limit,
                                      c->output != OUTPUT_TEXT, &text, &err);
-    return rc == ERR_OK && client_put(text.p ? text.p : "", text.len, &gone, &err)
-               ? EXIT_OK
-               : client_fail(&err);
+    return rc == ERR_OK && client_put_list(c, &text, "such deliveries", &err) ? EXIT_OK
+                                                                              : client_fail(&err);
 }
 
 int command_webhook_redeliver(struct client *c, int n, char **words)

@@ -38,10 +38,11 @@ static const struct command rows[] = {
          "The parts: the configuration file; Kafka, and that the topics are as `sandfleet topics "
          "apply` would have them; Postgres, its tables' version and its clock; workers that "
          "beat; the sink's position; the API and your key; the sandbox service. What hangs on "
-         "a part that failed is skipped, and so is what you gave no address or key for.\n\n"
+         "a part that failed is skipped; so are the database without --database, and the sandbox "
+         "service without its key.\n\n"
          "The exit status is 0 when nothing failed, else that of the first check that did: 75 "
          "for what cannot be reached, 78 for what is not as it has to be, 4 for a key that is "
-         "refused.",
+         "missing or refused, 2 for a -X that means nothing.",
      .examples = "sandfleet doctor --profile prod\n"
                  "sandfleet doctor -o json | jq '.[] | select(.state == \"failed\")'"},
 };

@@ -33,12 +33,12 @@ static const struct opt logs_rows[] = {
 };
 
 static const struct opt letters_rows[] = {
-    {"reason", 0, OPT_STRING, FLEET(reason), NULL, 1, 64, OPT_NO_ENV, NULL, "<reason>", "Only those of this class."},
+    {"reason", 0, OPT_STRING, FLEET(reason), NULL, 1, 64, OPT_NO_ENV, NULL, "<reason>", "Only those of this class, such as conflict: the REASON of a list."},
     {"limit", 0, OPT_INT, AT(limit), "50", 0, INT64_MAX, OPT_NO_ENV, NULL, "<n>", "At most so many; 0: all."},
 };
 
 static const struct opt selection_rows[] = {
-    {"reason", 0, OPT_STRING, FLEET(reason), NULL, 1, 64, OPT_NO_ENV, NULL, "<reason>", "All of this class."},
+    {"reason", 0, OPT_STRING, FLEET(reason), NULL, 1, 64, OPT_NO_ENV, NULL, "<reason>", "All of this class: the REASON of dlq list."},
     {"all", 0, OPT_BOOL, FLEET(all), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "All of them."},
 };
 

@@ -13,7 +13,7 @@
 // clang-format off
 static const struct opt key_rows[] = {
     {"tenant", 0, OPT_STRING, AT(client.tenant), "default", 1, RUN_NAME_MAX_BYTES, 0, NULL, "<name>", "Whose key it is."},
-    {"scope", 0, OPT_LIST, AT(scopes), "submit,read", 0, 0, OPT_NO_ENV, NULL, "<word>", "What it may do: submit, read, admin; may come several times."},
+    {"scope", 0, OPT_LIST, AT(scopes), "submit,read", 0, 0, OPT_NO_ENV, NULL, "<word>", "What it may do: submit, read or admin."},
     {"label", 0, OPT_STRING, AT(label), NULL, 1, API_KEY_LABEL_MAX, OPT_NO_ENV, NULL, "<text>", "What to know it by."},
     {"expires", 0, OPT_MS, AT(life_ms), NULL, 1000, API_KEY_LIFE_MAX_DAYS * DAY_MS, OPT_NO_ENV, NULL, "<duration>", "How long it counts: 90d; for ever when not given."},
 };

@@ -39,7 +39,16 @@ static const struct command limits[] = {
      .scope = SCOPE_ADMIN,
      .options = OPTIONS(&options_database),
      .max_words = 3,
-     .run = command_limits_set},
+     .run = command_limits_set,
+     .more =
+         "The fleet has concurrency (runs at once) and starts_per_minute, a tenant and a "
+         "credential have\nconcurrency, a key (a request's fairness_key, else its tenant) has "
+         "weight: its share of what\nstarts. '*' is each that has none of its own; none lifts a "
+         "limit, default takes back what\nwas set. Who must wait waits; nothing is refused.",
+     .examples =
+         "sandfleet limits set fleet starts_per_minute 20\n"
+         "sandfleet limits set 'tenant:*' concurrency 5  # each without a limit of its own\n"
+         "sandfleet limits set key:nightly weight 3"},
 };
 
 static const struct command setup[] = {

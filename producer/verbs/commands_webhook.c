@@ -19,7 +19,7 @@ static const struct opt whose_rows[] = {
 
 static const struct opt add_rows[] = {
     {"url", 0, OPT_STRING, OWN(url), NULL, 1, WEBHOOK_URL_MAX_BYTES, OPT_NO_ENV, NULL, "<url>", "Where runs' ends are posted to."},
-    {"state", 0, OPT_LIST, OWN(states), "completed,failed,timed_out,cancelled,expired", 0, 0, OPT_NO_ENV, NULL, "<word>", "Which ends: completed, failed, timed_out, cancelled, expired; may come several times."},
+    {"state", 0, OPT_LIST, OWN(states), "completed,failed,timed_out,cancelled,expired", 0, 0, OPT_NO_ENV, NULL, "<word>", "Which ends: completed, failed, timed_out, cancelled, expired."},
     {"plain-http", 0, OPT_BOOL, OWN(plain_http), NULL, 0, 0, OPT_NO_ENV, NULL, NULL, "Takes an http:// URL: who is on the way can read what is sent."},
 };
 

@@ -216,7 +216,7 @@ class Client(unittest.TestCase):
         origin = self.stack.value("select data ->> 'sandbox_origin' from fleet.events where run_id = :'id'::uuid "
                                   "and type = 'sandfleet.attempt.started'", id=run_id)
         self.assertEqual(origin, "warm")
-        self.stack.sandfleet("sandbox", "create", "no such", status=5)
+        self.stack.sandfleet("sandbox", "create", "no such", status=2)
 
 
 if __name__ == "__main__":

@@ -283,6 +283,12 @@ def sessions_and_sandboxes(door):
         assert get(door, "/v1/sessions/talk%2F1")["sandbox_state"] == "ended", gone
 
 
+def what_is_not_there_has_a_name(door):
+    for path, noun in ((f"runs/{run_id(99999)}", "run"), ("batches/none", "batch"), ("sessions/none", "session"), ("sandboxes/none", "sandbox")):
+        told = get(door, f"/v1/{path}", 404).problem(404, "not_found")["detail"]
+        assert told == f"there is no such {noun}, or it is not yours", (path, told)
+
+
 def to_its_tenant_alone(door):
     """Everything above is acme's."""
     for target in (f"/v1/runs/{run_id(1)}", f"/v1/runs/{run_id(1)}/result", f"/v1/runs/{run_id(30)}/log",
@@ -306,7 +312,7 @@ def main():
         door.db.ask(f"SELECT fleet.ensure_day('{DAY}')")
         for case in (one_run, ends_in_the_words_of_message_batches, a_log_is_what_was_printed,
                      a_long_log_and_a_reader_who_dawdles, results_at_any_time, why, operators, sessions_and_sandboxes,
-                     to_its_tenant_alone):
+                     what_is_not_there_has_a_name, to_its_tenant_alone):
             case(door)
             print("ok", case.__name__, flush=True)
 

@@ -170,6 +170,10 @@ class Settings(Client):
             self.assertEqual(done.stdout, "")
             self.assertIn(told, done.stderr)
             self.assertIn("try 'sandfleet submit --help'", done.stderr)
+        for words, told in ((["submit", "x", "--tenant", "a b"], "the options are no good: 'tenant' must be"),
+                            (["submit", "x", "--session", "s", "--on-busy", "no"], "on_busy must be enqueue, reject or interrupt"),
+                            (["run", "x", "--working-dir", "/etc"], "'working_dir' must be relative")):
+            self.assertIn(told, self.call(*words, status=2).stderr)
         bad = "host=db password=hushhush nope"
         for words in (["migrate"], ["keys", "list"], ["limits", "get"], ["cred", "list"], ["events", "--gaps"], ["doctor"]):
             done = self.call(*words, "--database", bad, status=2)

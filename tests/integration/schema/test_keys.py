@@ -27,6 +27,16 @@ def refused(sql, word):
     raise AssertionError(f"not refused: {sql}")
 
 
+def an_empty_list_says_so():
+    for noun, words in (("keys", "API keys; sandfleet keys create makes one"), ("webhook", "webhooks"),
+                        ("audit", "such entries")):
+        options = ["--tenant", "none"] if noun in ("keys", "audit") else []
+        done = subprocess.run([database.BIN / "sandfleet", noun, "list", *options, "--database", DB.conninfo], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=60)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", f"sandfleet: there are no {words}\n"), done
+        assert keys("list", "--tenant", "none", "-q") == keys("list", "--tenant", "none") == ""
+
+
 def is_stored_as_a_hash():
     text = keys("create").strip()
     prefix, key_id, secret = text.split("_")
@@ -69,9 +79,9 @@ def is_taken_back_once(key_id):
 
 def what_is_wrong_is_refused():
     keys("create", "--scope", "write", status=2)
-    keys("create", "--tenant", "a b", status=65)
-    keys("create", "--label", "a\x1b[1m", status=65)
-    keys("revoke", "../x", status=65)
+    keys("create", "--tenant", "a b", status=2)
+    keys("create", "--label", "a\x1b[1m", status=2)
+    assert "try 'sandfleet keys revoke --help'" in keys("revoke", "../x", status=2)
     refused("UPDATE access.keys SET scopes = '{write}'", "check constraint")
     refused("UPDATE access.keys SET scopes = '{}'", "check constraint")
 
@@ -83,6 +93,7 @@ def readers_see_nothing():
 
 try:
     database.migrate(DB.conninfo)
+    an_empty_list_says_so()
     first = is_stored_as_a_hash()
     is_told_whole()
     is_taken_back_once(first)

@@ -388,7 +388,7 @@ class Webhook(unittest.TestCase):
                 self.lab.client("webhook", "rm", f"x{i}", "--tenant", "x", "--force")
 
     def test_B133_what_is_no_address_of_http(self):
-        self.lab.client("webhook", "add", "file", "--tenant", "x", "--plain-http", "--url", catalogue.row("B133").data.decode(), status=65)
+        self.lab.client("webhook", "add", "file", "--tenant", "x", "--plain-http", "--url", catalogue.row("B133").data.decode(), status=2)
 
     # --- who is cut off, told to stop, or killed: the last of all ---------------------------------
 

@@ -58,11 +58,27 @@ static struct row {
      .steps = {{.answer = PROBLEM("409 C",
                                   "{\"code\":\"run_not_ended\",\"title\":\"it has not ended yet\","
                                   "\"retryable\":true}")}}},
-    {.name = "a wrong member",
+    {.name = "a wrong member, told once",
+     .call = {.path = "/v1/x"},
+     .error = "USAGE",
+     .words = "it is none: /model (invalid_field)",
+     .status = EXIT_USAGE,
+     .steps = {{.answer = PROBLEM(
+                    "422 U", "{\"code\":\"invalid_field\",\"detail\":\"it is none\",\"errors\":"
+                             "[{\"pointer\":\"/model\",\"code\":\"invalid_field\","
+                             "\"detail\":\"it is none\"}]}")}}},
+    {.name = "a key for something else",
      .call = {.path = "/v1/x"},
      .error = "CONFLICT",
-     .words = "it is wrong; /model: no such?[31m characters (invalid_field)",
+     .words = "used (idempotency_key_reused)",
      .status = EXIT_CONFLICT,
+     .steps = {{.answer = PROBLEM("422 U",
+                                  "{\"code\":\"idempotency_key_reused\",\"detail\":\"used\"}")}}},
+    {.name = "a wrong member",
+     .call = {.path = "/v1/x"},
+     .error = "USAGE",
+     .words = "it is wrong; /model: no such?[31m characters (invalid_field)",
+     .status = EXIT_USAGE,
      .steps = {{.answer = PROBLEM(
                     "422 U", "{\"code\":\"invalid_field\",\"title\":\"it is wrong\",\"errors\":"
                              "[{\"pointer\":\"/model\",\"code\":\"invalid_field\",\"detail\":"
