@@ -67,7 +67,8 @@ void option_text(const struct opt *row, struct buf *out)
     if (row->def && *row->def && !(row->flags & OPT_SECRET))
         add_default(out, row->def);
     if (!(row->flags & OPT_NO_ENV))
-        buf_addf(out, " [%s]", option_env(row, env));
+        buf_addf(out, " [%s%s]", option_env(row, env),
+                 row->flags & OPT_SECRET ? ": the secret itself" : "");
 }
 
 void option_help(const struct opt *rows, size_t n, FILE *to)

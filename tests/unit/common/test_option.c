@@ -446,7 +446,7 @@ static void help_is_made_of_the_rows(void **state)
                               "          For the library. May come several times. "
                               "[SANDFLEET_KAFKA_PROP]\n"
                               "      --e2b-api-key-file <file>\n"
-                              "          The key. [E2B_API_KEY]\n");
+                              "          The key. [E2B_API_KEY: the secret itself]\n");
     free(text);
 }
 
