@@ -109,11 +109,7 @@ static void a_slow_reader(void **state)
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    dial("GET /stream HTTP/1.1\r\n" END "\r\n");
-    timer_stop(w.later);
-    while (!w.stream)
-        turn();
-    timer_stop(w.later);
+    dial_stream("GET /stream HTTP/1.1\r\n" END "\r\n");
     w.reads = false;
     watch_set(w.watch, 0);
     for (int turns = 0; turns < 4000 && http_stream_waiting(w.stream) + sizeof(text) <= BOUND;
@@ -152,10 +148,7 @@ static void a_head_of_a_stream(void **state)
 static void a_client_that_goes(void **state)
 {
     (void)state;
-    dial("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
-    while (!w.stream)
-        turn();
-    timer_stop(w.later);
+    dial_stream("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
     watch_free(w.watch);
     w.watch = NULL;
     (void)close(w.fd);
@@ -216,17 +209,10 @@ static void a_life(void **state)
 static void freed_with_all_kinds_open(void **state)
 {
     (void)state;
-    dial("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
-    while (!w.stream)
-        turn();
-    timer_stop(w.later);
+    dial_stream("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
     watch_free(w.watch);
     (void)close(w.fd);
-    w.stream = NULL;
-    dial(ALONE);
-    while (!w.stream)
-        turn();
-    timer_stop(w.later);
+    dial_stream(ALONE);
     watch_free(w.watch);
     (void)close(w.fd);
     dial("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");

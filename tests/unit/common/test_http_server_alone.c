@@ -6,10 +6,7 @@
 
 static void open_alone(const char *request)
 {
-    dial(request);
-    while (!w.stream)
-        turn();
-    timer_stop(w.later);
+    dial_stream(request);
     while (w.gone == 0) /* libmicrohttpd has nothing of it any more */
         turn();
     assert_int_equal(http_server_connections(w.server), 1);
@@ -148,11 +145,7 @@ static void alone_they_take_nobodys_place(void **state)
 
     (void)state;
     for (int i = 0; i < MANY; i++) {
-        dial(ALONE);
-        while (!w.stream)
-            turn();
-        w.stream = NULL;
-        timer_stop(w.later);
+        dial_stream(ALONE);
         watch_free(w.watch);
         fds[i] = w.fd;
     }
