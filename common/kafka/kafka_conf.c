@@ -154,9 +154,11 @@ static enum err_code set_option(rd_kafka_conf_t *conf, const char *item, struct 
                        "-X %.*s: a secret, and all can read a command line: write it to a file "
                        "for --kafka-config",
                        (int)n, item);
-    if (set_custom(conf, "-X", str_of(item), err) != ERR_OK)
-        return err->code = ERR_USAGE;
-    return ERR_OK;
+    if (set_custom(conf, "-X", str_of(item), err) == ERR_OK)
+        return ERR_OK;
+    if (err)
+        err->code = ERR_USAGE;
+    return ERR_USAGE;
 }
 
 static enum err_code set_lines(rd_kafka_conf_t *conf, const char *path, struct str text,

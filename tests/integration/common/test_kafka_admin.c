@@ -89,8 +89,8 @@ static void settings_of_the_caller(void **state)
     static struct row {
         const char *item, *want;
     } rows[] = {
-        {"socket.timeout.ms=5000", "OK"},  {"acks=1", "CONFIG"},    {"no.such=1", "CONFIG"},
-        {"socket.timeout.ms=x", "CONFIG"}, {"no-equals", "CONFIG"}, {"=x", "CONFIG"},
+        {"socket.timeout.ms=5000", "OK"}, {"acks=1", "USAGE"},    {"no.such=1", "USAGE"},
+        {"socket.timeout.ms=x", "USAGE"}, {"no-equals", "USAGE"}, {"=x", "USAGE"},
     };
     struct world *w = *state;
     for (size_t i = 0; i < COUNTOF(rows); i++) {
