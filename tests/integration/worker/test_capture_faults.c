@@ -208,7 +208,7 @@ static void nobody_waits_for_a_paused_reader(void **state)
     handles = faults_handles();
     for (int i = 0; i < MANY; i++)
         assert_int_equal(exit_of(&w[i], "until [ -e .sandfleet/*/1/rc ]; do sleep 0.1; done"), 0);
-    assert_true(faults_handles() <= handles);
+    assert_true(faults_handles() <= handles + 1); /* the connection that asked is kept */
     for (int i = 0; i < MANY; i++) {
         assert_true(g[i].lines < 150000);
         capture_pause(g[i].c, false);
