@@ -23,7 +23,7 @@ def server(variable):
 def psql(conninfo, sql):
     """What the statements give, unaligned; all of them in one transaction."""
     words = [PSQL, "-X", "-q", "-A", "-t", "-1", "-v", "ON_ERROR_STOP=1", conninfo]
-    done = subprocess.run(words, input=sql, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, input=sql, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         raise Refused(done.stderr.strip())
     return done.stdout.strip()
