@@ -377,7 +377,7 @@ def who_goes_away_in_the_middle(door, key):
     for _ in range(20):
         upload = Upload(door, "cut", key)
         upload.send("".join(line(n) for n in range(100)) + '{"custom_id":"half')
-        time.sleep(0.05)  # libmicrohttpd takes an end that comes with the bytes for silence: that one lasts until it is idle
+        time.sleep(0.05)  # libmicrohttpd takes an end that comes with the bytes for silence: that one lasts until it is idle, 75 s
         upload.cut()
     raw = (f"POST /v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
            'Content-Length: 1000\r\n\r\n{"prompt":"half').encode()
@@ -385,7 +385,7 @@ def who_goes_away_in_the_middle(door, key):
         with socket.create_connection(("127.0.0.1", door.port)) as half:
             half.sendall(raw)
             time.sleep(0.05)
-    door.wait(lambda: open_files(door) <= files + 3, "its files closed")  # Kafka's own come and go
+    door.wait(lambda: open_files(door) <= files + 3, "its files closed", seconds=150)  # Kafka's own come and go
     got = items(door, "cut", [line(n) for n in range(150)], key)
     assert [g["status"] for g in got] == ["accepted"] * 150, got
     ids = [r[1]["run_id"] for r in records(door, "runs.batch") if r[1].get("batch_id") == "cut"]
