@@ -24,7 +24,7 @@
 #include "schema/migrate.h"
 #include "schema/topics.h"
 
-enum { LAB_WAIT_MS = 60000, LAB_PARTITIONS = 4, LAB_SINKS = 4 };
+enum { LAB_WAIT_MS = 120000, LAB_PARTITIONS = 4, LAB_SINKS = 4 };
 
 struct lab {
     char prefix[64], database[64], conninfo[1024], log[128];
