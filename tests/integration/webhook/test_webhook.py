@@ -248,8 +248,8 @@ class Webhook(unittest.TestCase):
     def test_what_is_refused(self):
         add = ("add", "--url", "https://a.example")
         for words, status, says in (
-                ((*add, "a b"), 65, "a name is"), (add, 2, "want the name"), (("add", "n"), 2, "--url is missing"),
-                (("add", "n", "--url", "http://a.example"), 65, "--plain-http"), ((*add, "n", "--state", "running"), 2, "--state is"),
+                ((*add, "a b"), 2, "a name is"), (add, 2, "want the name"), (("add", "n"), 2, "--url is missing"),
+                (("add", "n", "--url", "http://a.example"), 2, "--plain-http"), ((*add, "n", "--state", "running"), 2, "--state is"),
                 ((*add, "n", "--scheme", "v2"), 2, "--scheme is"), ((*add, "dup"), 0, ""), ((*add, "dup"), 5, "already"),
                 (("rotate", "none"), 3, "has no webhook"), (("enable", "none"), 3, "has no webhook"),
                 (("rm", "none"), 3, "has no webhook"), (("list", "none"), 3, "no webhook"),
