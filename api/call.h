@@ -79,9 +79,7 @@ bool call_int(struct call *c, const char *name, int64_t least, int64_t most, int
               int64_t *out);
 /* The first parameter of the path as a run id; NULL: it is none, answered 404. */
 const char *call_run_id(struct call *c);
-/* The body without white space at its ends, borrowed. */
-struct str call_body(const struct call *c);
-/* The same as an object, yours; NULL: answered 400. An empty body counts as {}. */
+/* The body as an object, yours; NULL: answered 400. An empty body counts as {}. */
 cJSON *call_object(struct call *c);
 
 /* --- the answer, once --- */

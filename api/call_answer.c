@@ -193,14 +193,9 @@ const char *call_run_id(struct call *c)
     return NULL;
 }
 
-struct str call_body(const struct call *c)
-{
-    return str_trim(buf_str(&c->http->body));
-}
-
 cJSON *call_object(struct call *c)
 {
-    struct str body = call_body(c), text = body.n ? body : STR("{}");
+    struct str text = c->http->body.len ? buf_str(&c->http->body) : STR("{}");
     struct err err = ERR_INIT;
     cJSON *tree = NULL;
 

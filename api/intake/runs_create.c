@@ -21,7 +21,7 @@ void run_create(struct call *c)
 
     if (!call_params(c, none))
         return;
-    if (call_body(c).n == 0) {
+    if (c->http->body.len == 0) {
         call_problem_at(c, PROBLEM_BAD_JSON, "", "the body is empty: it is the run, a JSON object");
         return;
     }

@@ -14,10 +14,10 @@ struct api_wait {
     bool quiet;       /* says nothing when the API is away for a while */
 };
 
-/* *doc is the last answer, yours. ERR_TIMEOUT: the wait was over first, and *doc is there; with
- * *doc NULL, the API did not answer for API_AWAY_MS. */
 #define API_UNKNOWN_TEXT "waiting, 5 s at most: the API does not know it yet"
 enum { API_AWAY_MS = 120 * 1000, API_UNKNOWN_MS = 5 * 1000 };
+/* *doc is the last answer, yours. ERR_TIMEOUT: the wait was over first, and *doc is there; with
+ * *doc NULL, the API did not answer for API_AWAY_MS. */
 enum err_code api_wait(struct api_client *a, const struct api_wait *w, cJSON **doc,
                        struct err *err) MUST_USE;
 
