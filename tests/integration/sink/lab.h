@@ -118,6 +118,20 @@ static inline void lab_await(struct lab *lab, const char *sql, int64_t n)
     }
 }
 
+/* The sinks' own login, of the role that the migrations left, as everywhere: who only takes the
+ * role may not end a session of a sink that is frozen. */
+#define LAB_LOGIN "user=lab_sink password=lab_sink"
+
+static inline void lab_login(const char *conninfo)
+{
+    PGconn *c = lab_connect(conninfo);
+
+    PQclear(lab_exec(c, "DO $$ BEGIN"
+                        " CREATE ROLE lab_sink LOGIN PASSWORD 'lab_sink' IN ROLE sandfleet_sink;"
+                        " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"));
+    PQfinish(c);
+}
+
 static inline void lab_database(struct lab *lab, const char *suffix)
 {
     char sql[128];
@@ -133,6 +147,7 @@ static inline void lab_database(struct lab *lab, const char *suffix)
     PQfinish(admin);
     snprintf(lab->conninfo, sizeof(lab->conninfo), "%s dbname=%s", lab->admin, lab->database);
     MUST(migrate_apply(lab->conninfo, quiet, &err));
+    lab_login(lab->conninfo);
     fclose(quiet);
     lab->pg = lab_connect(lab->conninfo);
 }
@@ -288,8 +303,8 @@ static inline const char *lab_run(unsigned i, char out[UUID_TEXT])
 
 static inline void lab_sink(struct lab *lab, size_t i, const char *const *args)
 {
-    char path[512];
-    const char *argv[32] = {path,       "--brokers", lab->brokers,  "--database", lab->conninfo,
+    char path[512], conninfo[sizeof(lab->conninfo) + sizeof(" " LAB_LOGIN)];
+    const char *argv[32] = {path,       "--brokers", lab->brokers,  "--database", conninfo,
                             "--prefix", lab->prefix, "--log-level", "debug"};
     size_t n = 9;
 
@@ -297,12 +312,12 @@ static inline void lab_sink(struct lab *lab, size_t i, const char *const *args)
              getenv("SANDFLEET_FAULT") ? "../tests/sink.faults" : "sandfleet-sink");
     for (; args && *args && n < COUNTOF(argv) - 1; args++)
         argv[n++] = *args;
+    bool owner = n > 9 && strcmp(argv[9], "rebuild") == 0; /* whose work that is */
+    snprintf(conninfo, sizeof(conninfo), "%s %s", lab->conninfo, owner ? "" : LAB_LOGIN);
     lab->sinks[i] = fork();
     if (lab->sinks[i] == 0) {
         int fd = open(lab->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that is killed leaves nothing behind */
-        if (n == 9 || strcmp(argv[9], "rebuild") != 0) /* which is the owner's work */
-            setenv("PGOPTIONS", "-c role=sandfleet_sink", 1);
         dup2(fd, STDERR_FILENO);
         execv(path, (char *const *)(uintptr_t)argv);
         _exit(127);
@@ -334,8 +349,31 @@ static inline void lab_kill(struct lab *lab, size_t i)
     assert_int_equal(lab_wait(lab, i), 128 + SIGKILL);
 }
 
+/* Does it catch SIGTERM, or has it ended? As the kernel tells it. */
+static inline bool lab_heeds(const struct lab *lab, size_t i)
+{
+    unsigned long long caught = ~0ULL; /* of one that has ended nothing is told */
+    char path[64], line[256];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)lab->sinks[i]);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof(line), f))
+        if (strncmp(line, "SigCgt:", 7) == 0)
+            caught = strtoull(line + 7, NULL, 16);
+    if (f)
+        fclose(f);
+    return caught >> (SIGTERM - 1) & 1;
+}
+
+/* One that began a moment ago would be ended by the signal itself. */
 static inline void lab_stop(struct lab *lab, size_t i)
 {
+    int64_t until = clock_boot_ms() + LAB_WAIT_MS;
+
+    while (!lab_heeds(lab, i)) {
+        assert_true(clock_boot_ms() < until);
+        lab_nap();
+    }
     kill(lab->sinks[i], SIGTERM);
     assert_int_equal(lab_wait(lab, i), 0);
 }
